@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libpolicy.a
+libpolicy_a_SOURCES =
+EXTRA_DIST += policy/README.md

@@ -1,0 +1,93 @@
+/*
+ * One version of all policy files: an immutable snapshot with a generation.
+ *
+ * A set is made from the directory or from texts in memory; it is complete or
+ * it is not made at all: any error in any file means no set, so the caller
+ * keeps the last good one. Shared by reference count; references may be taken
+ * and dropped on one thread only.
+ *
+ * Files are read with one open (O_NOFOLLOW), one fstat, one read; group- or
+ * world-writable files, files over 16 MiB and what is no regular file are
+ * errors. ENOENT alone means "does not exist".
+ */
+#ifndef POLICY_SET_H
+#define POLICY_SET_H
+
+#include "policy/pattern.h"
+#include "policy/types.h"
+
+enum policy_file {
+	POLICY_FILE_ALLOW,
+	POLICY_FILE_EXCLUDE,
+	POLICY_FILE_PINS,
+	POLICY_FILE_COUNT
+};
+
+/* "mtatsl.txt", "nomtatsl.txt", "mtaproto.txt". */
+const char *policy_file_name(enum policy_file file);
+
+struct policy_options {
+	enum policy_match match;     /* domain_match */
+	unsigned versions_available; /* mask: what the TLS library can do */
+};
+
+struct policy_source {
+	const char *path;  /* as shown in errors and reasons */
+	const char *bytes; /* NULL: the file does not exist */
+	size_t len;
+};
+
+/* All errors that were found, in file and line order, up to a limit. */
+struct policy_errors {
+	struct policy_error *list; /* owned */
+	size_t count;              /* in list */
+	size_t total;              /* found; may be more than are listed */
+};
+void policy_errors_clear(struct policy_errors *errors);
+
+struct policy_set;
+
+/* Reads the directory. A directory that does not exist is three missing files.
+ * Returns the set (the caller's reference) or NULL with errors filled. */
+struct policy_set *policy_set_load(const char *directory,
+	const struct policy_options *options, uint64_t generation,
+	struct policy_errors *errors);
+
+/* The same from texts: no file is touched. sources has POLICY_FILE_COUNT entries. */
+struct policy_set *policy_set_parse(const struct policy_source *sources,
+	const struct policy_options *options, uint64_t generation,
+	struct policy_errors *errors);
+
+struct policy_set *policy_set_ref(struct policy_set *set);
+void policy_set_unref(struct policy_set **set); /* NULL inside is fine */
+uint64_t policy_set_generation(const struct policy_set *set);
+enum policy_match policy_set_match(const struct policy_set *set);
+
+/* A digest of what the set says: equal files give equal digests. Lets a reload
+ * that changed nothing keep its generation. */
+uint64_t policy_set_digest(const struct policy_set *set);
+
+/* One entry of one file, for `policy show` and for reasons. Borrowed. */
+struct policy_entry {
+	struct policy_pattern pattern;
+	bool is_host;      /* pins: "mx:" prefix */
+	unsigned versions; /* pins: mask */
+	const char *path;
+	unsigned line;
+	const char *text; /* the entry as written */
+};
+bool policy_set_has_file(const struct policy_set *set, enum policy_file file);
+size_t policy_set_count(const struct policy_set *set, enum policy_file file);
+const struct policy_entry *policy_set_entry(
+	const struct policy_set *set, enum policy_file file, size_t index);
+
+/* The first entry of a list that matches, or NULL. Time does not depend on
+ * the length of the list for label matching: 100,000 lines are fine. */
+const struct policy_entry *policy_set_find(
+	const struct policy_set *set, enum policy_file file, const char *destination);
+
+/* The pin that counts for a destination at a host (host NULL: not known yet). */
+const struct policy_entry *policy_set_pin(
+	const struct policy_set *set, const char *destination, const char *host);
+
+#endif

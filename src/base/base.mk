@@ -1,0 +1,12 @@
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	src/base/addr.c src/base/addr.h \
+	src/base/buf.c src/base/buf.h \
+	src/base/err.c src/base/err.h \
+	src/base/failpoint.c src/base/failpoint.h \
+	src/base/log.c src/base/log.h \
+	src/base/mem.c src/base/mem.h \
+	src/base/rng.c src/base/rng.h \
+	src/base/text.c src/base/text.h \
+	src/base/timefmt.c src/base/timefmt.h
+EXTRA_DIST += src/base/README.md

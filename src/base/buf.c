@@ -1,0 +1,98 @@
+#include "base/buf.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_clear(struct buf *b)
+{
+	free(b->mem);
+	*b = (struct buf)BUF_INIT;
+}
+
+void buf_reset(struct buf *b)
+{
+	b->start = b->end = 0;
+}
+
+char *buf_reserve(struct buf *b, size_t len)
+{
+	if (b->cap - b->end >= len)
+		return b->mem + b->end;
+	if (b->start) {
+		memmove(b->mem, b->mem + b->start, buf_len(b));
+		b->end -= b->start;
+		b->start = 0;
+	}
+	if (b->cap - b->end < len) {
+		size_t cap = b->cap ? b->cap : 64;
+		while (cap - b->end < len)
+			cap *= 2;
+		b->mem = xrealloc(b->mem, cap);
+		b->cap = cap;
+	}
+	return b->mem + b->end;
+}
+
+void buf_commit(struct buf *b, size_t len)
+{
+	ASSERT(len <= b->cap - b->end);
+	b->end += len;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	if (!len)
+		return;
+	memcpy(buf_reserve(b, len), bytes, len);
+	b->end += len;
+}
+
+void buf_addstr(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_addc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int len = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	ASSERT(len >= 0);
+	char *to = buf_reserve(b, (size_t)len + 1);
+	va_start(ap, fmt);
+	vsnprintf(to, (size_t)len + 1, fmt, ap);
+	va_end(ap);
+	b->end += (size_t)len;
+}
+
+void buf_consume(struct buf *b, size_t len)
+{
+	ASSERT(len <= buf_len(b));
+	b->start += len;
+	if (b->start == b->end)
+		buf_reset(b);
+}
+
+const char *buf_text(struct buf *b)
+{
+	*buf_reserve(b, 1) = '\0';
+	return b->mem + b->start;
+}
+
+char *buf_steal(struct buf *b)
+{
+	char *s = xstrdup(buf_text(b));
+	buf_clear(b);
+	return s;
+}

@@ -1,0 +1,45 @@
+/*
+ * A growable run of bytes with a cheap front: appended at the end, consumed
+ * at the beginning. The bytes are not NUL-terminated unless buf_text is used.
+ * Pointers into the buffer are valid until the next append or consume.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stddef.h>
+
+struct buf {
+	char *mem;    /* owned */
+	size_t start; /* first byte that is not consumed */
+	size_t end;   /* one past the last byte */
+	size_t cap;
+};
+
+#define BUF_INIT  \
+	{         \
+		0 \
+	}
+
+void buf_clear(struct buf *b); /* frees; the buffer may be used again */
+void buf_reset(struct buf *b); /* empties, keeps the memory */
+void buf_add(struct buf *b, const void *bytes, size_t len);
+void buf_addstr(struct buf *b, const char *s);
+void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_addc(struct buf *b, char c);
+void buf_consume(struct buf *b, size_t len);  /* len <= buf_len */
+char *buf_reserve(struct buf *b, size_t len); /* room for len bytes at the end */
+void buf_commit(struct buf *b, size_t len);   /* that many of them were written */
+const char *buf_text(struct buf *b);          /* NUL-terminated view */
+char *buf_steal(struct buf *b);               /* the caller frees; NUL-terminated */
+
+static inline size_t buf_len(const struct buf *b)
+{
+	return b->end - b->start;
+}
+
+static inline const char *buf_bytes(const struct buf *b)
+{
+	return b->mem ? b->mem + b->start : "";
+}
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * The operator's log: one line a call, to standard error, syslog or a file.
+ *
+ * log_line cleans control characters from what it is given, so a peer's text
+ * cannot add lines or terminal escapes. A file is opened for appending with
+ * mode 0640 and reopened by log_reopen (after rotation). Thread-safe. The one
+ * piece of global state of the program.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/err.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* target: "stderr", "syslog" or a path. tag: "hikyaku". Returns 0 or an error;
+ * after an error the log stays what it was. */
+int log_open(const char *target, const char *tag, struct err *e);
+int log_reopen(struct err *e);
+void log_close(void);
+void log_set_level(enum log_level level);
+
+/* Writes "tag[pid]: text"; standard error gets "hikyaku: text" alone, a file
+ * gets an RFC 3339 time, host name and tag before it. */
+void log_line(enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* As log_line at level info, with "tag/part[pid]" for the tag: the form that
+ * tools for Postfix's log expect. part: "smtp". */
+void log_part(const char *part, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Memory that is there or the program ends, and the ownership macros.
+ *
+ * x* functions abort when memory runs out, so nobody checks them. A type with
+ * x_free(struct x **) (accepts NULL inside, sets NULL) works with OWN:
+ *
+ *	OWN(buf_free) struct buf *b = buf_new();
+ *	return MOVE(b);		// handed on: not freed here
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+void *xmalloc(size_t size);
+void *xcalloc(size_t count, size_t size); /* zeroed; overflow aborts */
+void *xrealloc(void *p, size_t size);
+void *xreallocarray(void *p, size_t count, size_t size);
+char *xstrdup(const char *s);              /* NULL stays NULL */
+char *xstrndup(const char *s, size_t len); /* always NUL-terminated */
+void *xmemdup(const void *p, size_t len);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Frees *p and sets it to NULL: OWN(mem_free) for plain strings. */
+void mem_free(void *pp);
+
+#define OWN(free_fn) __attribute__((cleanup(free_fn)))
+#define MOVE(p)                             \
+	(__extension__({                    \
+		__typeof__(p) moved_ = (p); \
+		(p) = NULL;                 \
+		moved_;                     \
+	}))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

@@ -1,0 +1,220 @@
+#include "base/timefmt.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t clock_wall_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void split(int64_t ms, struct tm *tm, int *millis)
+{
+	int64_t s = ms / 1000;
+	int rest = (int)(ms % 1000);
+	if (rest < 0) {
+		rest += 1000;
+		s--;
+	}
+	time_t t = (time_t)s;
+	if (!gmtime_r(&t, tm))
+		memset(tm, 0, sizeof(*tm));
+	*millis = rest;
+}
+
+void timefmt_rfc3339(int64_t ms, char *out)
+{
+	struct tm tm;
+	int millis;
+	split(ms, &tm, &millis);
+	int len = snprintf(out, TIMEFMT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d",
+		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		tm.tm_sec);
+	if (millis)
+		snprintf(out + len, (size_t)(TIMEFMT_MAX - len), ".%03dZ", millis);
+	else
+		snprintf(out + len, (size_t)(TIMEFMT_MAX - len), "Z");
+}
+
+void timefmt_rfc5322(int64_t ms, char *out)
+{
+	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
+		"Aug", "Sep", "Oct", "Nov", "Dec" };
+	struct tm tm;
+	int millis;
+	split(ms, &tm, &millis);
+	char line[160]; /* wide enough for any int, so that nothing can be cut */
+	snprintf(line, sizeof(line), "%s, %d %s %04d %02d:%02d:%02d +0000",
+		days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
+		tm.tm_hour, tm.tm_min, tm.tm_sec);
+	snprintf(out, TIMEFMT_MAX, "%.47s", line);
+}
+
+/* The zone after the seconds: "Z", "+09:00" or nothing (UTC). */
+static bool parse_zone(const char *s, int *offset_s)
+{
+	*offset_s = 0;
+	if (!*s || text_equal(s, "Z"))
+		return true;
+	int h, m, n = 0;
+	char sign;
+	if (sscanf(s, "%c%2d:%2d%n", &sign, &h, &m, &n) != 3 || s[n] || h > 23 || m > 59)
+		return false;
+	if (sign != '+' && sign != '-')
+		return false;
+	*offset_s = (h * 3600 + m * 60) * (sign == '-' ? -1 : 1);
+	return true;
+}
+
+static bool parse_fraction(const char **s, int *millis)
+{
+	*millis = 0;
+	if (**s != '.')
+		return true;
+	int scale = 100;
+	(*s)++;
+	if (!text_is_digit(**s))
+		return false;
+	for (; text_is_digit(**s); (*s)++, scale /= 10)
+		*millis += (**s - '0') * scale;
+	return true;
+}
+
+static bool parse_date(const char *s, int64_t *ms_out)
+{
+	struct tm tm = { 0 };
+	int n = 0, millis = 0, offset_s = 0;
+	if (sscanf(s, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &n) != 3)
+		return false;
+	s += n;
+	if (*s == 'T' || *s == 't' || *s == ' ') {
+		s++;
+		if (sscanf(s, "%2d:%2d%n", &tm.tm_hour, &tm.tm_min, &n) != 2)
+			return false;
+		s += n;
+		if (*s == ':') {
+			if (sscanf(s, ":%2d%n", &tm.tm_sec, &n) != 1)
+				return false;
+			s += n;
+		}
+		if (!parse_fraction(&s, &millis) || !parse_zone(s, &offset_s))
+			return false;
+	} else if (*s) {
+		return false;
+	}
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+		tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60 || tm.tm_year < 1970)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*ms_out = ((int64_t)timegm(&tm) - offset_s) * 1000 + millis;
+	return true;
+}
+
+bool timefmt_parse_instant(const char *s, int64_t now_ms, int64_t *ms_out)
+{
+	int64_t ago_ms;
+	if (parse_date(s, ms_out))
+		return true;
+	if (!timefmt_parse_duration(s, &ago_ms))
+		return false;
+	*ms_out = now_ms - ago_ms;
+	return true;
+}
+
+static const struct {
+	const char *name;
+	int64_t ms;
+} units[] = {
+	{ "w", 7 * 86400000LL },
+	{ "d", 86400000LL },
+	{ "h", 3600000LL },
+	{ "m", 60000LL },
+	{ "s", 1000LL },
+	{ "ms", 1LL },
+};
+enum { UNIT_COUNT = sizeof(units) / sizeof(units[0]) };
+
+static int64_t unit_ms(const char *s, size_t len)
+{
+	for (size_t i = 0; i < UNIT_COUNT; i++) {
+		if (strlen(units[i].name) == len && strncmp(units[i].name, s, len) == 0)
+			return units[i].ms;
+	}
+	return 0;
+}
+
+bool timefmt_parse_duration(const char *s, int64_t *ms_out)
+{
+	int64_t total = 0;
+	if (!text_is_digit(*s))
+		return false;
+	while (*s) {
+		if (!text_is_digit(*s))
+			return false;
+		char *end;
+		errno = 0;
+		long long n = strtoll(s, &end, 10);
+		size_t len = strspn(end, "wdhms");
+		int64_t unit = len ? unit_ms(end, len) : 1000;
+		/* A number without a unit is only allowed alone. */
+		if (errno || !unit || (!len && (*end || total)))
+			return false;
+		int64_t part;
+		if (__builtin_mul_overflow((int64_t)n, unit, &part) ||
+			__builtin_add_overflow(total, part, &total))
+			return false;
+		s = end + len;
+	}
+	*ms_out = total;
+	return true;
+}
+
+void timefmt_duration(int64_t ms, char *out)
+{
+	for (size_t i = 0; i < UNIT_COUNT; i++) {
+		if (ms && ms % units[i].ms == 0) {
+			snprintf(out, TIMEFMT_MAX, "%lld%s",
+				(long long)(ms / units[i].ms), units[i].name);
+			return;
+		}
+	}
+	snprintf(out, TIMEFMT_MAX, "0s");
+}
+
+void timefmt_human(int64_t ms, char *out)
+{
+	size_t len = 0;
+	int shown = 0;
+	if (ms < 1000) {
+		snprintf(out, TIMEFMT_MAX, "now");
+		return;
+	}
+	for (size_t i = 1; i < UNIT_COUNT - 1 && shown < 2; i++) {
+		int64_t n = ms / units[i].ms;
+		ms %= units[i].ms;
+		if (!n) {
+			if (shown)
+				break;
+			continue;
+		}
+		len += (size_t)snprintf(out + len, TIMEFMT_MAX - len, "%s%lld%s",
+			shown ? " " : "", (long long)n, units[i].name);
+		shown++;
+	}
+}

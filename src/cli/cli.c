@@ -1,0 +1,133 @@
+#include "cli/cli.h"
+
+#include "base/mem.h"
+#include "mail/envelope.h"
+#include "net/tls.h"
+#include "queue/reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+const char *cli_option(const struct cli_args *args, const char *name)
+{
+	const struct cli_option *o = args->command->options;
+	for (size_t i = 0; o[i].letter || o[i].name; i++) {
+		if (o[i].name ? strcmp(o[i].name, name) == 0
+			      : o[i].letter == name[0] && !name[1])
+			return args->values[i];
+	}
+	ASSERT(!"the command has such an option");
+	return NULL;
+}
+
+int cli_fail(int status, const char *fmt, ...)
+{
+	va_list ap;
+	fflush(stdout);
+	fputs("hikyaku: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return status;
+}
+
+int cli_status(enum err_code code)
+{
+	switch (code) {
+	case ERR_OK:
+		return EX_OK;
+	case ERR_INVALID:
+	case ERR_LIMIT:
+		return EX_DATAERR;
+	case ERR_NOT_FOUND:
+		return EX_NOINPUT;
+	case ERR_EXISTS:
+		return EX_CANTCREAT;
+	case ERR_PERMISSION:
+		return EX_NOPERM;
+	case ERR_IO:
+		return EX_IOERR;
+	case ERR_NO_SPACE:
+	case ERR_BUSY:
+	case ERR_TIMEOUT:
+	case ERR_NETWORK:
+		return EX_TEMPFAIL;
+	case ERR_VERSION:
+		return EX_CONFIG;
+	case ERR_CANCELLED:
+	case ERR_UNSUPPORTED:
+		return EX_UNAVAILABLE;
+	}
+	return EX_SOFTWARE;
+}
+
+int cli_fail_err(const struct err *e)
+{
+	return cli_fail(cli_status(e->code), "%s", e->text);
+}
+
+const struct config *cli_config(struct cli *cli)
+{
+	struct err e = { 0 };
+	if (cli->config)
+		return cli->config;
+	const char *path = cli->config_path;
+	if (!cli->config_given && access(path, F_OK) != 0)
+		path = NULL;
+	if (config_load(path, tls_versions_available(), &cli->config, &e) != 0) {
+		cli_fail(EX_CONFIG, "%s", e.text);
+		return NULL;
+	}
+	return cli->config;
+}
+
+struct policy_set *cli_policy(struct cli *cli)
+{
+	const struct config *config = cli_config(cli);
+	if (!config)
+		return NULL;
+	struct policy_options options = {
+		.match = config->domain_match,
+		.versions_available = tls_versions_available(),
+	};
+	struct policy_errors errors = { 0 };
+	struct policy_set *set =
+		policy_set_load(config->policy_dir, &options, 1, &errors);
+	for (size_t i = 0; !set && i < errors.count; i++) {
+		const struct policy_error *p = &errors.list[i];
+		if (p->line)
+			cli_fail(0, "%s:%u: %s", p->file, p->line, p->text);
+		else
+			cli_fail(0, "%s: %s", p->file, p->text);
+	}
+	policy_errors_clear(&errors);
+	return set;
+}
+
+struct queue_reader *cli_reader(struct cli *cli, int *status_out)
+{
+	const struct config *config = cli_config(cli);
+	struct queue_reader *reader = NULL;
+	struct err e = { 0 };
+	if (!config)
+		*status_out = EX_CONFIG;
+	else if (queue_reader_open(config->queue, 5000, &reader, &e) != 0)
+		*status_out = cli_fail_err(&e);
+	return reader;
+}
+
+bool cli_parse_id(const char *word, int64_t *id_out)
+{
+	if (mail_id_parse(word, id_out))
+		return true;
+	cli_fail(EX_USAGE,
+		"\"%.60s\" is no queue id: it has 16 digits and letters A to F, as "
+		"`send` prints it and `queue list` shows it",
+		word);
+	return false;
+}

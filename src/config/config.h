@@ -1,0 +1,85 @@
+/*
+ * The configuration: one table of options (options.c) from which come parsing,
+ * defaults, limits, help lines, the dump, the manual check and the errors.
+ * A loaded configuration is immutable; a reload makes a new one.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "policy/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Values that may differ by destination. */
+struct config_destination {
+	struct policy_settings policy;
+	uint16_t port;
+	struct policy_retry retry_schedule;
+	unsigned retry_jitter; /* thousandths */
+	unsigned max_attempts; /* 0: unlimited */
+	int64_t max_age_ms;
+	bool fallback_memory; /* shared by destination */
+	int64_t fallback_memory_ttl_ms;
+	unsigned max_sessions_per_destination;
+	int64_t connect_timeout_ms, handshake_timeout_ms, reply_timeout_ms,
+		data_timeout_ms, session_timeout_ms;
+	int64_t bounce_delay_warning_ms; /* 0: none */
+};
+
+struct config {
+	char *path; /* of the file; NULL: built-in defaults */
+	char *hostname;
+	char *queue;
+	char *policy_dir;
+	struct addr *dns_servers;
+	size_t dns_server_count;
+	struct addr_range *prohibited;
+	size_t prohibited_count;
+	char *trust_file; /* NULL: the system's */
+	char *tls_log;    /* NULL: off */
+	char *log;        /* "stderr", "syslog" or a path */
+	enum policy_match domain_match;
+	unsigned max_sessions;
+	unsigned workers;
+	uint64_t max_message_size;
+	int64_t log_retention_ms;
+	char *postmaster;
+	struct config_destination defaults;
+	struct config_block *blocks; /* destination blocks; opaque */
+	size_t block_count;
+};
+
+/* Reads a file, or with path NULL gives the defaults. An empty file works. All
+ * errors found go into e as "file:line: text" lines; ERR_INVALID, ERR_NOT_FOUND,
+ * ERR_PERMISSION, ERR_IO. versions_available: mask, for `protocols`. */
+int config_load(const char *path, unsigned versions_available, struct config **out,
+	struct err *e);
+void config_free(struct config **c);
+
+/* What counts for a destination (normalized): defaults, then the most specific
+ * block that matches sets what it names. Borrowed strings inside live as long
+ * as the configuration. */
+void config_for_destination(
+	const struct config *c, const char *destination, struct config_destination *out);
+
+/* Effective values as configuration text (`config show`): those that differ
+ * from the defaults, or all of them, each with its help line as a comment. */
+struct buf;
+void config_dump(const struct config *c, bool all, struct buf *out);
+
+/* The table, for the manual check and for --json. */
+struct config_option_info {
+	const char *name, *type, *default_text, *help;
+	bool in_destination;
+};
+size_t config_option_count(void);
+void config_option_info(size_t index, struct config_option_info *out);
+/* The effective value of an option as text; malloc'ed. */
+char *config_option_value(const struct config *c, size_t index);
+bool config_option_is_default(const struct config *c, size_t index);
+
+#endif

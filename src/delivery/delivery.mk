@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libdelivery.a
+libdelivery_a_SOURCES =

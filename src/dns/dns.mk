@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libdns.a
+libdns_a_SOURCES =

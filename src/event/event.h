@@ -1,0 +1,116 @@
+/*
+ * The one record of what happened: one attempt at one host. Made by the
+ * delivery, kept by the queue as JSON, shown by the sinks. Neither side knows
+ * the other; they meet here.
+ *
+ * Words of the policy (channel, failure ...) are text here, with the names of
+ * policy/types.h. All remote text has been cleaned before it gets here.
+ */
+#ifndef EVENT_EVENT_H
+#define EVENT_EVENT_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_reply {
+	int code; /* 0: no reply */
+	char *enhanced;
+	char *text;
+};
+
+struct event_recipient {
+	char *address;
+	char *outcome; /* "delivered", "deferred", "bounced", "in_doubt" */
+	struct event_reply reply;
+};
+
+struct event_tls {
+	char *version, *cipher, *peer;
+	bool resumed, verified;
+};
+
+/* Seconds as in Postfix's delays=a/b/c/d, in ms: before the queue manager took
+ * it up, in the scheduler, DNS+connect+greeting+TLS, transmission. */
+struct event_delays {
+	int64_t total_ms, before_ms, queue_ms, connect_ms, transmit_ms;
+};
+
+struct event_attempt {
+	int64_t time_ms;  /* when this host's turn began */
+	int64_t id;       /* of the message */
+	unsigned attempt; /* from 1 */
+	char *sender;
+	char *domain;
+	struct event_recipient *recipients;
+	size_t recipient_count;
+	char *mx;      /* host name, or NULL (no host was found) */
+	char *address; /* IP, or NULL (no connection) */
+	uint16_t port;
+	char *channel; /* "tls", "plaintext": what the connection really was */
+	char *fallback;
+	char *rule;      /* what decided the channel */
+	char *rule_text; /* the same as a sentence, for people */
+	uint64_t policy_generation;
+	char *sni; /* NULL: none was sent */
+	bool has_tls;
+	struct event_tls tls;
+	char *outcome; /* of this host's turn: "delivered", "deferred", ... */
+	char *failure; /* NULL or a class */
+	char *stage;   /* state of the machine, "dns" or "connect" */
+	struct event_reply reply;
+	char *detail; /* a fact of ours where there was no reply: "connection refused" */
+	char *next_channel;      /* NULL: no next attempt */
+	char *next_reason;       /* why that channel */
+	int64_t next_attempt_ms; /* 0: none */
+	char *then; /* what came next within the attempt: "next host", "plaintext to the
+		       same address", NULL at its end */
+	int64_t duration_ms;
+	struct event_delays delays;
+};
+
+void event_attempt_clear(struct event_attempt *a);
+
+/* One JSON object on one line, the names of the retry log; malloc'ed. */
+char *event_attempt_to_json(const struct event_attempt *a);
+/* ERR_INVALID if it is no such object. The caller clears a. */
+int event_attempt_from_json(const char *json, struct event_attempt *a, struct err *e);
+
+/* One TLS handshake or TLS error, for tls_log. Borrowed strings. */
+struct event_tls_handshake {
+	int64_t time_ms;
+	int64_t id; /* message that the session was opened for */
+	const char *domain, *mx, *address;
+	uint16_t port;
+	const char *sni;
+	bool ok;
+	const char *version, *cipher, *group, *peer, *fingerprint, *not_after,
+		*verify_text;
+	bool resumed, verified;
+	int64_t duration_ms;
+	const char *error; /* NULL if ok */
+	const char *stage; /* where an error happened: "tls", "final", ... */
+};
+
+/* Where events go. Called on the loop after the results are committed
+ * (attempt), or as it happens (handshake). Any may be NULL. */
+struct event_sink {
+	void (*attempt)(void *arg, const struct event_attempt *a);
+	void (*handshake)(void *arg, const struct event_tls_handshake *h);
+	void *arg;
+};
+
+/* Fans out to several sinks. Sinks are borrowed. */
+enum { EVENT_SINKS_MAX = 8 };
+struct event_hub {
+	const struct event_sink *sinks[EVENT_SINKS_MAX];
+	size_t count;
+};
+void event_hub_add(struct event_hub *hub, const struct event_sink *sink);
+void event_hub_attempt(const struct event_hub *hub, const struct event_attempt *a);
+void event_hub_handshake(
+	const struct event_hub *hub, const struct event_tls_handshake *h);
+
+#endif

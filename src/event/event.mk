@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libevent.a
+libevent_a_SOURCES =

@@ -1,0 +1,73 @@
+/*
+ * TLS as a client, over any stream: credentials, the handshake, and plain
+ * facts about it afterwards. GnuTLS never sees a socket. Nothing here decides
+ * whether a connection is good enough: the facts go to the policy.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/err.h"
+#include "net/stream.h"
+#include "policy/types.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The versions (mask of enum policy_version) that the TLS library can do. */
+unsigned tls_versions_available(void);
+const char *tls_library_version(void); /* of the library that runs */
+const char *tls_library_built(void);
+
+/* Trust anchors, shared by sessions of one loop. trust_file NULL: the
+ * system's; a system without any is no error (opportunistic TLS does not need
+ * them), a named file that cannot be read is. */
+struct tls_credentials;
+int tls_credentials_new(
+	const char *trust_file, struct tls_credentials **out, struct err *e);
+void tls_credentials_free(struct tls_credentials **c);
+
+struct tls_params {
+	struct tls_credentials *credentials;
+	unsigned versions;       /* mask; all must be available */
+	const char *sni;         /* NULL or "": none */
+	const char *verify_name; /* name the certificate is checked against, or NULL */
+	int64_t handshake_timeout_ms; /* for the whole handshake */
+	/* Bytes of an earlier session's ticket for the same peer, or NULL. */
+	const void *resume;
+	size_t resume_len;
+};
+
+/* What is known after a handshake, good or failed. */
+struct tls_facts {
+	bool completed;
+	char version[16]; /* "TLS1.3" */
+	char cipher[64];  /* IANA-like: "TLS_AES_256_GCM_SHA384" or GnuTLS's name */
+	char group[32];   /* "X25519" */
+	bool resumed;
+	bool verified;         /* chain and name are good */
+	char verify_text[256]; /* why not; "" if verified */
+	char peer[256];        /* subject of the peer's certificate */
+	char fingerprint[65];  /* SHA-256 of it, hex; "" if none */
+	char not_after[32];    /* expiry, RFC 3339 */
+	bool asked_for_certificate;
+	int64_t duration_ms;
+};
+
+/* ok: the stream is ready for use, its reading paused. Otherwise the session is
+ * dead and the caller closes the stream; is_init tells that our own side could
+ * not begin (class tls_init), else it is the handshake (class tls_handshake). */
+typedef void tls_callback(void *arg, bool ok, bool is_init, const struct err *e);
+
+/* Wraps *lower, which is taken (set to NULL) at once, and begins the handshake.
+ * The new stream owns it. cb runs once, from the loop, never from inside this
+ * call, and not after stream_close. */
+struct stream *tls_client_start(struct uv_loop_s *loop, struct stream **lower,
+	const struct tls_params *params, tls_callback *cb, void *arg);
+
+/* Facts of a stream made by tls_client_start; valid until it is closed. */
+const struct tls_facts *tls_stream_facts(const struct stream *s);
+
+/* The ticket of the session for later resumption; *out is malloc'ed, or NULL. */
+void tls_stream_ticket(const struct stream *s, void **out, size_t *len_out);
+
+#endif

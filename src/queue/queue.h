@@ -1,0 +1,244 @@
+/*
+ * The queue: what is to be delivered, where it stands, and what happened.
+ *
+ * Asynchronous. One store thread owns the database and commits in groups;
+ * requests go in through a port, completions come back on the thread that owns
+ * the port. A port has one owner thread; a queue may have many ports. Several
+ * processes may have the same queue open.
+ *
+ * Unit of scheduling: an ITEM, the recipients of one message at one
+ * destination. States of an item (hikyaku-queue(5)):
+ *
+ *	absent --put--> due --claim--> claimed --mark--> in doubt
+ *	   claimed | in doubt --finish--> due | gone      (one transaction)
+ *	   claimed | in doubt --lease lost--> due          (logged as in doubt if marked)
+ *	   due <--> held;  due | held --remove--> gone
+ *
+ * A message is gone with its last item. Attempt records stay for log_retention.
+ *
+ * Bytes and strings in requests are copied before the call returns; those in
+ * completions are borrowed for the call back, unless it says otherwise.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include "base/err.h"
+#include "mail/envelope.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct queue;
+struct queue_port;
+
+struct queue_options {
+	const char *path;
+	bool create;             /* make it if it does not exist */
+	int64_t busy_timeout_ms; /* how long to wait for another process's lock */
+	size_t group_max;        /* requests of one commit at most */
+	size_t inline_body_max;  /* a body up to this size comes along with the claim */
+};
+void queue_options_default(struct queue_options *options, const char *path);
+
+/* Opens or creates. Errors say what is wrong with which file and what to do:
+ * ERR_NOT_FOUND, ERR_PERMISSION, ERR_VERSION, ERR_NO_SPACE, ERR_BUSY, ERR_IO,
+ * ERR_INVALID (not a queue). */
+int queue_open(const struct queue_options *options, struct queue **out, struct err *e);
+/* Waits until everything under way is committed and its completions are
+ * dropped; all ports must be closed before. */
+void queue_close(struct queue **q);
+
+/* wake(arg) is called from the store thread when completions wait; the owner
+ * then calls queue_dispatch on its own thread. wake NULL: queue_wait is used. */
+struct queue_port *queue_port_new(struct queue *q, void (*wake)(void *arg), void *arg);
+void queue_port_close(struct queue_port **p);
+size_t queue_dispatch(struct queue_port *p); /* runs completions; how many */
+void queue_wait(struct queue_port *p);       /* blocks for one, then dispatches */
+size_t queue_port_pending(const struct queue_port *p); /* requests without completion */
+
+/* ---- intake ---- */
+
+struct queue_new_recipient {
+	const char *address;
+	const char *domain; /* normalized destination; groups recipients into items */
+	const char *orcpt;
+	unsigned notify;
+};
+
+/* A message that comes in piece by piece. Pieces past an in-memory window are
+ * staged in the database and are invisible until the commit; what a crash
+ * leaves of them is removed later. */
+struct queue_put;
+struct queue_put *queue_put_begin(struct queue_port *p);
+void queue_put_write(struct queue_put *put, const void *bytes, size_t len);
+/* Octets that wait to be staged: a caller that cannot stop its source quickly
+ * waits for the port when this is over a megabyte. */
+size_t queue_put_backlog(const struct queue_put *put);
+
+/* Commits the message: content, envelope and recipients in one transaction.
+ * envelope->id 0: a new id is made. cb gets the id after the commit. Takes
+ * the put (set to NULL). */
+typedef void queue_put_cb(
+	void *arg, int64_t id, const struct err *e); /* e NULL: stored */
+void queue_put_commit(struct queue_put **put, const struct mail_envelope *envelope,
+	const struct queue_new_recipient *recipients, size_t count, queue_put_cb *cb,
+	void *arg);
+void queue_put_abort(struct queue_put **put);
+
+/* ---- work ---- */
+
+/* What is remembered of a message and destination between attempts. The
+ * channel and failure are the policy's words as text: the queue only keeps them. */
+struct queue_item {
+	int64_t id; /* of the item */
+	struct mail_envelope envelope;
+	char *domain;
+	struct mail_recipient *recipients; /* those without a final outcome */
+	size_t recipient_count;
+	unsigned attempts;    /* made so far */
+	char *next_channel;   /* "tls", "plaintext", or NULL before the first attempt */
+	char *channel_reason; /* why that channel is due, or NULL */
+	bool channel_from_memory; /* next_channel is what the destination is remembered by
+				   */
+	char *last_host;          /* MX host of the attempt in doubt, or NULL */
+	int64_t due_ms;
+	bool was_in_doubt; /* the last attempt ended in doubt */
+	bool delay_notified;
+	char *body; /* the stored content if small, else NULL: queue_body_read */
+	size_t body_len;
+};
+void queue_item_free(struct queue_item **item);
+
+/* A worker: its claims are leased to it. While the process lives its leases
+ * hold; when it ends, however it ends, they are free at once on this machine
+ * (and after lease_s where its end cannot be seen). */
+int queue_worker_register(
+	struct queue_port *p, int64_t lease_s, struct err *e); /* blocks */
+
+struct queue_claim {
+	int64_t now_ms;
+	size_t max_items;
+	size_t max_per_domain;
+	const char *domain;         /* only this destination, or NULL */
+	const char *const *exclude; /* destinations that are full; up to some thousands */
+	size_t exclude_count;
+	bool for_once; /* run --once: as now, but never an item this worker had before */
+};
+/* items are the callback's to keep (it frees each). next_due_ms: when the next
+ * item is due that was not claimed now, INT64_MAX: none; <= now: there is more. */
+typedef void queue_claim_cb(void *arg, struct queue_item **items, size_t count,
+	int64_t next_due_ms, const struct err *e);
+void queue_claim_due(struct queue_port *p, const struct queue_claim *claim,
+	queue_claim_cb *cb, void *arg);
+
+typedef void queue_done_cb(void *arg, const struct err *e); /* e NULL: committed */
+
+/* Content in pieces, from offset; an empty piece is the end. */
+typedef void queue_body_cb(void *arg, const char *bytes, size_t len, const struct err *e);
+void queue_body_read(struct queue_port *p, int64_t message_id, uint64_t offset,
+	size_t max, queue_body_cb *cb, void *arg);
+
+/* Durable mark: the final dot for this item may be sent from now on. host is
+ * where. The callback runs after the commit. */
+void queue_mark_in_doubt(struct queue_port *p, int64_t item_id, const char *host,
+	queue_done_cb *cb, void *arg);
+
+/* ---- results ---- */
+
+enum queue_outcome {
+	QUEUE_OUTCOME_DELIVERED,
+	QUEUE_OUTCOME_DEFERRED,
+	QUEUE_OUTCOME_BOUNCED
+};
+
+struct queue_recipient_result {
+	int64_t recipient_id;
+	enum queue_outcome outcome;
+	const char *text; /* last error, as shown by `queue show`; NULL when delivered */
+};
+
+/* An attempt record as the retry log keeps it: JSON made by event/, with the
+ * fields that it is looked up by. */
+struct queue_record {
+	int64_t time_ms;
+	int64_t message_id;
+	const char *domain;
+	bool is_failure;
+	const char *json;
+};
+
+/* A message that goes in together with a result: a bounce. */
+struct queue_new_message {
+	struct mail_envelope envelope; /* id 0 */
+	const struct queue_new_recipient *recipients;
+	size_t recipient_count;
+	const char *body; /* CRLF line ends */
+	size_t body_len;
+	/* After body comes the content of the message below, whole or its header
+	 * only, copied inside the store (never in memory as a whole); then tail. */
+	enum { QUEUE_APPEND_NOTHING, QUEUE_APPEND_HEADER, QUEUE_APPEND_MESSAGE } append;
+	int64_t append_message_id;
+	const char *tail;
+	size_t tail_len;
+};
+
+struct queue_result {
+	int64_t item_id;
+	const struct queue_recipient_result *recipients; /* of all that were claimed */
+	size_t recipient_count;
+	bool count_attempt;       /* false: given back untouched (shutdown) */
+	int64_t next_attempt_ms;  /* for the deferred ones */
+	const char *next_channel; /* likewise */
+	const char *channel_reason;
+	bool in_doubt;
+	bool delay_notified;
+	/* fallback_memory = destination: what other messages to it start on. NULL:
+	 * leave it; memory_until_ms 0: forget it. */
+	const char *memory_channel;
+	const char *memory_reason;
+	int64_t memory_until_ms;
+	const struct queue_record *records;
+	size_t record_count;
+	const struct queue_new_message *messages; /* bounces */
+	size_t message_count;
+};
+/* One transaction for all of it. */
+void queue_finish(struct queue_port *p, const struct queue_result *result,
+	queue_done_cb *cb, void *arg);
+
+/* Gives claimed items back as they were, not counted as attempts. */
+void queue_give_back(struct queue_port *p, const int64_t *item_ids, size_t count,
+	queue_done_cb *cb, void *arg);
+
+/* ---- operators ---- */
+
+enum queue_verb { QUEUE_RETRY, QUEUE_HOLD, QUEUE_RELEASE, QUEUE_REMOVE };
+struct queue_selection {
+	int64_t id;         /* one message, or 0 */
+	const char *domain; /* one destination, or NULL; both unset: all */
+};
+/* affected: items. Claimed items are left alone and counted in busy. */
+typedef void queue_operate_cb(
+	void *arg, size_t affected, size_t busy, const struct err *e);
+void queue_operate(struct queue_port *p, enum queue_verb verb,
+	const struct queue_selection *selection, queue_operate_cb *cb, void *arg);
+
+/* Removes attempt records older than before_ms and staged leftovers. */
+void queue_prune(struct queue_port *p, int64_t before_ms, queue_done_cb *cb, void *arg);
+
+/* A small fact kept in the queue for others to see (a worker's policy state);
+ * value NULL removes it. It goes with the worker that set it. */
+void queue_set_note(struct queue_port *p, const char *name, const char *value);
+
+/* ---- waking workers in other processes ---- */
+
+/* Every commit that makes items due writes to the queue's FIFO ("PATH.wake").
+ * A worker opens it and watches the descriptor; a byte means: look again.
+ * Returns a descriptor (queue_wake_close) or a negative error. */
+int queue_wake_open(const char *path, struct err *e);
+void queue_wake_drain(int fd);
+/* For commands that only want to wake a worker. false: none is listening. */
+bool queue_wake_send(const char *path);
+
+#endif

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libqueue.a
+libqueue_a_SOURCES =

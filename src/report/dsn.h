@@ -1,0 +1,49 @@
+/*
+ * Delivery status notifications, RFC 3464: the text of a bounce, as a message
+ * for the queue. Built when a result is committed, in the same transaction.
+ * Never for a null sender; never if NOTIFY says otherwise (RFC 3461 4.1, 6.2).
+ */
+#ifndef REPORT_DSN_H
+#define REPORT_DSN_H
+
+#include "event/event.h"
+#include "mail/envelope.h"
+#include "queue/queue.h"
+
+enum dsn_kind { DSN_FAILURE, DSN_DELAY };
+
+struct dsn_recipient {
+	const char *address;
+	const char *orcpt;        /* or NULL */
+	const char *mx;           /* host that said it, or NULL */
+	struct event_reply reply; /* borrowed; code 0: no remote verdict */
+	const char *detail; /* our own fact where there was no reply, or why it expired */
+	const char *status; /* enhanced code, "5.0.0" form */
+};
+
+struct dsn_request {
+	enum dsn_kind kind;
+	const char *hostname;   /* Reporting-MTA */
+	const char *postmaster; /* From: of the notification, address */
+	const struct mail_envelope *envelope;
+	const struct dsn_recipient *recipients;
+	size_t recipient_count;
+	int64_t now_ms;
+	unsigned attempts;
+	int64_t expires_ms; /* DSN_DELAY: when it will be given up */
+};
+
+/* Fills a message for queue_result.messages; its strings are owned by out and
+ * freed by dsn_message_clear. */
+struct dsn_message {
+	struct queue_new_message message;
+	struct queue_new_recipient recipient;
+	char *owned_body, *owned_tail, *owned_address, *owned_domain;
+};
+/* to: where it goes (the sender, or the postmaster for a lost bounce); its
+ * normalized destination is to_domain. */
+void dsn_build(const struct dsn_request *request, const char *to, const char *to_domain,
+	struct dsn_message *out);
+void dsn_message_clear(struct dsn_message *m);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * The SMTP client machine: bytes in, actions out. RFC 5321, 3207, 2920, 1870,
+ * 6152, 2034, 6531, 3461.
+ *
+ * No socket, no TLS library, no clock, no callbacks. The owner loops:
+ *
+ *	while ((action = smtp_client_next(c, &step)) != SMTP_ACTION_READ) ...
+ *
+ * carries out each action, and feeds what comes in. The machine decides only
+ * protocol: whether TLS is good enough, what a failure leads to and what is
+ * tried next are the owner's business.
+ *
+ *	connect -> BANNER -> EHLO [-> HELO] -> STARTTLS -> TLS -> EHLO_TLS
+ *	[-> HELO_TLS] -> READY -> MAIL -> RCPT -> DATA -> BODY -> MARK -> DOT
+ *	-> FINAL -> READY ... -> RSET -> READY ... -> QUIT -> CLOSED
+ *
+ * With PIPELINING, MAIL, RCPT and DATA leave in one write; replies are matched
+ * in order; QUIT never leaves together with a message. A reply that nobody
+ * asked for is a protocol error and ends the session.
+ *
+ * Everything learnt before TLS is forgotten. Bytes that came in after the 220
+ * to STARTTLS and before the handshake are a violation: the machine fails in
+ * state TLS with cause SMTP_CAUSE_INJECTED and never parses them.
+ */
+#ifndef SMTP_CLIENT_H
+#define SMTP_CLIENT_H
+
+#include "mail/envelope.h"
+#include "smtp/reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* States; smtp_state_name gives the names that logs, JSON ("stage") and tests
+ * show: "banner", "ehlo", "helo", "starttls", "tls", "ehlo_tls", ... */
+enum smtp_state {
+	SMTP_STATE_BANNER,
+	SMTP_STATE_EHLO,
+	SMTP_STATE_HELO,
+	SMTP_STATE_STARTTLS,
+	SMTP_STATE_TLS, /* waiting for the owner's handshake */
+	SMTP_STATE_EHLO_TLS,
+	SMTP_STATE_HELO_TLS,
+	SMTP_STATE_READY, /* a transaction may begin */
+	SMTP_STATE_MAIL,
+	SMTP_STATE_RCPT,
+	SMTP_STATE_DATA,
+	SMTP_STATE_BODY,  /* sending content */
+	SMTP_STATE_MARK,  /* all sent but the final dot; waiting for the owner's word */
+	SMTP_STATE_FINAL, /* dot sent, waiting for the verdict */
+	SMTP_STATE_RSET,
+	SMTP_STATE_QUIT,
+	SMTP_STATE_CLOSED,
+	SMTP_STATE_COUNT
+};
+const char *smtp_state_name(enum smtp_state state);
+
+struct smtp_client_options {
+	const char *hostname;         /* for EHLO; borrowed for the machine's life */
+	bool use_starttls;            /* send STARTTLS if it is offered */
+	bool helo_after_starttls;     /* HELO instead of EHLO inside TLS */
+	bool plaintext_after_refusal; /* STARTTLS refused: go on in this session */
+	/* Time limits in ms, RFC 5321 4.5.3.2; 0 takes the state's default. */
+	int64_t reply_timeout_ms; /* all replies but the one to the final dot */
+	int64_t data_timeout_ms;  /* the reply to the final dot */
+};
+
+/* One transaction. Everything is borrowed until SMTP_ACTION_MESSAGE_DONE. */
+struct smtp_message {
+	const struct mail_envelope *envelope;
+	const struct mail_recipient *recipients;
+	size_t recipient_count;
+};
+
+enum smtp_action {
+	SMTP_ACTION_READ,      /* feed bytes, or report the end or a time-out */
+	SMTP_ACTION_WRITE,     /* send step.bytes, step.len (valid until the next call) */
+	SMTP_ACTION_START_TLS, /* shake hands, then smtp_client_tls_done */
+	SMTP_ACTION_READY,     /* smtp_client_send or smtp_client_quit */
+	SMTP_ACTION_BODY,      /* call smtp_client_body, or _body_end at the end */
+	SMTP_ACTION_MARK,      /* make "in doubt" durable, then smtp_client_marked */
+	SMTP_ACTION_RECIPIENT, /* step.recipient has its verdict: step.verdict, step.reply
+				*/
+	SMTP_ACTION_MESSAGE_DONE, /* the transaction is over: step.undecided says how many
+				     recipients still want another transaction */
+	SMTP_ACTION_FAILED,       /* the session is over: step.failure */
+	SMTP_ACTION_CLOSE         /* nothing more to do: close the connection */
+};
+
+enum smtp_verdict {
+	SMTP_VERDICT_DELIVERED,
+	SMTP_VERDICT_TEMPORARY,
+	SMTP_VERDICT_PERMANENT,
+	SMTP_VERDICT_AGAIN, /* too many recipients (452, or 552 on RCPT): ask again in a
+			       further transaction of this session */
+	SMTP_VERDICT_HOST   /* this host cannot take it (no SMTPUTF8, SIZE too small):
+			       another may; enhanced and text are ours */
+};
+
+/* Why a session ended. */
+enum smtp_cause {
+	SMTP_CAUSE_NONE,
+	SMTP_CAUSE_REPLY, /* a reply that refuses the session: banner, EHLO+HELO, 421, ...
+			   */
+	SMTP_CAUSE_STARTTLS_REFUSED,
+	SMTP_CAUSE_INJECTED, /* bytes between the 220 and the handshake */
+	SMTP_CAUSE_PROTOCOL, /* not SMTP, out of step, over a limit */
+	SMTP_CAUSE_LOST,     /* closed or reset by the peer */
+	SMTP_CAUSE_TIMEOUT,
+	SMTP_CAUSE_ABORTED /* the owner gave up */
+};
+
+struct smtp_failure {
+	enum smtp_cause cause;
+	enum smtp_state state; /* where */
+	bool inside_tls;
+	bool before_first_tls_reply; /* inside TLS, and no reply came in there yet */
+	bool in_doubt; /* the final dot was (or may have been) sent, no verdict */
+	struct smtp_reply reply; /* cause REPLY and STARTTLS_REFUSED */
+	char text[256];          /* a short lower-case fact: "connection lost", ... */
+};
+
+struct smtp_step {
+	const char *bytes;
+	size_t len;
+	size_t recipient; /* index into the message's recipients */
+	enum smtp_verdict verdict;
+	struct smtp_reply reply;
+	size_t undecided;
+	struct smtp_failure failure;
+};
+
+struct smtp_client;
+
+struct smtp_client *smtp_client_new(const struct smtp_client_options *options);
+void smtp_client_free(struct smtp_client **c);
+
+enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step);
+
+/* Input. Each may be called whenever the machine lives; smtp_client_next tells
+ * what follows. */
+void smtp_client_feed(struct smtp_client *c, const char *bytes, size_t len);
+void smtp_client_lost(struct smtp_client *c, const char *why); /* end of stream, reset */
+void smtp_client_timed_out(struct smtp_client *c);
+void smtp_client_abort(struct smtp_client *c, const char *why);
+
+/* Answers to actions. */
+void smtp_client_tls_done(struct smtp_client *c); /* the handshake was good */
+void smtp_client_send(struct smtp_client *c, const struct smtp_message *message);
+void smtp_client_quit(struct smtp_client *c);
+void smtp_client_body(
+	struct smtp_client *c, const char *bytes, size_t len); /* stored content */
+void smtp_client_body_end(struct smtp_client *c);
+void smtp_client_marked(struct smtp_client *c);
+/* The body cannot be had: ends the session without the final dot. */
+void smtp_client_body_failed(struct smtp_client *c, const char *why);
+
+/* Facts. */
+enum smtp_state smtp_client_state(const struct smtp_client *c);
+int64_t smtp_client_timeout_ms(const struct smtp_client *c); /* for the current state */
+bool smtp_client_is_tls(const struct smtp_client *c);
+bool smtp_client_offered_starttls(const struct smtp_client *c); /* in the first EHLO */
+const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c);
+
+#endif

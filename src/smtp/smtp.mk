@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsmtp.a
+libsmtp_a_SOURCES =

@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/base/base_tests.mk

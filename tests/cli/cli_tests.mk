@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/cli/cli_tests.mk

@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/delivery/delivery_tests.mk

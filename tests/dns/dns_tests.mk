@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/dns/dns_tests.mk

@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/e2e/e2e_tests.mk

@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/policy/policy_tests.mk

@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/queue/queue_tests.mk

@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/report/report_tests.mk

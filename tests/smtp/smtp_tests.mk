@@ -1,0 +1,1 @@
+EXTRA_DIST += tests/smtp/smtp_tests.mk

@@ -1,0 +1,27 @@
+# Every test speaks TAP. `make check` runs them in parallel with -j.
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_COMPILER = $(SHELL)
+TEST_EXTENSIONS = .sh
+AM_TESTS_ENVIRONMENT = \
+	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	NM='$(NM)'; export NM; CC='$(CC)'; export CC; \
+	TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR; \
+	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR;
+
+EXTRA_DIST += tests/LAYERS tests/check_layers.sh tests/check_headers.sh
+TESTS += tests/check_layers.sh tests/check_headers.sh
+
+include tests/policy/policy_tests.mk
+include tests/base/base_tests.mk
+include tests/config/config_tests.mk
+include tests/mail/mail_tests.mk
+include tests/event/event_tests.mk
+include tests/queue/queue_tests.mk
+include tests/dns/dns_tests.mk
+include tests/net/net_tests.mk
+include tests/smtp/smtp_tests.mk
+include tests/delivery/delivery_tests.mk
+include tests/report/report_tests.mk
+include tests/cli/cli_tests.mk
+include tests/e2e/e2e_tests.mk
