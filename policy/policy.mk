@@ -1,3 +1,8 @@
 noinst_LIBRARIES += libpolicy.a
-libpolicy_a_SOURCES =
+libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS) $(IDN2_CFLAGS)
+libpolicy_a_SOURCES = \
+	policy/policy.h \
+	policy/settings.c policy/settings.h \
+	policy/types.c policy/types.h \
+	policy/util.c policy/util.h
 EXTRA_DIST += policy/README.md

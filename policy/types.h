@@ -79,15 +79,15 @@ enum policy_sni { POLICY_SNI_ON, POLICY_SNI_OFF, POLICY_SNI_NAME };
 enum policy_match { POLICY_MATCH_LABEL, POLICY_MATCH_SUBSTRING };
 
 /* Names as in configuration, logs and JSON: "tls", "alternate-any",
- * "tls_handshake", "required", "TLS1.2". */
+ * "tls_handshake", "required", "TLS1.2"; "unknown" for what is none of them. */
 const char *policy_channel_name(enum policy_channel channel);
 const char *policy_fallback_name(enum policy_fallback fallback);
 const char *policy_failure_name(enum policy_failure failure);
 const char *policy_tls_level_name(enum policy_tls_level level);
 const char *policy_version_name(enum policy_version version);
 
-/* The way back; false and out untouched for an unknown name (case counts only
- * for none of them). */
+/* The way back; false and out untouched for an unknown name. Case counts, but
+ * not in versions. */
 bool policy_channel_parse(const char *s, enum policy_channel *out);
 bool policy_fallback_parse(const char *s, enum policy_fallback *out);
 bool policy_failure_parse(const char *s, enum policy_failure *out);
