@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS) $(IDN2_CFLAGS)
 libpolicy_a_SOURCES = \
+	policy/name.c policy/name.h \
+	policy/pattern.c policy/pattern.h \
 	policy/policy.h \
 	policy/settings.c policy/settings.h \
 	policy/types.c policy/types.h \
