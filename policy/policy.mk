@@ -1,9 +1,11 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS) $(IDN2_CFLAGS)
 libpolicy_a_SOURCES = \
+	policy/fallback.c policy/fallback.h \
 	policy/name.c policy/name.h \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.h \
+	policy/retry.c policy/retry.h \
 	policy/settings.c policy/settings.h \
 	policy/types.c policy/types.h \
 	policy/util.c policy/util.h
