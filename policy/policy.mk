@@ -1,11 +1,16 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS) $(IDN2_CFLAGS)
 libpolicy_a_SOURCES = \
+	policy/entry.c policy/entry.h \
 	policy/fallback.c policy/fallback.h \
+	policy/file.c policy/file.h \
+	policy/index.c policy/index.h \
+	policy/lines.c policy/lines.h \
 	policy/name.c policy/name.h \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.h \
 	policy/retry.c policy/retry.h \
+	policy/set.c policy/set.h \
 	policy/settings.c policy/settings.h \
 	policy/types.c policy/types.h \
 	policy/util.c policy/util.h

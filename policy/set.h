@@ -67,15 +67,19 @@ enum policy_match policy_set_match(const struct policy_set *set);
  * that changed nothing keep its generation. */
 uint64_t policy_set_digest(const struct policy_set *set);
 
-/* One entry of one file, for `policy show` and for reasons. Borrowed. */
+/* One entry of one file, for `policy show` and for reasons. Borrowed. Small:
+ * a list may have 100,000 of them. */
 struct policy_entry {
-	struct policy_pattern pattern;
-	bool is_host;      /* pins: "mx:" prefix */
-	unsigned versions; /* pins: mask */
-	const char *path;
+	enum policy_pattern_kind kind;
 	unsigned line;
+	unsigned versions; /* pins: mask */
+	bool is_host;      /* pins: "mx:" prefix */
+	const char *name;  /* as in struct policy_pattern */
+	const char *path;
 	const char *text; /* the entry as written */
 };
+void policy_entry_pattern(const struct policy_entry *entry, struct policy_pattern *out);
+const char *policy_set_path(const struct policy_set *set, enum policy_file file);
 bool policy_set_has_file(const struct policy_set *set, enum policy_file file);
 size_t policy_set_count(const struct policy_set *set, enum policy_file file);
 const struct policy_entry *policy_set_entry(

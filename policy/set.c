@@ -1,0 +1,397 @@
+#include "policy/set.h"
+
+#include "policy/entry.h"
+#include "policy/file.h"
+#include "policy/index.h"
+#include "policy/lines.h"
+#include "policy/util.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ERRORS_MAX = 100 };
+
+/* What one file says. */
+struct part {
+	bool exists;
+	const char *path;
+	struct policy_entry *entries;
+	size_t count, cap;
+	struct policy_index index;
+	uint32_t *trees; /* numbers of the TREE entries: substring matching only */
+	size_t tree_count, tree_cap;
+};
+
+struct policy_set {
+	unsigned refs;
+	uint64_t generation;
+	struct policy_options options;
+	struct policy_arena strings;
+	struct part parts[POLICY_FILE_COUNT];
+};
+
+const char *policy_file_name(enum policy_file file)
+{
+	static const char *const names[POLICY_FILE_COUNT] = {
+		[POLICY_FILE_ALLOW] = "mtatsl.txt",
+		[POLICY_FILE_EXCLUDE] = "nomtatsl.txt",
+		[POLICY_FILE_PINS] = "mtaproto.txt",
+	};
+	return names[file];
+}
+
+/* --- making a set --- */
+
+static void add_error(struct policy_errors *errors, const struct policy_error *error)
+{
+	errors->total++;
+	if (errors->count == ERRORS_MAX)
+		return;
+	if (!errors->list)
+		errors->list = policy_xcalloc(ERRORS_MAX, sizeof(*errors->list));
+	errors->list[errors->count++] = *error;
+}
+
+void policy_errors_clear(struct policy_errors *errors)
+{
+	free(errors->list);
+	*errors = (struct policy_errors){ 0 };
+}
+
+static void add_tree(struct part *part, size_t number)
+{
+	if (part->tree_count == part->tree_cap) {
+		part->tree_cap = part->tree_cap ? 2 * part->tree_cap : 16;
+		part->trees = policy_xreallocarray(
+			part->trees, part->tree_cap, sizeof(*part->trees));
+	}
+	part->trees[part->tree_count++] = (uint32_t)number;
+}
+
+static struct policy_entry *new_entry(struct part *part)
+{
+	if (part->count == part->cap) {
+		part->cap = part->cap ? 2 * part->cap : 16;
+		part->entries = policy_xreallocarray(
+			part->entries, part->cap, sizeof(*part->entries));
+	}
+	return &part->entries[part->count];
+}
+
+/* false: an error was added. */
+static bool check_pin_is_new(const struct part *part, const struct policy_parsed *parsed,
+	unsigned line, struct policy_errors *errors)
+{
+	char text[POLICY_NAME_MAX + 3];
+	struct policy_error error;
+	size_t other = policy_index_find(&part->index, part->entries,
+		parsed->pattern.kind, parsed->is_host, parsed->pattern.name);
+	if (other == POLICY_INDEX_NONE)
+		return true;
+	policy_pattern_format(&parsed->pattern, text, sizeof(text));
+	policy_error_set(&error, part->path, line,
+		"line %u has a pin for %s%s already; keep one of the two",
+		part->entries[other].line, parsed->is_host ? "mx:" : "", text);
+	add_error(errors, &error);
+	return false;
+}
+
+static void add_entry(struct policy_set *set, enum policy_file file,
+	const struct policy_lines *l, const struct policy_parsed *parsed)
+{
+	struct part *part = &set->parts[file];
+	struct policy_entry *e = new_entry(part);
+	const char *name = parsed->pattern.name;
+	*e = (struct policy_entry){
+		.kind = parsed->pattern.kind,
+		.line = l->number,
+		.versions = parsed->versions,
+		.is_host = parsed->is_host,
+		.path = part->path,
+		.text = policy_arena_strndup(&set->strings, l->entry, l->entry_len),
+	};
+	e->name = strcmp(e->text, name) == 0
+			  ? e->text
+			  : policy_arena_strndup(&set->strings, name, strlen(name));
+	policy_index_add(&part->index, part->entries, part->count);
+	if (e->kind == POLICY_PATTERN_TREE &&
+		set->options.match == POLICY_MATCH_SUBSTRING)
+		add_tree(part, part->count);
+	part->count++;
+}
+
+static void parse_file(struct policy_set *set, enum policy_file file,
+	const struct policy_source *source, struct policy_errors *errors)
+{
+	struct part *part = &set->parts[file];
+	struct policy_lines l;
+	struct policy_parsed parsed;
+	struct policy_error error;
+	char why[POLICY_TEXT_MAX];
+	part->path =
+		policy_arena_strndup(&set->strings, source->path, strlen(source->path));
+	part->exists = source->bytes != NULL;
+	if (!part->exists)
+		return;
+	policy_lines_init(&l, source->bytes, source->len);
+	while (policy_lines_next(&l)) {
+		if (l.entry_len == 0)
+			continue;
+		if (!policy_entry_parse(
+			    file, l.entry, l.entry_len, &set->options, &parsed, why)) {
+			policy_error_set(&error, source->path, l.number, "%s", why);
+			add_error(errors, &error);
+		} else if (file != POLICY_FILE_PINS ||
+			   check_pin_is_new(part, &parsed, l.number, errors)) {
+			add_entry(set, file, &l, &parsed);
+		}
+	}
+	policy_lines_clear(&l);
+}
+
+static struct policy_set *set_new(const struct policy_options *options,
+	uint64_t generation, struct policy_errors *errors)
+{
+	struct policy_set *set = policy_xcalloc(1, sizeof(*set));
+	set->refs = 1;
+	set->generation = generation;
+	set->options = *options;
+	*errors = (struct policy_errors){ 0 };
+	return set;
+}
+
+/* Complete, or not made at all. */
+static struct policy_set *set_finish(
+	struct policy_set *set, const struct policy_errors *errors)
+{
+	if (errors->total)
+		policy_set_unref(&set);
+	return set;
+}
+
+struct policy_set *policy_set_parse(const struct policy_source *sources,
+	const struct policy_options *options, uint64_t generation,
+	struct policy_errors *errors)
+{
+	struct policy_set *set = set_new(options, generation, errors);
+	for (int file = 0; file < POLICY_FILE_COUNT; file++)
+		parse_file(set, (enum policy_file)file, &sources[file], errors);
+	return set_finish(set, errors);
+}
+
+struct policy_set *policy_set_load(const char *directory,
+	const struct policy_options *options, uint64_t generation,
+	struct policy_errors *errors)
+{
+	struct policy_set *set = set_new(options, generation, errors);
+	for (int file = 0; file < POLICY_FILE_COUNT; file++) {
+		char path[PATH_MAX];
+		struct policy_file_content content;
+		struct policy_error error;
+		policy_text(path, sizeof(path), "%s/%s", directory,
+			policy_file_name((enum policy_file)file));
+		if (!policy_file_read(AT_FDCWD, path, path, &content, &error)) {
+			add_error(errors, &error);
+			continue;
+		}
+		struct policy_source source = { path, content.bytes, content.len };
+		parse_file(set, (enum policy_file)file, &source, errors);
+		policy_file_content_clear(&content);
+	}
+	return set_finish(set, errors);
+}
+
+struct policy_set *policy_set_ref(struct policy_set *set)
+{
+	set->refs++;
+	return set;
+}
+
+void policy_set_unref(struct policy_set **set)
+{
+	struct policy_set *s = *set;
+	*set = NULL;
+	if (!s || --s->refs > 0)
+		return;
+	for (int file = 0; file < POLICY_FILE_COUNT; file++) {
+		free(s->parts[file].entries);
+		free(s->parts[file].trees);
+		policy_index_clear(&s->parts[file].index);
+	}
+	policy_arena_clear(&s->strings);
+	free(s);
+}
+
+/* --- asking it --- */
+
+uint64_t policy_set_generation(const struct policy_set *set)
+{
+	return set->generation;
+}
+
+enum policy_match policy_set_match(const struct policy_set *set)
+{
+	return set->options.match;
+}
+
+/* Line numbers are part of what a set says: reasons name them. */
+uint64_t policy_set_digest(const struct policy_set *set)
+{
+	uint64_t hash = POLICY_HASH_START;
+	uint32_t match = (uint32_t)set->options.match;
+	hash = policy_hash(hash, &match, sizeof(match));
+	for (int file = 0; file < POLICY_FILE_COUNT; file++) {
+		const struct part *part = &set->parts[file];
+		uint64_t head[2] = { part->exists, part->count };
+		hash = policy_hash(hash, head, sizeof(head));
+		for (size_t i = 0; i < part->count; i++) {
+			const struct policy_entry *e = &part->entries[i];
+			uint32_t key[4] = { (uint32_t)e->kind, e->line, e->versions,
+				e->is_host };
+			hash = policy_hash(hash, key, sizeof(key));
+			hash = policy_hash(hash, e->name, strlen(e->name) + 1);
+			hash = policy_hash(hash, e->text, strlen(e->text) + 1);
+		}
+	}
+	return hash;
+}
+
+bool policy_set_has_file(const struct policy_set *set, enum policy_file file)
+{
+	return set->parts[file].exists;
+}
+
+const char *policy_set_path(const struct policy_set *set, enum policy_file file)
+{
+	return set->parts[file].path;
+}
+
+size_t policy_set_count(const struct policy_set *set, enum policy_file file)
+{
+	return set->parts[file].count;
+}
+
+const struct policy_entry *policy_set_entry(
+	const struct policy_set *set, enum policy_file file, size_t index)
+{
+	const struct part *part = &set->parts[file];
+	return index < part->count ? &part->entries[index] : NULL;
+}
+
+void policy_entry_pattern(const struct policy_entry *entry, struct policy_pattern *out)
+{
+	out->kind = entry->kind;
+	policy_text(out->name, sizeof(out->name), "%s", entry->name);
+}
+
+/* --- looking a name up --- */
+
+struct search {
+	const struct part *part;
+	enum policy_match match;
+	bool is_host;
+	bool by_rank; /* the most specific; otherwise the first in the file */
+	const struct policy_entry *best;
+	unsigned best_score;
+};
+
+/* "mx:" counts between the length of a pattern and its kind, so that it wins
+ * over a pattern for the destination of the same length. */
+static unsigned score_of(const struct policy_entry *e)
+{
+	struct policy_pattern pattern;
+	policy_entry_pattern(e, &pattern);
+	unsigned rank = policy_pattern_rank(&pattern);
+	return rank / 2 * 4 + (e->is_host ? 2 : 0) + rank % 2;
+}
+
+static void consider(struct search *s, size_t number)
+{
+	const struct policy_entry *e = &s->part->entries[number];
+	if (!s->by_rank) {
+		if (!s->best || e->line < s->best->line)
+			s->best = e;
+		return;
+	}
+	unsigned score = score_of(e);
+	if (!s->best || score > s->best_score) {
+		s->best = e;
+		s->best_score = score;
+	}
+}
+
+static void probe(struct search *s, enum policy_pattern_kind kind, const char *name)
+{
+	size_t number = policy_index_find(
+		&s->part->index, s->part->entries, kind, s->is_host, name);
+	if (number != POLICY_INDEX_NONE)
+		consider(s, number);
+}
+
+static void probe_trees(struct search *s, const char *name)
+{
+	for (size_t i = 0; i < s->part->tree_count; i++) {
+		const struct policy_entry *e = &s->part->entries[s->part->trees[i]];
+		if (e->is_host != s->is_host || !strstr(name, e->name))
+			continue;
+		consider(s, s->part->trees[i]);
+		if (!s->by_rank)
+			return;
+	}
+}
+
+static void probe_literal(struct search *s, const char *literal)
+{
+	char inner[POLICY_NAME_MAX + 1];
+	size_t len = policy_text(inner, sizeof(inner), "%s", literal + 1);
+	if (len)
+		inner[len - 1] = '\0';
+	probe(s, POLICY_PATTERN_LITERAL, inner);
+}
+
+/* Every pattern that can match has as its name the name itself or one of its
+ * suffixes: as many questions as the name has labels. */
+static void search_name(struct search *s, const char *name)
+{
+	bool by_label = s->match == POLICY_MATCH_LABEL;
+	probe(s, POLICY_PATTERN_ANY, "");
+	if (name[0] == '[') {
+		probe_literal(s, name);
+		return;
+	}
+	probe(s, POLICY_PATTERN_EXACT, name);
+	if (by_label)
+		probe(s, POLICY_PATTERN_TREE, name);
+	else
+		probe_trees(s, name);
+	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.')) {
+		probe(s, POLICY_PATTERN_BELOW, dot + 1);
+		if (by_label)
+			probe(s, POLICY_PATTERN_TREE, dot + 1);
+	}
+}
+
+const struct policy_entry *policy_set_find(
+	const struct policy_set *set, enum policy_file file, const char *destination)
+{
+	struct search s = { .part = &set->parts[file], .match = set->options.match };
+	search_name(&s, destination);
+	return s.best;
+}
+
+const struct policy_entry *policy_set_pin(
+	const struct policy_set *set, const char *destination, const char *host)
+{
+	struct search s = {
+		.part = &set->parts[POLICY_FILE_PINS],
+		.match = set->options.match,
+		.by_rank = true,
+	};
+	search_name(&s, destination);
+	s.is_host = true;
+	if (host)
+		search_name(&s, host);
+	return s.best;
+}

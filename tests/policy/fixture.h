@@ -1,0 +1,93 @@
+/* Sets made from texts, and directories made for one test. */
+#ifndef TESTS_POLICY_FIXTURE_H
+#define TESTS_POLICY_FIXTURE_H
+
+#include "policy/set.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FIXTURE_MODERN = POLICY_TLS1_0 | POLICY_TLS1_1 | POLICY_TLS1_2 | POLICY_TLS1_3 };
+
+static const struct policy_options fixture_label = { POLICY_MATCH_LABEL, FIXTURE_MODERN };
+
+/* NULL: that file does not exist. Lengths are those of strings. */
+static inline struct policy_set *fixture_set(const char *allow, const char *exclude,
+	const char *pins, const struct policy_options *options,
+	struct policy_errors *errors)
+{
+	struct policy_source sources[POLICY_FILE_COUNT] = {
+		{ "/p/mtatsl.txt", allow, allow ? strlen(allow) : 0 },
+		{ "/p/nomtatsl.txt", exclude, exclude ? strlen(exclude) : 0 },
+		{ "/p/mtaproto.txt", pins, pins ? strlen(pins) : 0 },
+	};
+	return policy_set_parse(sources, options, 7, errors);
+}
+
+/* A set that has no errors. */
+static inline struct policy_set *fixture_good(
+	const char *allow, const char *exclude, const char *pins, enum policy_match match)
+{
+	struct policy_options options = { match, FIXTURE_MODERN };
+	struct policy_errors errors;
+	struct policy_set *set = fixture_set(allow, exclude, pins, &options, &errors);
+	if (!set)
+		fail_msg("%s:%u: %s", errors.list[0].file, errors.list[0].line,
+			errors.list[0].text);
+	return set;
+}
+
+struct fixture_dir {
+	char path[64];
+};
+
+static inline void fixture_dir_make(struct fixture_dir *d)
+{
+	strcpy(d->path, "policy-test-XXXXXX");
+	assert_non_null(mkdtemp(d->path));
+}
+
+static inline void fixture_dir_remove(const struct fixture_dir *d)
+{
+	static const char *const names[] = { "mtatsl.txt", "nomtatsl.txt", "mtaproto.txt",
+		".mtatsl.txt.new", "target" };
+	char path[160];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->path, names[i]);
+		(void)unlink(path);
+		(void)rmdir(path);
+	}
+	assert_int_equal(rmdir(d->path), 0);
+}
+
+static inline void fixture_write(const struct fixture_dir *d, const char *name,
+	const void *bytes, size_t len, mode_t mode)
+{
+	char path[160];
+	snprintf(path, sizeof(path), "%s/%s", d->path, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), (ssize_t)len);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+/* Returns the length; -1: no such file. */
+static inline ssize_t fixture_read(
+	const struct fixture_dir *d, const char *name, char *out, size_t out_size)
+{
+	char path[160];
+	snprintf(path, sizeof(path), "%s/%s", d->path, name);
+	int fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return -1;
+	ssize_t n = read(fd, out, out_size);
+	assert_int_equal(close(fd), 0);
+	return n;
+}
+
+#endif
