@@ -1,6 +1,7 @@
 EXTRA_DIST += tests/policy/policy_tests.mk
 if HAVE_CMOCKA
 policy_tests = \
+	tests/policy/test_decide \
 	tests/policy/test_fallback \
 	tests/policy/test_file \
 	tests/policy/test_name \
@@ -11,6 +12,9 @@ policy_tests = \
 check_PROGRAMS += $(policy_tests)
 TESTS += $(policy_tests)
 policy_test_libs = libpolicy.a $(IDN2_LIBS) $(CMOCKA_LIBS)
+tests_policy_test_decide_SOURCES = \
+	tests/policy/test_decide.c tests/policy/table.h tests/policy/fixture.h
+tests_policy_test_decide_LDADD = $(policy_test_libs)
 tests_policy_test_fallback_SOURCES = tests/policy/test_fallback.c tests/policy/table.h
 tests_policy_test_fallback_LDADD = $(policy_test_libs)
 tests_policy_test_file_SOURCES = \

@@ -1,0 +1,339 @@
+#include "policy/decide.h"
+
+#include "policy/fallback.h"
+#include "policy/util.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The rules are asked in the order of their weight. The first that has a
+ * channel to say settles it; those after it only leave their reason. */
+struct decider {
+	const struct policy_set *set; /* or NULL */
+	const struct policy_query *query;
+	const struct policy_settings *settings;
+	struct policy_decision *out;
+	bool settled;
+	struct policy_reason *permit; /* the allow list's entry, if there is one */
+};
+
+static bool is_default(const char *from)
+{
+	return !from || strcmp(from, "default") == 0;
+}
+
+/* "file:line" where the option was set, else its name. */
+static const char *option_rule(const char *from, const char *option)
+{
+	return is_default(from) ? option : from;
+}
+
+static const char *default_mark(const char *from)
+{
+	return is_default(from) ? " (default)" : "";
+}
+
+static struct policy_reason *add_reason(struct decider *d, const char *rule,
+	const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* There are fewer rules than room for reasons: all of them fit. */
+static struct policy_reason *add_reason(
+	struct decider *d, const char *rule, const char *fmt, ...)
+{
+	char text[POLICY_TEXT_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	struct policy_reason *r = &d->out->reasons[d->out->reason_count++];
+	policy_text(r->rule, sizeof(r->rule), "%s", rule);
+	policy_text(r->text, sizeof(r->text), "%s", text);
+	r->decided = false;
+	return r;
+}
+
+static void settle(
+	struct decider *d, struct policy_reason *r, enum policy_channel channel)
+{
+	if (d->settled)
+		return;
+	d->settled = true;
+	d->out->channel = channel;
+	r->decided = true;
+	policy_text(d->out->decided_by, sizeof(d->out->decided_by), "%s", r->rule);
+}
+
+/* What a rule's sentence ends with if a weightier rule has settled it. */
+static const char *overridden(const struct decider *d)
+{
+	if (!d->settled)
+		return "";
+	return d->out->tls_required ? ", but TLS is required, and that weighs more"
+				    : ", but STARTTLS is off already";
+}
+
+/* A requirement of the destination is above everything, the lists too. */
+static void rule_required(struct decider *d)
+{
+	const struct policy_settings *s = d->settings;
+	if (s->tls != POLICY_TLS_REQUIRED)
+		return;
+	d->out->tls_required = true;
+	struct policy_reason *r = add_reason(d, option_rule(s->tls_from, "tls"),
+		"tls = required: the channel is always TLS, whatever the lists say, and "
+		"no failure leads to plaintext");
+	settle(d, r, POLICY_CHANNEL_TLS);
+}
+
+static void rule_switches(struct decider *d)
+{
+	const struct policy_settings *s = d->settings;
+	struct policy_reason *r;
+	if (!s->starttls) {
+		r = add_reason(d, option_rule(s->starttls_from, "starttls"),
+			"starttls = false: STARTTLS is not used%s", overridden(d));
+		settle(d, r, POLICY_CHANNEL_PLAINTEXT);
+	}
+	if (s->tls == POLICY_TLS_OFF) {
+		r = add_reason(d, option_rule(s->tls_from, "tls"),
+			"tls = off: STARTTLS is not used%s", overridden(d));
+		settle(d, r, POLICY_CHANNEL_PLAINTEXT);
+	}
+}
+
+static void format_entry_rule(
+	const struct policy_entry *entry, char *out, size_t out_size)
+{
+	/* The line number must survive a long path. */
+	policy_text(out, out_size, "%.240s:%u", entry->path, entry->line);
+}
+
+/* "the allow list has "example.com" (example.com and everything below it): ..." */
+static struct policy_reason *add_list_reason(struct decider *d,
+	const struct policy_entry *entry, const char *list, const char *effect)
+{
+	char rule[256], words[POLICY_NAME_MAX + 64];
+	struct policy_pattern pattern;
+	policy_entry_pattern(entry, &pattern);
+	policy_pattern_describe(&pattern, policy_set_match(d->set), words, sizeof(words));
+	format_entry_rule(entry, rule, sizeof(rule));
+	return add_reason(d, rule, "the %s list has \"%.64s\" (%s): %s%s", list,
+		entry->text, words, effect, overridden(d));
+}
+
+static void rule_allow(struct decider *d)
+{
+	const struct policy_entry *entry =
+		policy_set_find(d->set, POLICY_FILE_ALLOW, d->query->destination);
+	if (entry) {
+		/* It permits TLS; the channel that is due has its say still. */
+		d->permit = add_list_reason(
+			d, entry, "allow", "STARTTLS is used where the host offers it");
+		return;
+	}
+	const char *fact = policy_set_count(d->set, POLICY_FILE_ALLOW)
+				   ? "and no entry of it matches"
+				   : "and is empty, which excludes";
+	struct policy_reason *r =
+		add_reason(d, policy_set_path(d->set, POLICY_FILE_ALLOW),
+			"the allow list exists %s %s: STARTTLS is not used%s", fact,
+			d->query->destination, overridden(d));
+	settle(d, r, POLICY_CHANNEL_PLAINTEXT);
+}
+
+static void rule_exclude(struct decider *d)
+{
+	const struct policy_entry *entry =
+		policy_set_find(d->set, POLICY_FILE_EXCLUDE, d->query->destination);
+	if (!entry)
+		return;
+	struct policy_reason *r =
+		add_list_reason(d, entry, "exclude", "STARTTLS is not used");
+	settle(d, r, POLICY_CHANNEL_PLAINTEXT);
+}
+
+static void rule_lists(struct decider *d)
+{
+	if (!d->set)
+		return;
+	if (!policy_set_has_file(d->set, POLICY_FILE_ALLOW)) {
+		rule_exclude(d);
+		return;
+	}
+	rule_allow(d);
+	if (policy_set_has_file(d->set, POLICY_FILE_EXCLUDE))
+		add_reason(d, policy_set_path(d->set, POLICY_FILE_EXCLUDE),
+			"the exclude list is not looked at, because the allow list "
+			"exists");
+}
+
+static struct policy_reason *add_due_reason(struct decider *d, const char *what)
+{
+	const struct policy_settings *s = d->settings;
+	const char *why = d->query->due_reason;
+	return add_reason(d, option_rule(s->fallback_from, "fallback"),
+		"fallback = %s%s: %s%s%s", policy_fallback_name(s->fallback),
+		default_mark(s->fallback_from), what, why ? ": " : "", why ? why : "");
+}
+
+/* What earlier attempts left behind. It counts in the modes that alternate;
+ * the mode may have been another one when it was written. */
+static void rule_due(struct decider *d)
+{
+	bool alternates = policy_fallback_needs_retries(d->settings->fallback);
+	if (d->query->due_channel == POLICY_CHANNEL_PLAINTEXT) {
+		if (d->out->tls_required)
+			add_due_reason(d, "plaintext was due, but TLS is required, and "
+					  "that weighs more");
+		else if (!d->settled && alternates)
+			settle(d, add_due_reason(d, "plaintext is due"),
+				POLICY_CHANNEL_PLAINTEXT);
+		else if (!d->settled)
+			add_due_reason(d, "plaintext was due, but in this mode every "
+					  "attempt starts with TLS");
+	} else if (!d->settled && alternates && d->query->attempts > 0) {
+		add_due_reason(d, "TLS is due");
+	}
+}
+
+static void rule_default(struct decider *d)
+{
+	const char *from = d->settings->starttls_from;
+	if (d->settled)
+		return;
+	struct policy_reason *r = d->permit;
+	if (!r)
+		r = add_reason(d, option_rule(from, "starttls"),
+			"starttls = true%s, and no list excludes the destination: "
+			"STARTTLS is used where the host offers it",
+			default_mark(from));
+	settle(d, r, POLICY_CHANNEL_TLS);
+}
+
+static void decide_channel(struct decider *d)
+{
+	rule_required(d);
+	rule_switches(d);
+	rule_lists(d);
+	rule_due(d);
+	rule_default(d);
+	d->out->use_starttls = d->out->channel == POLICY_CHANNEL_TLS;
+}
+
+static void decide_fallback(struct decider *d)
+{
+	static const char *const effects[POLICY_FALLBACK_COUNT] = {
+		[POLICY_FALLBACK_NONE] = "a failure in TLS leads to TLS again",
+		[POLICY_FALLBACK_PLAINTEXT] = "a failure at the start of TLS leads to "
+					      "plaintext with the same host, at once",
+		[POLICY_FALLBACK_ALTERNATE] = "a failure at the start of TLS makes the "
+					      "next attempt plaintext",
+		[POLICY_FALLBACK_ALTERNATE_ANY] = "any failure in TLS makes the next "
+						  "attempt plaintext",
+	};
+	const struct policy_settings *s = d->settings;
+	const char *rule = option_rule(s->fallback_from, "fallback");
+	const char *name = policy_fallback_name(s->fallback);
+	d->out->fallback = d->out->tls_required ? POLICY_FALLBACK_NONE : s->fallback;
+	if (!d->out->use_starttls)
+		return;
+	if (d->out->tls_required && s->fallback != POLICY_FALLBACK_NONE)
+		add_reason(d, rule, "fallback = %s%s has no effect: TLS is required",
+			name, default_mark(s->fallback_from));
+	else
+		add_reason(d, rule, "fallback = %s%s: %s", name,
+			default_mark(s->fallback_from), effects[s->fallback]);
+}
+
+static bool has_host_pins(const struct policy_set *set)
+{
+	for (size_t i = 0; i < policy_set_count(set, POLICY_FILE_PINS); i++) {
+		if (policy_set_entry(set, POLICY_FILE_PINS, i)->is_host)
+			return true;
+	}
+	return false;
+}
+
+static void decide_protocols(struct decider *d)
+{
+	const struct policy_settings *s = d->settings;
+	const struct policy_entry *pin = NULL;
+	char versions[40], rule[256];
+	if (d->set)
+		pin = policy_set_pin(d->set, d->query->destination, d->query->host);
+	d->out->protocols = pin ? pin->versions : s->protocols;
+	if (!d->out->use_starttls)
+		return;
+	policy_versions_format(d->out->protocols, versions, sizeof(versions));
+	if (pin) {
+		format_entry_rule(pin, rule, sizeof(rule));
+		add_reason(d, rule, "the pin \"%.250s\" fixes the versions to %s",
+			pin->text, versions);
+	} else {
+		add_reason(d, option_rule(s->protocols_from, "protocols"),
+			"no pin matches: the versions are %s%s", versions,
+			default_mark(s->protocols_from));
+	}
+	if (d->set && !d->query->host && d->query->destination[0] != '[' &&
+		has_host_pins(d->set))
+		add_reason(d, policy_set_path(d->set, POLICY_FILE_PINS),
+			"it has pins for hosts (mx:) too; whether one of them counts is "
+			"known when the MX host is");
+}
+
+/* SNI is never an address: RFC 6066 section 3. */
+static void decide_sni(struct decider *d)
+{
+	const struct policy_settings *s = d->settings;
+	const char *rule = option_rule(s->sni_from, "sni");
+	const char *mark = default_mark(s->sni_from);
+	const char *host = d->query->host;
+	char *out = d->out->sni;
+	bool has_name = host && host[0] != '[';
+	if (s->sni == POLICY_SNI_NAME)
+		policy_text(out, sizeof(d->out->sni), "%s", s->sni_name);
+	else if (s->sni == POLICY_SNI_ON && has_name)
+		policy_text(out, sizeof(d->out->sni), "%s", host);
+	if (!d->out->use_starttls)
+		return;
+	if (s->sni == POLICY_SNI_OFF)
+		add_reason(d, rule, "sni = off: no server name is sent");
+	else if (*out)
+		add_reason(d, rule, "sni = %s%s: the server name sent is %s",
+			s->sni == POLICY_SNI_NAME ? s->sni_name : "on", mark, out);
+	else if (d->query->destination[0] == '[')
+		add_reason(
+			d, rule, "sni = on%s, but an address has no name to send", mark);
+	else
+		add_reason(d, rule, "sni = on%s: the server name sent is the MX host's",
+			mark);
+}
+
+static void decide_greeting(struct decider *d)
+{
+	const struct policy_settings *s = d->settings;
+	d->out->greeting = s->greeting_after_starttls;
+	if (d->out->use_starttls && d->out->greeting == POLICY_GREETING_HELO)
+		add_reason(d, option_rule(s->greeting_from, "greeting_after_starttls"),
+			"greeting_after_starttls = helo: no extension is used inside "
+			"TLS");
+}
+
+void policy_decide(const struct policy_set *set, const struct policy_query *query,
+	struct policy_decision *out)
+{
+	struct decider d = {
+		.set = set,
+		.query = query,
+		.settings = query->settings,
+		.out = out,
+	};
+	*out = (struct policy_decision){ 0 };
+	decide_channel(&d);
+	decide_fallback(&d);
+	decide_protocols(&d);
+	decide_sni(&d);
+	decide_greeting(&d);
+}
