@@ -15,6 +15,10 @@ enum policy_edit_result {
 	POLICY_EDIT_FAILED     /* error filled; the file is as it was */
 };
 
+/* With POLICY_EDIT_FAILED error->file is "" if the entry given is at fault; else
+ * it names the policy file. Two edits at once wait for each other (a lock on
+ * the directory). */
+
 /* entry: "example.com"; for pins "example.com TLS1.2 TLS1.3" (a pin for a
  * pattern that has one replaces its versions). A missing file and directory
  * are created. */

@@ -2,6 +2,7 @@ EXTRA_DIST += tests/policy/policy_tests.mk
 if HAVE_CMOCKA
 policy_tests = \
 	tests/policy/test_decide \
+	tests/policy/test_edit \
 	tests/policy/test_fallback \
 	tests/policy/test_file \
 	tests/policy/test_name \
@@ -15,6 +16,9 @@ policy_test_libs = libpolicy.a $(IDN2_LIBS) $(CMOCKA_LIBS)
 tests_policy_test_decide_SOURCES = \
 	tests/policy/test_decide.c tests/policy/table.h tests/policy/fixture.h
 tests_policy_test_decide_LDADD = $(policy_test_libs)
+tests_policy_test_edit_SOURCES = \
+	tests/policy/test_edit.c tests/policy/table.h tests/policy/fixture.h
+tests_policy_test_edit_LDADD = $(policy_test_libs)
 tests_policy_test_fallback_SOURCES = tests/policy/test_fallback.c tests/policy/table.h
 tests_policy_test_fallback_LDADD = $(policy_test_libs)
 tests_policy_test_file_SOURCES = \
