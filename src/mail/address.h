@@ -2,7 +2,10 @@
  * Mailbox addresses of the envelope, RFC 5321 4.1.2 and RFC 6531 3.3.
  *
  * Parsing is strict where laxness would be dangerous (control characters, CR,
- * LF, NUL: command injection) and says what is wrong in words.
+ * LF, NUL: command injection) and says what is wrong in words. Lax in two
+ * places, because only the receiving host can judge: dots may stand anywhere in
+ * an unquoted local part (a..b@, a.@: old addresses of Japanese mobile carriers
+ * have them), and a domain may have underscores.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H

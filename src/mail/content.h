@@ -5,10 +5,12 @@
  * In (content_intake): bare LF and bare CR become CRLF, a missing last line
  * end is added, NUL is refused; size, 8-bit, header facts and the number of
  * Received fields (RFC 5321 6.3) are noted. What is stored has CRLF line ends.
+ * The header ends at an empty line or at the first line that is no field.
  *
  * Out (content_dotstuff): dot-stuffing of stored content, RFC 5321 4.5.2, and
- * the fold of lines over 998 octets (RFC 5322 2.1.1), never inside a UTF-8
- * sequence. The end-of-data dot is not written here.
+ * the fold of lines over 998 octets (RFC 5322 2.1.1) with "\r\n ", never inside
+ * a UTF-8 sequence. Should a bare CR or LF be in what was stored, it leaves as
+ * CRLF all the same. The end-of-data dot is not written here.
  */
 #ifndef MAIL_CONTENT_H
 #define MAIL_CONTENT_H
@@ -26,10 +28,12 @@ struct content_intake {
 	bool is_binary;     /* a NUL was seen: content_intake_feed failed */
 	uint64_t max_bytes; /* 0: no limit */
 	/* private */
-	bool last_was_cr, in_header, at_line_start, saw_any;
-	char field[24];
+	bool last_was_cr, in_header, at_line_start;
+	bool saw_field;      /* the line before this one was part of a field */
+	bool in_field_name;  /* no colon in this line yet */
+	bool name_has_ended; /* a blank between name and colon */
+	char field[24];      /* the name, cut */
 	size_t field_len;
-	bool in_field_name;
 };
 void content_intake_init(struct content_intake *c, uint64_t max_bytes);
 /* Appends the normalized bytes to out. ERR_INVALID (NUL), ERR_LIMIT (too big). */

@@ -1,2 +1,6 @@
 noinst_LIBRARIES += libmail.a
-libmail_a_SOURCES =
+libmail_a_SOURCES = \
+	src/mail/address.c src/mail/address.h \
+	src/mail/content.c src/mail/content.h \
+	src/mail/envelope.c src/mail/envelope.h
+EXTRA_DIST += src/mail/README.md
