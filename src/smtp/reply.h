@@ -24,11 +24,18 @@ enum {
 };
 
 struct smtp_reply {
-	int code;                         /* 200..599; 0: none */
-	char enhanced[SMTP_ENHANCED_MAX]; /* "" where none was given or its class is wrong
-					   */
-	char text[TEXT_REMOTE_MAX + 1];   /* all lines joined by blanks, cleaned */
+	int code; /* 200..599; 0: none */
+	/* "" where none was given or its class is not that of the code (RFC 2034 4) */
+	char enhanced[SMTP_ENHANCED_MAX];
+	/* All lines joined by blanks, cleaned, without code and that enhanced code. */
+	char text[TEXT_REMOTE_MAX + 1];
 };
+
+/* The status to report: the enhanced code, or "x.0.0" of the reply's class
+ * ("4.0.0" where there is no class to go by: no reply, or 3xx). */
+void smtp_reply_status(const struct smtp_reply *r, char out[SMTP_ENHANCED_MAX]);
+/* 2, 4 or 5 ...: the first digit, by which an unknown code is judged; 0: none. */
+int smtp_reply_class(const struct smtp_reply *r);
 
 struct smtp_reply_parser {
 	struct buf line; /* the line that is not complete yet */
@@ -36,6 +43,7 @@ struct smtp_reply_parser {
 	int code;        /* of the first line; 0 between replies */
 	unsigned lines;
 	unsigned max_lines;
+	bool is_done; /* a whole reply was returned; the next call starts afresh */
 };
 
 enum smtp_parse { SMTP_PARSE_MORE, SMTP_PARSE_REPLY, SMTP_PARSE_ERROR };
@@ -50,5 +58,7 @@ void smtp_reply_parser_clear(struct smtp_reply_parser *p);
 enum smtp_parse smtp_reply_feed(struct smtp_reply_parser *p, const char *bytes,
 	size_t len, size_t *used_out, struct smtp_reply *out, const char **why_out);
 const char *smtp_reply_parser_lines(struct smtp_reply_parser *p); /* "line\nline\n" */
+/* Some octets of a reply were taken, but not all of it. */
+bool smtp_reply_parser_is_midway(const struct smtp_reply_parser *p);
 
 #endif
