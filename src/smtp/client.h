@@ -11,12 +11,22 @@
  * tried next are the owner's business.
  *
  *	connect -> BANNER -> EHLO [-> HELO] -> STARTTLS -> TLS -> EHLO_TLS
- *	[-> HELO_TLS] -> READY -> MAIL -> RCPT -> DATA -> BODY -> MARK -> DOT
- *	-> FINAL -> READY ... -> RSET -> READY ... -> QUIT -> CLOSED
+ *	[-> HELO_TLS] -> READY -> MAIL -> RCPT -> DATA -> BODY -> MARK -> FINAL
+ *	-> READY [-> RSET] -> MAIL ... -> READY -> QUIT -> CLOSED
  *
  * With PIPELINING, MAIL, RCPT and DATA leave in one write; replies are matched
- * in order; QUIT never leaves together with a message. A reply that nobody
- * asked for is a protocol error and ends the session.
+ * in order; QUIT never leaves together with a message. RSET leaves before the
+ * next MAIL if the transaction before it did not end with its final dot.
+ *
+ * A reply that nobody asked for ends the session: with cause REPLY if it is 4xx
+ * or 5xx (a 421 to an idle session), with cause PROTOCOL otherwise. 421 ends the
+ * session wherever it comes; verdicts given before it stay valid, and every
+ * recipient without one is for the owner to settle after SMTP_ACTION_FAILED. A
+ * 421 to STARTTLS is a refusal of STARTTLS that ends the session too.
+ *
+ * 8-bit content goes as it is to a host without 8BITMIME: converting it would
+ * break its signatures, and nearly all such hosts take it (RFC 6152 3 leaves
+ * only that, conversion or a bounce).
  *
  * Everything learnt before TLS is forgotten. Bytes that came in after the 220
  * to STARTTLS and before the handshake are a violation: the machine fails in
@@ -57,16 +67,21 @@ enum smtp_state {
 const char *smtp_state_name(enum smtp_state state);
 
 struct smtp_client_options {
-	const char *hostname;         /* for EHLO; borrowed for the machine's life */
-	bool use_starttls;            /* send STARTTLS if it is offered */
-	bool helo_after_starttls;     /* HELO instead of EHLO inside TLS */
+	const char *hostname;     /* for EHLO; borrowed for the machine's life; printable
+				   * ASCII without blanks (asserted) */
+	bool use_starttls;        /* send STARTTLS if it is offered */
+	bool helo_after_starttls; /* HELO instead of EHLO inside TLS */
 	bool plaintext_after_refusal; /* STARTTLS refused: go on in this session */
 	/* Time limits in ms, RFC 5321 4.5.3.2; 0 takes the state's default. */
 	int64_t reply_timeout_ms; /* all replies but the one to the final dot */
 	int64_t data_timeout_ms;  /* the reply to the final dot */
+	unsigned max_recipients;  /* a transaction; 0 and over 100: 100 */
+	bool no_mark; /* the final dot follows the body without SMTP_ACTION_MARK */
 };
 
-/* One transaction. Everything is borrowed until SMTP_ACTION_MESSAGE_DONE. */
+/* One transaction. Everything is borrowed until SMTP_ACTION_MESSAGE_DONE or
+ * SMTP_ACTION_FAILED. An address that src/mail would refuse is not sent: its
+ * verdict is PERMANENT with a text of ours. */
 struct smtp_message {
 	const struct mail_envelope *envelope;
 	const struct mail_recipient *recipients;
@@ -92,8 +107,9 @@ enum smtp_verdict {
 	SMTP_VERDICT_DELIVERED,
 	SMTP_VERDICT_TEMPORARY,
 	SMTP_VERDICT_PERMANENT,
-	SMTP_VERDICT_AGAIN, /* too many recipients (452, or 552 on RCPT): ask again in a
-			       further transaction of this session */
+	SMTP_VERDICT_AGAIN, /* too many recipients (452 or 552 on RCPT after one was
+			       accepted, or more than fit into a transaction): ask again
+			       in a further transaction of this session */
 	SMTP_VERDICT_HOST   /* this host cannot take it (no SMTPUTF8, SIZE too small):
 			       another may; enhanced and text are ours */
 };
@@ -126,7 +142,7 @@ struct smtp_step {
 	size_t len;
 	size_t recipient; /* index into the message's recipients */
 	enum smtp_verdict verdict;
-	struct smtp_reply reply;
+	struct smtp_reply reply; /* code 0: a verdict of ours, no reply */
 	size_t undecided;
 	struct smtp_failure failure;
 };
@@ -139,18 +155,22 @@ void smtp_client_free(struct smtp_client **c);
 enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step);
 
 /* Input. Each may be called whenever the machine lives; smtp_client_next tells
- * what follows. */
+ * what follows. What was fed before smtp_client_lost or _timed_out is still
+ * judged first: a verdict that came along with the end of the stream counts.
+ * A feed is 64 KiB at most; a peer that sends more than 256 KiB while nothing
+ * is being read from it ends the session. */
 void smtp_client_feed(struct smtp_client *c, const char *bytes, size_t len);
 void smtp_client_lost(struct smtp_client *c, const char *why); /* end of stream, reset */
 void smtp_client_timed_out(struct smtp_client *c);
 void smtp_client_abort(struct smtp_client *c, const char *why);
 
-/* Answers to actions. */
+/* Answers to actions, each only after its action. All are ignored once the
+ * session is over: the owner learns that from smtp_client_next. */
 void smtp_client_tls_done(struct smtp_client *c); /* the handshake was good */
 void smtp_client_send(struct smtp_client *c, const struct smtp_message *message);
 void smtp_client_quit(struct smtp_client *c);
 void smtp_client_body(
-	struct smtp_client *c, const char *bytes, size_t len); /* stored content */
+	struct smtp_client *c, const char *bytes, size_t len); /* a piece, <= 64 KiB */
 void smtp_client_body_end(struct smtp_client *c);
 void smtp_client_marked(struct smtp_client *c);
 /* The body cannot be had: ends the session without the final dot. */
@@ -158,9 +178,12 @@ void smtp_client_body_failed(struct smtp_client *c, const char *why);
 
 /* Facts. */
 enum smtp_state smtp_client_state(const struct smtp_client *c);
-int64_t smtp_client_timeout_ms(const struct smtp_client *c); /* for the current state */
+/* For the current state; 0: the owner's own limit counts (handshake, idle). */
+int64_t smtp_client_timeout_ms(const struct smtp_client *c);
 bool smtp_client_is_tls(const struct smtp_client *c);
 bool smtp_client_offered_starttls(const struct smtp_client *c); /* in the first EHLO */
 const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c);
+/* The reply that refused STARTTLS in this session; code 0: none did. */
+const struct smtp_reply *smtp_client_starttls_refusal(const struct smtp_client *c);
 
 #endif

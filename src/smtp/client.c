@@ -1,0 +1,408 @@
+#include "smtp/client_impl.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { INPUT_MAX = 256 * 1024, COMMAND_MAX = 4096 };
+enum { SECOND = 1000, MINUTE = 60 * SECOND };
+
+static enum smtp_state on_unasked(struct smtp_client *c, const struct smtp_reply *r)
+{
+	int class = smtp_reply_class(r);
+	if (class == 4 || class == 5)
+		return smtp_fail_reply(c, r);
+	return smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, "reply that nobody asked for");
+}
+
+static void enter_quit(struct smtp_client *c)
+{
+	smtp_command(c, "QUIT");
+}
+
+/* What was delivered is delivered, whatever comes now. */
+static enum smtp_state on_quit(struct smtp_client *c, const struct smtp_reply *r)
+{
+	(void)c;
+	(void)r;
+	return SMTP_STATE_CLOSED;
+}
+
+/* Time limits: RFC 5321 4.5.3.2. action: what the owner is asked for when there
+ * is nothing to write. A state with enter sends a command as it begins. */
+static const struct row {
+	const char *name;
+	int64_t timeout_ms;
+	enum smtp_action action;
+	void (*enter)(struct smtp_client *c);
+	enum smtp_state (*on_reply)(struct smtp_client *c, const struct smtp_reply *r);
+} rows[] = {
+	[SMTP_STATE_BANNER] = { "banner", 5 * MINUTE, SMTP_ACTION_READ, NULL,
+		smtp_on_banner },
+	[SMTP_STATE_EHLO] = { "ehlo", 5 * MINUTE, SMTP_ACTION_READ, smtp_enter_ehlo,
+		smtp_on_ehlo },
+	[SMTP_STATE_HELO] = { "helo", 5 * MINUTE, SMTP_ACTION_READ, smtp_enter_helo,
+		smtp_on_helo },
+	[SMTP_STATE_STARTTLS] = { "starttls", 5 * MINUTE, SMTP_ACTION_READ,
+		smtp_enter_starttls, smtp_on_starttls },
+	[SMTP_STATE_TLS] = { "tls", 0, SMTP_ACTION_START_TLS, NULL, on_unasked },
+	[SMTP_STATE_EHLO_TLS] = { "ehlo_tls", 5 * MINUTE, SMTP_ACTION_READ,
+		smtp_enter_ehlo, smtp_on_ehlo },
+	[SMTP_STATE_HELO_TLS] = { "helo_tls", 5 * MINUTE, SMTP_ACTION_READ,
+		smtp_enter_helo, smtp_on_helo },
+	[SMTP_STATE_READY] = { "ready", 0, SMTP_ACTION_READY, NULL, on_unasked },
+	[SMTP_STATE_MAIL] = { "mail", 5 * MINUTE, SMTP_ACTION_READ, smtp_enter_mail,
+		smtp_on_mail },
+	[SMTP_STATE_RCPT] = { "rcpt", 5 * MINUTE, SMTP_ACTION_READ, smtp_enter_rcpt,
+		smtp_on_rcpt },
+	[SMTP_STATE_DATA] = { "data", 2 * MINUTE, SMTP_ACTION_READ, smtp_enter_data,
+		smtp_on_data },
+	[SMTP_STATE_BODY] = { "body", 3 * MINUTE, SMTP_ACTION_BODY, NULL, on_unasked },
+	[SMTP_STATE_MARK] = { "mark", 0, SMTP_ACTION_MARK, NULL, on_unasked },
+	[SMTP_STATE_FINAL] = { "final", 10 * MINUTE, SMTP_ACTION_READ, smtp_enter_final,
+		smtp_on_final },
+	[SMTP_STATE_RSET] = { "rset", 5 * MINUTE, SMTP_ACTION_READ, smtp_enter_rset,
+		smtp_on_rset },
+	[SMTP_STATE_QUIT] = { "quit", 5 * SECOND, SMTP_ACTION_READ, enter_quit, on_quit },
+	[SMTP_STATE_CLOSED] = { "closed", 0, SMTP_ACTION_CLOSE, NULL, on_unasked },
+};
+_Static_assert(ARRAY_SIZE(rows) == SMTP_STATE_COUNT, "one row a state");
+
+/* Where each state may lead; to CLOSED from everywhere. */
+#define TO(state) (1U << SMTP_STATE_##state)
+static const unsigned steps[] = {
+	[SMTP_STATE_BANNER] = TO(EHLO),
+	[SMTP_STATE_EHLO] = TO(HELO) | TO(STARTTLS) | TO(READY),
+	[SMTP_STATE_HELO] = TO(READY),
+	[SMTP_STATE_STARTTLS] = TO(TLS) | TO(READY),
+	[SMTP_STATE_TLS] = TO(EHLO_TLS) | TO(HELO_TLS),
+	[SMTP_STATE_EHLO_TLS] = TO(HELO_TLS) | TO(READY),
+	[SMTP_STATE_HELO_TLS] = TO(READY),
+	[SMTP_STATE_READY] = TO(RSET) | TO(MAIL) | TO(QUIT),
+	[SMTP_STATE_MAIL] = TO(RCPT) | TO(READY),
+	[SMTP_STATE_RCPT] = TO(RCPT) | TO(DATA) | TO(READY),
+	[SMTP_STATE_DATA] = TO(BODY) | TO(FINAL) | TO(READY),
+	[SMTP_STATE_BODY] = TO(MARK) | TO(FINAL),
+	[SMTP_STATE_MARK] = TO(FINAL),
+	[SMTP_STATE_FINAL] = TO(READY),
+	[SMTP_STATE_RSET] = TO(MAIL),
+	[SMTP_STATE_QUIT] = 0,
+	[SMTP_STATE_CLOSED] = 0,
+};
+_Static_assert(ARRAY_SIZE(steps) == SMTP_STATE_COUNT, "steps of every state");
+
+const char *smtp_state_name(enum smtp_state state)
+{
+	ASSERT(state < SMTP_STATE_COUNT);
+	return rows[state].name;
+}
+
+void smtp_change_state(struct smtp_client *c, enum smtp_state to, const char *why)
+{
+	ASSERT(to < SMTP_STATE_COUNT && c->state != SMTP_STATE_CLOSED);
+	ASSERT(((steps[c->state] | TO(CLOSED)) & (1U << to)) != 0);
+	log_debug("smtp: %s -> %s (%s)", rows[c->state].name, rows[to].name, why);
+	c->state = to;
+	if (to == SMTP_STATE_CLOSED) {
+		buf_clear(&c->in);
+		buf_reset(&c->out);
+		c->handed = 0;
+	}
+	if (rows[to].enter)
+		rows[to].enter(c);
+}
+
+enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
+	const struct smtp_reply *reply, const char *text)
+{
+	if (c->state == SMTP_STATE_QUIT)
+		return SMTP_STATE_CLOSED;
+	c->failure = (struct smtp_failure){
+		.cause = cause,
+		.state = c->state,
+		.inside_tls = c->is_tls,
+		.before_first_tls_reply = c->is_tls && !c->tls_replied,
+		.in_doubt = smtp_mail_is_in_doubt(c),
+	};
+	if (reply)
+		c->failure.reply = *reply;
+	text_clean(text, strlen(text), c->failure.text, sizeof(c->failure.text));
+	c->failure_is_due = true;
+	return SMTP_STATE_CLOSED;
+}
+
+enum smtp_state smtp_fail_reply(struct smtp_client *c, const struct smtp_reply *reply)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "host replied %d in state %s", reply->code,
+		rows[c->state].name);
+	/* The reply answers the final dot: it is a verdict, if not a good one. */
+	enum smtp_state next = smtp_fail(c, SMTP_CAUSE_REPLY, reply, text);
+	c->failure.in_doubt = false;
+	return next;
+}
+
+void smtp_command(struct smtp_client *c, const char *fmt, ...)
+{
+	char line[COMMAND_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	int len = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	ASSERT(len > 0 && (size_t)len < sizeof(line));
+	ASSERT(!memchr(line, '\r', (size_t)len) && !memchr(line, '\n', (size_t)len));
+	buf_add(&c->out, line, (size_t)len);
+	buf_add(&c->out, "\r\n", 2);
+	c->expected++;
+}
+
+static bool is_hostname(const char *s)
+{
+	size_t i = 0;
+	while (s[i] > ' ' && s[i] < 0x7f)
+		i++;
+	return i > 0 && i <= 255 && s[i] == '\0';
+}
+
+struct smtp_client *smtp_client_new(const struct smtp_client_options *options)
+{
+	ASSERT(options->hostname && is_hostname(options->hostname));
+	struct smtp_client *c = xcalloc(1, sizeof(*c));
+	c->options = *options;
+	c->expected = 1; /* the banner */
+	smtp_reply_parser_init(&c->parser);
+	return c;
+}
+
+void smtp_client_free(struct smtp_client **c)
+{
+	if (!*c)
+		return;
+	smtp_mail_clear(*c);
+	smtp_reply_parser_clear(&(*c)->parser);
+	buf_clear(&(*c)->in);
+	buf_clear(&(*c)->out);
+	mem_free(c);
+}
+
+/* One reply out of the input. MORE: it is used up, nothing is whole. */
+static enum smtp_parse parse(
+	struct smtp_client *c, struct smtp_reply *r, const char **why_out)
+{
+	size_t used;
+	enum smtp_parse result = smtp_reply_feed(
+		&c->parser, buf_bytes(&c->in), buf_len(&c->in), &used, r, why_out);
+	buf_consume(&c->in, used);
+	return result;
+}
+
+/* Input is left where none may be: judged as it stands. */
+static enum smtp_state judge_leftover(struct smtp_client *c)
+{
+	struct smtp_reply r;
+	const char *why;
+	if (parse(c, &r, &why) == SMTP_PARSE_REPLY)
+		return on_unasked(c, &r);
+	return smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, "input that nobody asked for");
+}
+
+bool smtp_is_silent(struct smtp_client *c)
+{
+	if (!buf_len(&c->in) && !smtp_reply_parser_is_midway(&c->parser))
+		return true;
+	smtp_change_state(c, judge_leftover(c), "input out of turn");
+	return false;
+}
+
+static enum smtp_state judge_reply(struct smtp_client *c, const struct smtp_reply *r)
+{
+	bool is_asked = c->expected > 0;
+	if (!is_asked)
+		return on_unasked(c, r);
+	c->expected--;
+	if (c->state == SMTP_STATE_QUIT || c->state == SMTP_STATE_STARTTLS)
+		return rows[c->state].on_reply(c, r);
+	if (r->code == 421)
+		return smtp_fail_reply(c, r);
+	if (smtp_reply_class(r) == 3 && c->state != SMTP_STATE_DATA)
+		return smtp_fail(
+			c, SMTP_CAUSE_PROTOCOL, NULL, "3xx reply where none may be");
+	return rows[c->state].on_reply(c, r);
+}
+
+static void handle_reply(struct smtp_client *c, const struct smtp_reply *r)
+{
+	c->last_reply = *r;
+	if (c->is_tls)
+		c->tls_replied = true;
+	enum smtp_state to = judge_reply(c, r);
+	/* A command must not go out while a reply to none is waiting: from then on
+	 * every reply would be taken for an answer to the next command. */
+	if (rows[to].enter && !c->expected && buf_len(&c->in))
+		to = judge_leftover(c);
+	smtp_change_state(c, to, "reply");
+}
+
+/* true: something happened. */
+static bool take_input(struct smtp_client *c)
+{
+	struct smtp_reply r;
+	const char *why;
+	if (!buf_len(&c->in))
+		return false;
+	if (c->state == SMTP_STATE_TLS) {
+		smtp_change_state(c,
+			smtp_fail(c, SMTP_CAUSE_INJECTED, NULL,
+				"input between the reply to STARTTLS and the handshake"),
+			"injected input");
+		return true;
+	}
+	switch (parse(c, &r, &why)) {
+	case SMTP_PARSE_MORE:
+		return false;
+	case SMTP_PARSE_REPLY:
+		handle_reply(c, &r);
+		return true;
+	case SMTP_PARSE_ERROR:
+	default:
+		smtp_change_state(
+			c, smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, why), "not SMTP");
+		return true;
+	}
+}
+
+static enum smtp_action close_action(struct smtp_client *c, struct smtp_step *step)
+{
+	if (!c->failure_is_due)
+		return SMTP_ACTION_CLOSE;
+	c->failure_is_due = false;
+	step->failure = c->failure;
+	return SMTP_ACTION_FAILED;
+}
+
+static enum smtp_action write_action(struct smtp_client *c, struct smtp_step *step)
+{
+	step->bytes = buf_bytes(&c->out);
+	step->len = c->handed = buf_len(&c->out);
+	if (c->state == SMTP_STATE_FINAL)
+		c->mail.dot_was_handed = true;
+	return SMTP_ACTION_WRITE;
+}
+
+enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
+{
+	enum smtp_action action;
+	memset(step, 0, sizeof(*step));
+	buf_consume(&c->out, c->handed);
+	c->handed = 0;
+	for (;;) {
+		if (smtp_report(c, step, &action))
+			return action;
+		if (c->state == SMTP_STATE_CLOSED)
+			return close_action(c, step);
+		if (take_input(c))
+			continue;
+		if (c->ending.cause) {
+			smtp_change_state(c,
+				smtp_fail(c, c->ending.cause, NULL, c->ending.text),
+				"end of input");
+			continue;
+		}
+		if (buf_len(&c->out))
+			return write_action(c, step);
+		return rows[c->state].action;
+	}
+}
+
+void smtp_client_feed(struct smtp_client *c, const char *bytes, size_t len)
+{
+	if (c->state == SMTP_STATE_CLOSED || c->ending.cause || !len)
+		return;
+	if (buf_len(&c->in) + len > INPUT_MAX) {
+		smtp_change_state(c,
+			smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, "too much input"),
+			"too much input");
+		return;
+	}
+	buf_add(&c->in, bytes, len);
+}
+
+static void end_after_input(
+	struct smtp_client *c, enum smtp_cause cause, const char *text)
+{
+	if (c->ending.cause)
+		return;
+	c->ending.cause = cause;
+	snprintf(c->ending.text, sizeof(c->ending.text), "%s", text);
+}
+
+void smtp_client_lost(struct smtp_client *c, const char *why)
+{
+	end_after_input(c, SMTP_CAUSE_LOST, why);
+}
+
+void smtp_client_timed_out(struct smtp_client *c)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "timed out in state %s", rows[c->state].name);
+	end_after_input(c, SMTP_CAUSE_TIMEOUT, text);
+}
+
+void smtp_client_abort(struct smtp_client *c, const char *why)
+{
+	if (c->state != SMTP_STATE_CLOSED)
+		smtp_change_state(
+			c, smtp_fail(c, SMTP_CAUSE_ABORTED, NULL, why), "abort");
+}
+
+void smtp_client_quit(struct smtp_client *c)
+{
+	if (c->state == SMTP_STATE_CLOSED)
+		return;
+	ASSERT(c->state == SMTP_STATE_READY);
+	if (smtp_is_silent(c))
+		smtp_change_state(c, SMTP_STATE_QUIT, "quit");
+}
+
+enum smtp_state smtp_client_state(const struct smtp_client *c)
+{
+	return c->state;
+}
+
+int64_t smtp_client_timeout_ms(const struct smtp_client *c)
+{
+	const struct row *row = &rows[c->state];
+	int64_t limit_ms = c->options.reply_timeout_ms;
+	if (c->state == SMTP_STATE_FINAL)
+		limit_ms = c->options.data_timeout_ms;
+	else if (c->state == SMTP_STATE_BODY || !row->timeout_ms)
+		limit_ms = 0;
+	/* Nothing depends on the answer to QUIT: never wait longer for it. */
+	if (c->state == SMTP_STATE_QUIT && limit_ms > row->timeout_ms)
+		limit_ms = 0;
+	return limit_ms ? limit_ms : row->timeout_ms;
+}
+
+bool smtp_client_is_tls(const struct smtp_client *c)
+{
+	return c->is_tls;
+}
+
+bool smtp_client_offered_starttls(const struct smtp_client *c)
+{
+	return c->offered_starttls;
+}
+
+const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c)
+{
+	return &c->last_reply;
+}
+
+const struct smtp_reply *smtp_client_starttls_refusal(const struct smtp_client *c)
+{
+	return &c->refusal;
+}

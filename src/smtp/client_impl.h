@@ -1,0 +1,137 @@
+/*
+ * The inside of the client machine, shared by client*.c and nobody else.
+ *
+ * client.c		the table of states, the one function that changes state,
+ *			input, output, how a session ends
+ * client_ehlo.c	banner to READY: EHLO, HELO, STARTTLS, what a host offers
+ * client_mail.c	one transaction, MAIL to the reply to the final dot
+ * client_command.c	the text of MAIL and RCPT with their parameters
+ * client_report.c	verdicts of recipients, kept until they are handed out
+ *
+ * on_* handlers judge one reply and return the next state; enter_* send what a
+ * state begins with. expected counts commands without a reply: a reply while
+ * it is 0 is one that nobody asked for.
+ */
+#ifndef SMTP_CLIENT_IMPL_H
+#define SMTP_CLIENT_IMPL_H
+
+#include "base/buf.h"
+#include "mail/content.h"
+#include "smtp/client.h"
+
+enum { SMTP_BATCH_MAX = 100 }; /* RCPT a transaction: RFC 5321 4.5.3.1.8 */
+
+/* What the last EHLO offered; all zero before it and after HELO. */
+struct smtp_offer {
+	bool starttls, pipelining, eightbitmime, smtputf8, dsn, size;
+	uint64_t size_limit; /* 0: none */
+};
+
+enum rcpt_state { RCPT_NEW, RCPT_ASKED, RCPT_ACCEPTED, RCPT_DECIDED, RCPT_REPORTED };
+
+/* Verdicts that are ours and not the peer's. */
+enum rcpt_reason {
+	REASON_REPLY,
+	REASON_TRANSACTION_FULL,
+	REASON_BAD_SENDER,
+	REASON_BAD_RECIPIENT,
+	REASON_NO_SMTPUTF8,
+	REASON_TOO_LARGE,
+	REASON_COUNT
+};
+
+struct rcpt {
+	enum rcpt_state state;
+	enum smtp_verdict verdict;
+	enum rcpt_reason reason;
+};
+
+struct transaction {
+	struct smtp_message message;
+	struct rcpt *rcpts;           /* owned; one a recipient of the message */
+	size_t batch[SMTP_BATCH_MAX]; /* those asked for in this transaction */
+	size_t batch_count;
+	size_t answered; /* of the batch: the receive cursor */
+	size_t accepted;
+	bool is_pipelined; /* the send cursor went to DATA at once */
+	bool needs_smtputf8;
+	bool mail_failed;
+	bool is_lone_dot;     /* 354 without a recipient: nothing is at stake */
+	bool dot_was_handed;  /* the write with the final dot went out */
+	bool is_done;         /* MESSAGE_DONE is due */
+	size_t undecided;     /* verdicts AGAIN */
+	size_t report_at;     /* no DECIDED recipient stands before this one */
+	struct smtp_reply by; /* the reply behind verdicts not yet handed out */
+	struct content_dotstuff stuffing;
+};
+
+struct smtp_client {
+	struct smtp_client_options options;
+	enum smtp_state state;
+	struct buf in;  /* fed, not parsed */
+	struct buf out; /* to be written; the first handed octets are with the owner */
+	size_t handed;
+	unsigned expected;
+	struct smtp_reply_parser parser;
+	struct smtp_reply last_reply;
+	struct smtp_reply refusal; /* of STARTTLS */
+	struct smtp_offer offer;
+	bool offered_starttls; /* in the first EHLO */
+	bool is_tls;
+	bool tls_replied;
+	bool needs_rset; /* the last transaction did not reach its end */
+	struct transaction mail;
+	struct smtp_failure ending; /* lost, timed out: due when the input is used up */
+	struct smtp_failure failure;
+	bool failure_is_due;
+};
+
+/* Handlers return this: records why the session ends (unless that does not
+ * matter any more, after QUIT) and gives the state that follows. */
+enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
+	const struct smtp_reply *reply, const char *text);
+enum smtp_state smtp_fail_reply(struct smtp_client *c, const struct smtp_reply *reply);
+
+/* The only way to another state. why is for the log. */
+void smtp_change_state(struct smtp_client *c, enum smtp_state to, const char *why);
+/* true: no input is waiting. Otherwise the session has ended with it. */
+bool smtp_is_silent(struct smtp_client *c);
+
+/* Queues a command that will have a reply. CRLF is added. */
+void smtp_command(struct smtp_client *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+enum smtp_state smtp_on_banner(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_enter_ehlo(struct smtp_client *c);
+enum smtp_state smtp_on_ehlo(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_enter_helo(struct smtp_client *c);
+enum smtp_state smtp_on_helo(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_enter_starttls(struct smtp_client *c);
+enum smtp_state smtp_on_starttls(struct smtp_client *c, const struct smtp_reply *r);
+
+void smtp_enter_mail(struct smtp_client *c);
+enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_enter_rcpt(struct smtp_client *c);
+enum smtp_state smtp_on_rcpt(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_enter_data(struct smtp_client *c);
+enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_enter_final(struct smtp_client *c);
+enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_enter_rset(struct smtp_client *c);
+enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r);
+bool smtp_mail_is_in_doubt(const struct smtp_client *c);
+void smtp_mail_clear(struct smtp_client *c);
+
+void smtp_command_mail(struct smtp_client *c);
+void smtp_command_rcpt(struct smtp_client *c, const struct mail_recipient *r);
+
+/* Verdicts. decide: one recipient, by mail.by; decide_ours: for a reason of
+ * ours; decide_all: all in this state. */
+void smtp_decide(struct smtp_client *c, size_t i, enum smtp_verdict verdict);
+void smtp_decide_ours(struct smtp_client *c, size_t i, enum rcpt_reason reason);
+void smtp_decide_all(struct smtp_client *c, enum rcpt_state in, enum smtp_verdict v);
+/* Hands out what is due: RECIPIENT, then MESSAGE_DONE. false: nothing is. */
+bool smtp_report(
+	struct smtp_client *c, struct smtp_step *step, enum smtp_action *action_out);
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * One transaction: MAIL, RCPT, DATA, content, final dot.
+ *
+ * The states follow the replies (the receive cursor). Without PIPELINING each
+ * command leaves as its state begins; with it, all of MAIL, RCPT ... DATA leave
+ * as MAIL begins, and the states after it only read (RFC 2920 3.1). A refused
+ * MAIL then does not end the transaction before its last reply is in.
+ */
+#include "smtp/client_impl.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "mail/address.h"
+
+#include <string.h>
+
+static enum smtp_verdict refusal(const struct smtp_reply *r)
+{
+	return smtp_reply_class(r) == 5 ? SMTP_VERDICT_PERMANENT : SMTP_VERDICT_TEMPORARY;
+}
+
+void smtp_mail_clear(struct smtp_client *c)
+{
+	mem_free(&c->mail.rcpts);
+	c->mail = (struct transaction){ 0 };
+}
+
+bool smtp_mail_is_in_doubt(const struct smtp_client *c)
+{
+	return c->state == SMTP_STATE_FINAL && c->mail.dot_was_handed &&
+	       !c->mail.is_lone_dot;
+}
+
+/* The transaction has its last reply. */
+static enum smtp_state finish(struct smtp_client *c, bool needs_rset)
+{
+	struct transaction *t = &c->mail;
+	for (size_t i = 0; i < t->message.recipient_count; i++) {
+		if (t->rcpts[i].state == RCPT_NEW)
+			smtp_decide_ours(c, i, REASON_TRANSACTION_FULL);
+	}
+	t->is_done = true;
+	c->needs_rset = needs_rset;
+	return SMTP_STATE_READY;
+}
+
+static bool is_bad_sender(const char *s)
+{
+	struct address a;
+	return address_parse_sender(s, strlen(s), &a, NULL) != ERR_OK || *s == '<';
+}
+
+static bool is_bad_recipient(const char *s)
+{
+	struct address a;
+	return address_parse_recipient(s, strlen(s), &a, NULL) != ERR_OK || *s == '<';
+}
+
+/* Why this message cannot go to this host at all, or REASON_REPLY. */
+static enum rcpt_reason judge_message(const struct smtp_client *c)
+{
+	const struct mail_envelope *m = c->mail.message.envelope;
+	if (is_bad_sender(m->sender))
+		return REASON_BAD_SENDER;
+	if (c->mail.needs_smtputf8 && !c->offer.smtputf8)
+		return REASON_NO_SMTPUTF8;
+	if (c->offer.size_limit && m->content.size_bytes > c->offer.size_limit)
+		return REASON_TOO_LARGE;
+	return REASON_REPLY;
+}
+
+static enum rcpt_reason judge_recipient(
+	const struct smtp_client *c, const struct mail_recipient *r)
+{
+	if (is_bad_recipient(r->address))
+		return REASON_BAD_RECIPIENT;
+	if (!c->offer.smtputf8 && !text_is_ascii(r->address, strlen(r->address)))
+		return REASON_NO_SMTPUTF8;
+	return REASON_REPLY;
+}
+
+static size_t batch_limit(const struct smtp_client *c)
+{
+	unsigned limit = c->options.max_recipients;
+	return limit && limit < SMTP_BATCH_MAX ? limit : SMTP_BATCH_MAX;
+}
+
+/* Those that can be asked for go into the batch, as many as fit. */
+static void fill_batch(struct smtp_client *c)
+{
+	struct transaction *t = &c->mail;
+	enum rcpt_reason all = judge_message(c);
+	size_t limit = batch_limit(c);
+	for (size_t i = 0; i < t->message.recipient_count; i++) {
+		const struct mail_recipient *r = &t->message.recipients[i];
+		enum rcpt_reason reason = all ? all : judge_recipient(c, r);
+		if (reason) {
+			smtp_decide_ours(c, i, reason);
+		} else if (t->batch_count < limit) {
+			t->batch[t->batch_count++] = i;
+			t->needs_smtputf8 |=
+				!text_is_ascii(r->address, strlen(r->address));
+		}
+	}
+}
+
+void smtp_client_send(struct smtp_client *c, const struct smtp_message *message)
+{
+	if (c->state == SMTP_STATE_CLOSED)
+		return;
+	ASSERT(c->state == SMTP_STATE_READY && !c->mail.rcpts && !c->mail.is_done);
+	if (!smtp_is_silent(c))
+		return;
+	struct transaction *t = &c->mail;
+	const struct mail_envelope *m = message->envelope;
+	t->message = *message;
+	t->rcpts = xcalloc(message->recipient_count + 1, sizeof(*t->rcpts));
+	t->is_pipelined = c->offer.pipelining;
+	t->needs_smtputf8 =
+		m->content.needs_smtputf8 || !text_is_ascii(m->sender, strlen(m->sender));
+	content_dotstuff_init(&t->stuffing);
+	fill_batch(c);
+	if (t->batch_count)
+		smtp_change_state(
+			c, c->needs_rset ? SMTP_STATE_RSET : SMTP_STATE_MAIL, "message");
+	else
+		t->is_done = true;
+}
+
+void smtp_enter_rset(struct smtp_client *c)
+{
+	smtp_command(c, "RSET");
+}
+
+enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r)
+{
+	if (smtp_reply_class(r) != 2)
+		return smtp_fail_reply(c, r);
+	c->needs_rset = false;
+	return SMTP_STATE_MAIL;
+}
+
+static void ask_next(struct smtp_client *c, size_t n)
+{
+	size_t i = c->mail.batch[n];
+	smtp_command_rcpt(c, &c->mail.message.recipients[i]);
+}
+
+void smtp_enter_mail(struct smtp_client *c)
+{
+	struct transaction *t = &c->mail;
+	for (size_t n = 0; n < t->batch_count; n++)
+		t->rcpts[t->batch[n]].state = RCPT_ASKED;
+	smtp_command_mail(c);
+	if (!t->is_pipelined)
+		return;
+	for (size_t n = 0; n < t->batch_count; n++)
+		ask_next(c, n);
+	smtp_command(c, "DATA");
+}
+
+enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r)
+{
+	struct transaction *t = &c->mail;
+	if (smtp_reply_class(r) == 2)
+		return SMTP_STATE_RCPT;
+	t->mail_failed = true;
+	t->by = *r;
+	smtp_decide_all(c, RCPT_ASKED, refusal(r));
+	smtp_decide_all(c, RCPT_NEW, refusal(r)); /* it would be refused again */
+	return t->is_pipelined ? SMTP_STATE_RCPT : finish(c, true);
+}
+
+void smtp_enter_rcpt(struct smtp_client *c)
+{
+	if (!c->mail.is_pipelined)
+		ask_next(c, c->mail.answered);
+}
+
+static void judge_rcpt(struct smtp_client *c, size_t i, const struct smtp_reply *r)
+{
+	struct transaction *t = &c->mail;
+	bool is_full = r->code == 452 || r->code == 552;
+	t->by = *r;
+	if (smtp_reply_class(r) == 2) {
+		t->rcpts[i].state = RCPT_ACCEPTED;
+		t->accepted++;
+	} else if (is_full && t->accepted) {
+		/* RFC 5321 4.5.3.1.10: the host has enough for this transaction. */
+		smtp_decide(c, i, SMTP_VERDICT_AGAIN);
+	} else if (is_full) {
+		smtp_decide(c, i, SMTP_VERDICT_TEMPORARY);
+	} else {
+		smtp_decide(c, i, refusal(r));
+	}
+}
+
+enum smtp_state smtp_on_rcpt(struct smtp_client *c, const struct smtp_reply *r)
+{
+	struct transaction *t = &c->mail;
+	size_t i = t->batch[t->answered++];
+	if (!t->mail_failed)
+		judge_rcpt(c, i, r);
+	if (t->answered < t->batch_count)
+		return SMTP_STATE_RCPT;
+	return t->is_pipelined || t->accepted ? SMTP_STATE_DATA : finish(c, true);
+}
+
+void smtp_enter_data(struct smtp_client *c)
+{
+	if (!c->mail.is_pipelined)
+		smtp_command(c, "DATA");
+}
+
+enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r)
+{
+	struct transaction *t = &c->mail;
+	switch (smtp_reply_class(r)) {
+	case 3:
+		t->is_lone_dot = !t->accepted;
+		return t->is_lone_dot ? SMTP_STATE_FINAL : SMTP_STATE_BODY;
+	case 2:
+		return smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, "2xx reply to DATA");
+	default:
+		t->by = *r;
+		smtp_decide_all(c, RCPT_ACCEPTED, refusal(r));
+		return finish(c, true);
+	}
+}
+
+void smtp_client_body(struct smtp_client *c, const char *bytes, size_t len)
+{
+	if (c->state == SMTP_STATE_CLOSED)
+		return;
+	ASSERT(c->state == SMTP_STATE_BODY);
+	content_dotstuff_feed(&c->mail.stuffing, bytes, len, &c->out);
+}
+
+void smtp_client_body_end(struct smtp_client *c)
+{
+	if (c->state == SMTP_STATE_CLOSED)
+		return;
+	ASSERT(c->state == SMTP_STATE_BODY);
+	content_dotstuff_end(&c->mail.stuffing, &c->out);
+	if (!c->options.no_mark)
+		smtp_change_state(c, SMTP_STATE_MARK, "end of content");
+	else if (smtp_is_silent(c))
+		smtp_change_state(c, SMTP_STATE_FINAL, "end of content");
+}
+
+void smtp_client_body_failed(struct smtp_client *c, const char *why)
+{
+	smtp_client_abort(c, why);
+}
+
+void smtp_client_marked(struct smtp_client *c)
+{
+	if (c->state == SMTP_STATE_CLOSED)
+		return;
+	ASSERT(c->state == SMTP_STATE_MARK);
+	/* A reply that came before the dot is no verdict on the message. */
+	if (smtp_is_silent(c))
+		smtp_change_state(c, SMTP_STATE_FINAL, "marked");
+}
+
+void smtp_enter_final(struct smtp_client *c)
+{
+	smtp_command(c, ".");
+}
+
+enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r)
+{
+	struct transaction *t = &c->mail;
+	t->by = *r;
+	if (!t->is_lone_dot)
+		smtp_decide_all(c, RCPT_ACCEPTED,
+			smtp_reply_class(r) == 2 ? SMTP_VERDICT_DELIVERED : refusal(r));
+	return finish(c, false);
+}
