@@ -1,1 +1,152 @@
-EXTRA_DIST += tests/smtp/smtp_tests.mk
+# Sessions: one file each, see dialogs/README. The test takes the folder as it
+# finds it and fails if this list and the folder differ.
+SMTP_DIALOGS = \
+	tests/smtp/dialogs/aborted-in-final.txt \
+	tests/smtp/dialogs/all-replies-at-once.txt \
+	tests/smtp/dialogs/banner-3xx.txt \
+	tests/smtp/dialogs/banner-421.txt \
+	tests/smtp/dialogs/banner-554.txt \
+	tests/smtp/dialogs/banner-bare-lf.txt \
+	tests/smtp/dialogs/banner-closed.txt \
+	tests/smtp/dialogs/banner-code-600.txt \
+	tests/smtp/dialogs/banner-code-range.txt \
+	tests/smtp/dialogs/banner-garbage.txt \
+	tests/smtp/dialogs/banner-half-line.txt \
+	tests/smtp/dialogs/banner-http.txt \
+	tests/smtp/dialogs/banner-multiline.txt \
+	tests/smtp/dialogs/banner-then-421.txt \
+	tests/smtp/dialogs/banner-timeout.txt \
+	tests/smtp/dialogs/banner-twice.txt \
+	tests/smtp/dialogs/body-250-early.txt \
+	tests/smtp/dialogs/body-421-early.txt \
+	tests/smtp/dialogs/body-552-early.txt \
+	tests/smtp/dialogs/body-bare-line-ends.txt \
+	tests/smtp/dialogs/body-dots-and-folds.txt \
+	tests/smtp/dialogs/body-unreadable.txt \
+	tests/smtp/dialogs/data-250.txt \
+	tests/smtp/dialogs/data-421.txt \
+	tests/smtp/dialogs/data-451-plain.txt \
+	tests/smtp/dialogs/data-554.txt \
+	tests/smtp/dialogs/dsn-bad-values.txt \
+	tests/smtp/dialogs/dsn-not-offered.txt \
+	tests/smtp/dialogs/dsn-offered.txt \
+	tests/smtp/dialogs/ehlo-200-lines.txt \
+	tests/smtp/dialogs/ehlo-201-lines.txt \
+	tests/smtp/dialogs/ehlo-421.txt \
+	tests/smtp/dialogs/ehlo-4xx.txt \
+	tests/smtp/dialogs/ehlo-keywords-fold.txt \
+	tests/smtp/dialogs/ehlo-refused-helo.txt \
+	tests/smtp/dialogs/eight-bit-not-offered.txt \
+	tests/smtp/dialogs/enhanced-malformed.txt \
+	tests/smtp/dialogs/enhanced-wrong-class.txt \
+	tests/smtp/dialogs/final-354.txt \
+	tests/smtp/dialogs/final-421.txt \
+	tests/smtp/dialogs/final-451.txt \
+	tests/smtp/dialogs/final-550.txt \
+	tests/smtp/dialogs/final-552.txt \
+	tests/smtp/dialogs/final-garbage.txt \
+	tests/smtp/dialogs/final-half-a-verdict.txt \
+	tests/smtp/dialogs/final-lost.txt \
+	tests/smtp/dialogs/final-then-421.txt \
+	tests/smtp/dialogs/final-then-garbage.txt \
+	tests/smtp/dialogs/final-timeout-tls.txt \
+	tests/smtp/dialogs/final-timeout.txt \
+	tests/smtp/dialogs/helo-refused.txt \
+	tests/smtp/dialogs/injection-in-recipient.txt \
+	tests/smtp/dialogs/injection-in-sender.txt \
+	tests/smtp/dialogs/lost-with-verdict.txt \
+	tests/smtp/dialogs/mail-354.txt \
+	tests/smtp/dialogs/mail-421.txt \
+	tests/smtp/dialogs/mail-451-then-rset.txt \
+	tests/smtp/dialogs/mail-550-pipelined.txt \
+	tests/smtp/dialogs/mail-550-rcpt-250-data-354.txt \
+	tests/smtp/dialogs/mail-550.txt \
+	tests/smtp/dialogs/mail-lost-in-replies.txt \
+	tests/smtp/dialogs/mail-unknown-code.txt \
+	tests/smtp/dialogs/mark-250-early.txt \
+	tests/smtp/dialogs/mark-half-early.txt \
+	tests/smtp/dialogs/mark-then-dot.txt \
+	tests/smtp/dialogs/mark-timeout.txt \
+	tests/smtp/dialogs/no-mark.txt \
+	tests/smtp/dialogs/pipelining-one-write.txt \
+	tests/smtp/dialogs/plain-one-by-one.txt \
+	tests/smtp/dialogs/quit-at-once.txt \
+	tests/smtp/dialogs/quit-garbage.txt \
+	tests/smtp/dialogs/quit-timeout.txt \
+	tests/smtp/dialogs/quit-without-answer.txt \
+	tests/smtp/dialogs/rcpt-421-midway.txt \
+	tests/smtp/dialogs/rcpt-452-after-one.txt \
+	tests/smtp/dialogs/rcpt-452-first.txt \
+	tests/smtp/dialogs/rcpt-552-after-one.txt \
+	tests/smtp/dialogs/rcpt-552-first.txt \
+	tests/smtp/dialogs/rcpt-all-refused-data-354.txt \
+	tests/smtp/dialogs/rcpt-all-refused-data-554.txt \
+	tests/smtp/dialogs/rcpt-all-refused-dot-lost.txt \
+	tests/smtp/dialogs/rcpt-all-refused-plain.txt \
+	tests/smtp/dialogs/rcpt-hundred-and-twenty.txt \
+	tests/smtp/dialogs/rcpt-limit-of-two.txt \
+	tests/smtp/dialogs/rcpt-lost-midway.txt \
+	tests/smtp/dialogs/rcpt-mixed.txt \
+	tests/smtp/dialogs/ready-421-second-message.txt \
+	tests/smtp/dialogs/ready-421-timeout.txt \
+	tests/smtp/dialogs/ready-aborted.txt \
+	tests/smtp/dialogs/ready-lost.txt \
+	tests/smtp/dialogs/ready-unasked-250.txt \
+	tests/smtp/dialogs/ready-unasked-half.txt \
+	tests/smtp/dialogs/replies-out-of-step.txt \
+	tests/smtp/dialogs/reply-bad-separator.txt \
+	tests/smtp/dialogs/reply-code-only.txt \
+	tests/smtp/dialogs/reply-codes-differ.txt \
+	tests/smtp/dialogs/reply-hundred-lines.txt \
+	tests/smtp/dialogs/reply-line-long-enough.txt \
+	tests/smtp/dialogs/reply-line-too-long.txt \
+	tests/smtp/dialogs/reply-line-without-end.txt \
+	tests/smtp/dialogs/reply-nul-and-controls.txt \
+	tests/smtp/dialogs/reply-text-is-cut.txt \
+	tests/smtp/dialogs/reply-too-large.txt \
+	tests/smtp/dialogs/reply-too-many-lines.txt \
+	tests/smtp/dialogs/rset-refused.txt \
+	tests/smtp/dialogs/size-parameter.txt \
+	tests/smtp/dialogs/size-too-large.txt \
+	tests/smtp/dialogs/size-zero.txt \
+	tests/smtp/dialogs/smtputf8-not-offered.txt \
+	tests/smtp/dialogs/smtputf8-offered.txt \
+	tests/smtp/dialogs/smtputf8-one-recipient.txt \
+	tests/smtp/dialogs/smtputf8-only-before-tls.txt \
+	tests/smtp/dialogs/starttls-3xx.txt \
+	tests/smtp/dialogs/starttls-421-plaintext.txt \
+	tests/smtp/dialogs/starttls-closed.txt \
+	tests/smtp/dialogs/starttls-forgets-all.txt \
+	tests/smtp/dialogs/starttls-garbage.txt \
+	tests/smtp/dialogs/starttls-injected-crlf.txt \
+	tests/smtp/dialogs/starttls-injected-handshake.txt \
+	tests/smtp/dialogs/starttls-injected-line.txt \
+	tests/smtp/dialogs/starttls-injected-octet.txt \
+	tests/smtp/dialogs/starttls-inside-is-ignored.txt \
+	tests/smtp/dialogs/starttls-not-offered.txt \
+	tests/smtp/dialogs/starttls-not-wanted.txt \
+	tests/smtp/dialogs/starttls-refused-454.txt \
+	tests/smtp/dialogs/starttls-refused-554.txt \
+	tests/smtp/dialogs/starttls-refused-plaintext.txt \
+	tests/smtp/dialogs/tls-ehlo-4xx.txt \
+	tests/smtp/dialogs/tls-ehlo-refused-helo.txt \
+	tests/smtp/dialogs/tls-half-a-reply.txt \
+	tests/smtp/dialogs/tls-handshake-lost.txt \
+	tests/smtp/dialogs/tls-helo-configured.txt \
+	tests/smtp/dialogs/tls-helo-refused.txt \
+	tests/smtp/dialogs/tls-lost-after-first-reply.txt \
+	tests/smtp/dialogs/tls-lost-before-first-reply.txt \
+	tests/smtp/dialogs/two-messages-one-session.txt
+
+EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/smtp/test_dialogs
+TESTS += tests/smtp/test_dialogs
+
+tests_smtp_test_dialogs_SOURCES = tests/smtp/test_dialogs.c \
+	tests/smtp/dialog.h tests/smtp/dialog_read.c tests/smtp/dialog_play.c
+tests_smtp_test_dialogs_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) \
+	-I$(top_srcdir)/tests/smtp
+tests_smtp_test_dialogs_LDADD = libsmtp.a libmail.a libbase.a $(CMOCKA_LIBS)
+endif
