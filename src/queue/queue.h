@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 struct queue;
+struct queue_item;
 struct queue_port;
 
 struct queue_options {
@@ -38,6 +39,15 @@ struct queue_options {
 	int64_t busy_timeout_ms; /* how long to wait for another process's lock */
 	size_t group_max;        /* requests of one commit at most */
 	size_t inline_body_max;  /* a body up to this size comes along with the claim */
+	uint64_t max_bytes;      /* of the database file; 0: what the disk has */
+	/* Renders the attempt record of an item that was in doubt when its worker
+	 * ended; runs on the store thread, in the transaction that makes the item
+	 * due again. The attempt was number item->attempts + 1, the next one is at
+	 * item->due_ms. Returns a malloc'ed JSON object, or NULL for no record.
+	 * Without it `claim` frees such items unrecorded, and all else leaves them. */
+	char *(*lost_record)(void *arg, const struct queue_item *item, const char *host,
+		int64_t now_ms);
+	void *lost_record_arg;
 };
 void queue_options_default(struct queue_options *options, const char *path);
 
@@ -49,9 +59,11 @@ int queue_open(const struct queue_options *options, struct queue **out, struct e
  * dropped; all ports must be closed before. */
 void queue_close(struct queue **q);
 
-/* wake(arg) is called from the store thread when completions wait; the owner
- * then calls queue_dispatch on its own thread. wake NULL: queue_wait is used. */
+/* wake(arg) is called from the store thread when completions wait, with a lock
+ * held: it must not call the queue; the owner then calls queue_dispatch on its
+ * own thread. wake NULL: queue_wait is used. A call back may close its port. */
 struct queue_port *queue_port_new(struct queue *q, void (*wake)(void *arg), void *arg);
+/* No call back runs after it. What was asked for is still carried out. */
 void queue_port_close(struct queue_port **p);
 size_t queue_dispatch(struct queue_port *p); /* runs completions; how many */
 void queue_wait(struct queue_port *p);       /* blocks for one, then dispatches */
@@ -77,8 +89,9 @@ void queue_put_write(struct queue_put *put, const void *bytes, size_t len);
 size_t queue_put_backlog(const struct queue_put *put);
 
 /* Commits the message: content, envelope and recipients in one transaction.
- * envelope->id 0: a new id is made. cb gets the id after the commit. Takes
- * the put (set to NULL). */
+ * envelope->id 0: a new id is made; an id that is taken is ERR_EXISTS.
+ * arrival_ms 0: now. content.size_bytes is what was written, whatever the
+ * envelope says. cb gets the id after the commit. Takes the put (set to NULL). */
 typedef void queue_put_cb(
 	void *arg, int64_t id, const struct err *e); /* e NULL: stored */
 void queue_put_commit(struct queue_put **put, const struct mail_envelope *envelope,
@@ -125,8 +138,11 @@ struct queue_claim {
 	size_t exclude_count;
 	bool for_once; /* run --once: as now, but never an item this worker had before */
 };
-/* items are the callback's to keep (it frees each). next_due_ms: when the next
- * item is due that was not claimed now, INT64_MAX: none; <= now: there is more. */
+/* items are the callback's to keep (it frees each; the array is borrowed).
+ * next_due_ms: when the next item is due that was not claimed now, INT64_MAX:
+ * none; <= now: there is more. Excluded destinations are left out of it, and with
+ * for_once what this worker had. Claims free what dead workers held first.
+ * max_items, max_per_domain 0: no limit. */
 typedef void queue_claim_cb(void *arg, struct queue_item **items, size_t count,
 	int64_t next_due_ms, const struct err *e);
 void queue_claim_due(struct queue_port *p, const struct queue_claim *claim,
@@ -134,13 +150,14 @@ void queue_claim_due(struct queue_port *p, const struct queue_claim *claim,
 
 typedef void queue_done_cb(void *arg, const struct err *e); /* e NULL: committed */
 
-/* Content in pieces, from offset; an empty piece is the end. */
+/* Content in pieces, from offset; an empty piece is the end. max: 1 MiB at most. */
 typedef void queue_body_cb(void *arg, const char *bytes, size_t len, const struct err *e);
 void queue_body_read(struct queue_port *p, int64_t message_id, uint64_t offset,
 	size_t max, queue_body_cb *cb, void *arg);
 
 /* Durable mark: the final dot for this item may be sent from now on. host is
- * where. The callback runs after the commit. */
+ * where. The callback runs after the commit. Marking again names another host.
+ * ERR_NOT_FOUND, here and in finish: this worker does not hold the item. */
 void queue_mark_in_doubt(struct queue_port *p, int64_t item_id, const char *host,
 	queue_done_cb *cb, void *arg);
 
@@ -187,7 +204,8 @@ struct queue_result {
 	int64_t item_id;
 	const struct queue_recipient_result *recipients; /* of all that were claimed */
 	size_t recipient_count;
-	bool count_attempt;       /* false: given back untouched (shutdown) */
+	/* false: what is left goes back untouched (shutdown): time, channel, count. */
+	bool count_attempt;
 	int64_t next_attempt_ms;  /* for the deferred ones */
 	const char *next_channel; /* likewise */
 	const char *channel_reason;
@@ -218,7 +236,8 @@ struct queue_selection {
 	int64_t id;         /* one message, or 0 */
 	const char *domain; /* one destination, or NULL; both unset: all */
 };
-/* affected: items. Claimed items are left alone and counted in busy. */
+/* affected: items. Claimed items are left alone and counted in busy.
+ * ERR_NOT_FOUND: no such message in the queue. */
 typedef void queue_operate_cb(
 	void *arg, size_t affected, size_t busy, const struct err *e);
 void queue_operate(struct queue_port *p, enum queue_verb verb,
@@ -233,9 +252,10 @@ void queue_set_note(struct queue_port *p, const char *name, const char *value);
 
 /* ---- waking workers in other processes ---- */
 
-/* Every commit that makes items due writes to the queue's FIFO ("PATH.wake").
- * A worker opens it and watches the descriptor; a byte means: look again.
- * Returns a descriptor (queue_wake_close) or a negative error. */
+/* Every commit that makes items due within a second writes to the queue's FIFO
+ * ("PATH.wake"). A worker makes and opens it and watches the descriptor; a byte
+ * means: look again. What another process deferred further is found by looking
+ * now and then. Returns a descriptor (close it) or a negative error. */
 int queue_wake_open(const char *path, struct err *e);
 void queue_wake_drain(int fd);
 /* For commands that only want to wake a worker. false: none is listening. */

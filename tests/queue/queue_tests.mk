@@ -1,1 +1,14 @@
-EXTRA_DIST += tests/queue/queue_tests.mk
+if HAVE_CMOCKA
+check_LIBRARIES += libqueuetest.a
+libqueuetest_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h \
+	tests/queue/mail_stand_in.c
+
+queue_tests = \
+	tests/queue/test_states
+check_PROGRAMS += $(queue_tests)
+TESTS += $(queue_tests)
+queue_test_libs = libqueuetest.a libqueue.a libmail.a libqueuetest.a libbase.a \
+	$(SQLITE_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_queue_test_states_LDADD = $(queue_test_libs)
+endif

@@ -1,0 +1,367 @@
+/*
+ * The front: ports, the mailbox, the store thread, completions.
+ *
+ *	port thread                          store thread
+ *	queue_submit --> waiting list --> take_group --> store_execute
+ *	queue_dispatch <-- port->done <-- post_group  <------'
+ *
+ * One mutex guards the lists. The store runs without it. A port that is closed
+ * while requests are under way stays until the last of them is back.
+ */
+#include "queue/queue_internal.h"
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "queue/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct request_list {
+	struct request *head, **tail;
+};
+
+struct queue {
+	struct store *store; /* the store thread's, once that runs */
+	size_t group_max;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t work; /* for the store thread */
+	pthread_cond_t done; /* for those who wait for completions */
+	struct request_list waiting;
+	size_t open_ports;
+	uint64_t commits;
+	bool stopping, paused;
+};
+
+struct queue_port {
+	struct queue *queue;
+	void (*wake)(void *arg);
+	void *arg;
+	struct request_list done;
+	size_t under_way; /* handed over, not yet in done */
+	size_t pending;   /* not yet delivered: the owner thread's */
+	bool closed, dispatching;
+};
+
+static void list_init(struct request_list *list)
+{
+	list->head = NULL;
+	list->tail = &list->head;
+}
+
+static void list_add(struct request_list *list, struct request *r)
+{
+	r->next = NULL;
+	*list->tail = r;
+	list->tail = &r->next;
+}
+
+static struct request *list_take(struct request_list *list)
+{
+	struct request *r = list->head;
+	if (r && !(list->head = r->next))
+		list_init(list);
+	return r;
+}
+
+void queue_options_default(struct queue_options *options, const char *path)
+{
+	*options = (struct queue_options){
+		.path = path,
+		.create = true,
+		.busy_timeout_ms = 10000,
+		.group_max = 256,
+		.inline_body_max = 256 * 1024,
+	};
+}
+
+/* ---- the store thread ---- */
+
+/* Waits until there is something to do; false: the end. Mutex held. */
+static bool wait_for_work(struct queue *q)
+{
+	while (q->paused || !q->waiting.head) {
+		if (q->stopping && !q->waiting.head)
+			return false;
+		int64_t at = store_renew_at_ms(q->store);
+		if (at == INT64_MAX) {
+			pthread_cond_wait(&q->work, &q->mutex);
+			continue;
+		}
+		if (clock_monotonic_ms() >= at)
+			return true;
+		struct timespec until = { .tv_sec = at / 1000,
+			.tv_nsec = at % 1000 * 1000000 };
+		pthread_cond_timedwait(&q->work, &q->mutex, &until);
+	}
+	return true;
+}
+
+static size_t take_group(struct queue *q, struct request **group)
+{
+	size_t n = 0;
+	while (!q->paused && n < q->group_max && q->waiting.head)
+		group[n++] = list_take(&q->waiting);
+	return n;
+}
+
+static void free_port(struct queue_port *p)
+{
+	if (p->closed && !p->under_way && !p->dispatching) {
+		struct request *r;
+		while ((r = list_take(&p->done)))
+			request_free(&r);
+		free(p);
+	}
+}
+
+static void post(struct queue *q, struct request *r)
+{
+	struct queue_port *p = r->port;
+	if (r->again) {
+		r->again = false;
+		list_add(&q->waiting, r);
+		return;
+	}
+	r->finished = true;
+	if (!p)
+		return;
+	p->under_way--;
+	if (p->closed) {
+		request_free(&r);
+		free_port(p);
+		return;
+	}
+	bool was_empty = !p->done.head;
+	list_add(&p->done, r);
+	if (was_empty && p->wake)
+		p->wake(p->arg);
+}
+
+static void *store_thread(void *arg)
+{
+	struct queue *q = arg;
+	struct request **group = xcalloc(q->group_max, sizeof(struct request *));
+	pthread_mutex_lock(&q->mutex);
+	while (wait_for_work(q)) {
+		size_t n = take_group(q, group);
+		pthread_mutex_unlock(&q->mutex);
+		if (n)
+			store_execute(q->store, group, n);
+		if (clock_monotonic_ms() >= store_renew_at_ms(q->store))
+			store_renew(q->store);
+		pthread_mutex_lock(&q->mutex);
+		q->commits = store_commits(q->store);
+		for (size_t i = 0; i < n; i++)
+			post(q, group[i]);
+		if (n)
+			pthread_cond_broadcast(&q->done);
+	}
+	pthread_mutex_unlock(&q->mutex);
+	free(group);
+	return NULL;
+}
+
+/* Signals are for the threads that know what to do with them. */
+static int start_thread(struct queue *q)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	int rc = pthread_create(&q->thread, NULL, store_thread, q);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+static void init_conditions(struct queue *q)
+{
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&q->mutex, NULL);
+	pthread_cond_init(&q->work, &attr);
+	pthread_cond_init(&q->done, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static void destroy(struct queue *q)
+{
+	store_close(&q->store);
+	pthread_cond_destroy(&q->work);
+	pthread_cond_destroy(&q->done);
+	pthread_mutex_destroy(&q->mutex);
+	free(q);
+}
+
+int queue_open(const struct queue_options *options, struct queue **out, struct err *e)
+{
+	struct store *store = NULL;
+	*out = NULL;
+	int rc = store_open(options, &store, e);
+	if (rc != 0)
+		return rc;
+	struct queue *q = xcalloc(1, sizeof(*q));
+	q->store = store;
+	q->group_max = options->group_max ? options->group_max : 1;
+	list_init(&q->waiting);
+	init_conditions(q);
+	int errnum = start_thread(q);
+	if (errnum) {
+		destroy(q);
+		return err_errno(
+			e, errnum, "start the thread of queue %s", options->path);
+	}
+	*out = q;
+	return 0;
+}
+
+void queue_close(struct queue **qp)
+{
+	struct queue *q = *qp;
+	if (!q)
+		return;
+	*qp = NULL;
+	pthread_mutex_lock(&q->mutex);
+	ASSERT(q->open_ports == 0);
+	q->stopping = true;
+	q->paused = false;
+	pthread_cond_broadcast(&q->work);
+	pthread_mutex_unlock(&q->mutex);
+	pthread_join(q->thread, NULL);
+	destroy(q);
+}
+
+/* ---- ports ---- */
+
+struct queue_port *queue_port_new(struct queue *q, void (*wake)(void *arg), void *arg)
+{
+	struct queue_port *p = xcalloc(1, sizeof(*p));
+	p->queue = q;
+	p->wake = wake;
+	p->arg = arg;
+	list_init(&p->done);
+	pthread_mutex_lock(&q->mutex);
+	q->open_ports++;
+	pthread_mutex_unlock(&q->mutex);
+	return p;
+}
+
+void queue_port_close(struct queue_port **pp)
+{
+	struct queue_port *p = *pp;
+	if (!p)
+		return;
+	*pp = NULL;
+	struct queue *q = p->queue;
+	pthread_mutex_lock(&q->mutex);
+	p->closed = true;
+	q->open_ports--;
+	free_port(p);
+	pthread_mutex_unlock(&q->mutex);
+}
+
+void queue_submit(struct queue_port *p, struct request *r)
+{
+	struct queue *q = p->queue;
+	r->port = p;
+	p->pending++;
+	pthread_mutex_lock(&q->mutex);
+	p->under_way++;
+	list_add(&q->waiting, r);
+	pthread_cond_signal(&q->work);
+	pthread_mutex_unlock(&q->mutex);
+}
+
+void queue_submit_and_wait(struct queue_port *p, struct request *r)
+{
+	struct queue *q = p->queue;
+	pthread_mutex_lock(&q->mutex);
+	list_add(&q->waiting, r);
+	pthread_cond_signal(&q->work);
+	while (!r->finished)
+		pthread_cond_wait(&q->done, &q->mutex);
+	pthread_mutex_unlock(&q->mutex);
+}
+
+void queue_refuse(struct queue_port *p, struct request *r)
+{
+	ASSERT(r->err.code);
+	queue_submit(p, r); /* the store leaves alone what has failed already */
+}
+
+static struct request *take_done(struct queue_port *p)
+{
+	pthread_mutex_lock(&p->queue->mutex);
+	struct request *r = p->closed ? NULL : list_take(&p->done);
+	pthread_mutex_unlock(&p->queue->mutex);
+	return r;
+}
+
+static size_t count_done(struct queue_port *p)
+{
+	size_t n = 0;
+	pthread_mutex_lock(&p->queue->mutex);
+	for (struct request *r = p->done.head; r; r = r->next)
+		n++;
+	pthread_mutex_unlock(&p->queue->mutex);
+	return n;
+}
+
+size_t queue_dispatch(struct queue_port *p)
+{
+	/* Only what is there now: a call back that asks again must not keep us. */
+	size_t limit = count_done(p), n = 0;
+	struct request *r;
+	ASSERT(!p->dispatching);
+	p->dispatching = true;
+	while (n < limit && (r = take_done(p))) {
+		p->pending--;
+		n++;
+		request_deliver(r);
+		request_free(&r);
+	}
+	struct queue *q = p->queue;
+	pthread_mutex_lock(&q->mutex);
+	p->dispatching = false;
+	free_port(p);
+	pthread_mutex_unlock(&q->mutex);
+	return n;
+}
+
+void queue_wait(struct queue_port *p)
+{
+	struct queue *q = p->queue;
+	if (!p->pending)
+		return;
+	pthread_mutex_lock(&q->mutex);
+	while (!p->done.head)
+		pthread_cond_wait(&q->done, &q->mutex);
+	pthread_mutex_unlock(&q->mutex);
+	queue_dispatch(p);
+}
+
+size_t queue_port_pending(const struct queue_port *p)
+{
+	return p->pending;
+}
+
+void queue_pause(struct queue *q, bool paused)
+{
+	pthread_mutex_lock(&q->mutex);
+	q->paused = paused;
+	pthread_cond_signal(&q->work);
+	pthread_mutex_unlock(&q->mutex);
+}
+
+uint64_t queue_commits(struct queue *q)
+{
+	pthread_mutex_lock(&q->mutex);
+	uint64_t n = q->commits;
+	pthread_mutex_unlock(&q->mutex);
+	return n;
+}

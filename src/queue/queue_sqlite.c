@@ -1,0 +1,353 @@
+/*
+ * The store: transactions over groups of requests.
+ *
+ *	closed --open--> ready --begin--> in transaction --commit--> ready
+ *	                                       | commit failed
+ *	ready <--reopened and verified-- suspect
+ *
+ * After an error of fsync a later success of fsync proves nothing: the pages
+ * that were not written count as clean. A suspect store therefore closes its
+ * connection, reads back what became of the commit, and moves the whole log
+ * into the database file, which writes and syncs everything afresh. Until that
+ * has succeeded every request fails.
+ */
+#include "queue/sqlite_schema.h"
+#include "queue/sqlite_store.h"
+
+#include "base/failpoint.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/timefmt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MARK_SLOTS = 64 };
+
+static const struct request_class {
+	int (*run)(struct store *s, struct request *r);
+	bool writes;
+	bool needs_holder; /* leaves something that goes with this process */
+} classes[] = {
+	[REQUEST_STAGE] = { put_stage, true, true },
+	[REQUEST_UNSTAGE] = { put_unstage, true, false },
+	[REQUEST_PUT] = { put_commit, true, false },
+	[REQUEST_REGISTER] = { NULL, false, false },
+	[REQUEST_CLAIM] = { claim_due, true, true },
+	[REQUEST_BODY] = { body_read, false, false },
+	[REQUEST_MARK] = { item_mark, true, false },
+	[REQUEST_FINISH] = { finish, true, false },
+	[REQUEST_GIVE_BACK] = { item_give_back, true, false },
+	[REQUEST_OPERATE] = { operate, true, false },
+	[REQUEST_PRUNE] = { prune, true, false },
+	[REQUEST_NOTE] = { note_set, true, true },
+};
+_Static_assert(ARRAY_SIZE(classes) == REQUEST_KIND_COUNT, "every kind has a row");
+
+/* ---- open and close ---- */
+
+static int open_database(struct store *s, bool create, struct err *e)
+{
+	const struct queue_options *o = &s->options;
+	int rc = schema_open(&s->db, s->path, create, o->busy_timeout_ms, e);
+	if (rc == 0 && o->max_bytes) {
+		char sql[80];
+		sqlite3_snprintf(sizeof(sql), sql, "PRAGMA max_page_count=%lld",
+			(long long)(o->max_bytes / 4096));
+		rc = db_exec(&s->db, sql, e);
+	}
+	return rc;
+}
+
+static int complain_lock(struct store *s, struct err *e)
+{
+	if (e->code == ERR_NOT_FOUND && access(s->path, F_OK) != 0) {
+		struct db db;
+		return schema_open(&db, s->path, false, 0, e); /* the better text */
+	}
+	return err_context(e, "open queue %s", s->path);
+}
+
+int store_open(const struct queue_options *options, struct store **out, struct err *e)
+{
+	struct err own = { 0 };
+	struct store *s = xcalloc(1, sizeof(*s));
+	e = e ? e : &own;
+	s->options = *options;
+	s->path = xstrdup(options->path);
+	s->options.path = s->path;
+	s->lock.fd = -1;
+	s->renew_at_ms = INT64_MAX;
+	s->token = (int64_t)(rng_u64() >> 1);
+	bool exists = access(s->path, F_OK) == 0;
+	int rc = 0;
+	if (exists || options->create)
+		rc = lock_open(&s->lock, s->path, O_RDWR | O_CREAT, e);
+	if (rc != 0) {
+		rc = complain_lock(s, e);
+	} else {
+		/* Several may be about to make it; who finds no such locks goes on. */
+		if (s->lock.fd >= 0 &&
+			lock_take_create(&s->lock, options->busy_timeout_ms) == ERR_BUSY)
+			rc = err_set(e, ERR_BUSY,
+				"open queue %s: another process is opening it; try again",
+				s->path);
+		else
+			rc = open_database(s, options->create, e);
+		if (s->lock.fd >= 0)
+			lock_drop(&s->lock, 0);
+	}
+	if (rc == 0) {
+		lease_recover_at_open(s);
+		*out = s;
+		return 0;
+	}
+	store_close(&s);
+	return rc;
+}
+
+void store_close(struct store **sp)
+{
+	struct store *s = *sp;
+	if (!s)
+		return;
+	*sp = NULL;
+	if (s->db.handle)
+		lease_unregister(s);
+	db_close(&s->db);
+	lock_close(&s->lock);
+	free(s->path);
+	free(s);
+}
+
+uint64_t store_commits(const struct store *s)
+{
+	return s->commits;
+}
+
+/* ---- transactions ---- */
+
+int store_begin(struct store *s, struct err *e)
+{
+	s->wakes = false;
+	s->now_ms = clock_wall_ms();
+	s->changes_before = sqlite3_total_changes64(s->db.handle);
+	return db_run(&s->db, e, "BEGIN IMMEDIATE", "");
+}
+
+void store_rollback(struct store *s)
+{
+	if (s->db.handle && !sqlite3_get_autocommit(s->db.handle))
+		(void)db_run(&s->db, NULL, "ROLLBACK", "");
+}
+
+/* The row is shared by all tokens with this remainder; see is_committed. */
+static int write_mark(struct store *s, struct err *e)
+{
+	s->serial++;
+	return db_run(&s->db, e,
+		"INSERT INTO mark(slot, token, serial) VALUES(?1, ?2, ?3)"
+		" ON CONFLICT(slot) DO UPDATE SET token = ?2, serial = ?3",
+		"iii", s->token % MARK_SLOTS, s->token, s->serial);
+}
+
+/* Whether the last transaction that was tried is in the database. */
+static bool is_committed(struct store *s)
+{
+	int64_t serial = 0;
+	return db_value(&s->db, NULL, &serial,
+		       "SELECT serial FROM mark WHERE slot = ?1 AND token = ?2", "ii",
+		       s->token % MARK_SLOTS, s->token) == 0 &&
+	       serial == s->serial;
+}
+
+/* Writes everything afresh: TRUNCATE waits for the others and starts a new log. */
+static int checkpoint_all(struct store *s, struct err *e)
+{
+	if (sqlite3_wal_checkpoint_v2(s->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+		    NULL, NULL) != SQLITE_OK)
+		return db_fail(&s->db, e, "verify");
+	return 0;
+}
+
+static int reopen(struct store *s, struct err *e)
+{
+	if (s->db.handle)
+		db_close(&s->db);
+	int rc = open_database(s, false, e);
+	if (rc == 0)
+		rc = checkpoint_all(s, e);
+	if (rc == 0)
+		s->suspect = false;
+	return rc;
+}
+
+static int run_commit(struct store *s, struct err *e)
+{
+	int errnum = failpoint("queue.commit.before");
+	if (errnum)
+		return err_errno(e, errnum, "commit to queue %s", s->path);
+	sqlite3_stmt *stmt = db_query(&s->db, e, "COMMIT", "");
+	int rc = stmt ? db_step(&s->db, stmt, e) : ERR_IO;
+	errnum = failpoint("queue.commit.after");
+	if (rc == 0 && errnum)
+		return err_errno(e, errnum, "commit to queue %s", s->path);
+	return rc;
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+	struct err own = { 0 };
+	int rc = 0;
+	e = e ? e : &own;
+	bool changed = sqlite3_total_changes64(s->db.handle) != s->changes_before;
+	if (changed)
+		rc = write_mark(s, e);
+	if (rc == 0)
+		rc = run_commit(s, e);
+	if (rc != 0) {
+		store_rollback(s);
+		if (rc == ERR_BUSY || rc == ERR_NO_SPACE)
+			return rc; /* the log has no end mark of it */
+		s->suspect = true;
+		if (reopen(s, NULL) != 0 || !is_committed(s))
+			return rc;
+		*e = (struct err){ 0 };
+	}
+	s->commits += changed;
+	if (s->wakes)
+		(void)queue_wake_send(s->path); /* nobody listening is fine */
+	return 0;
+}
+
+/* ---- groups ---- */
+
+static void fail_all(struct request **group, size_t count, const struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!group[i]->err.code)
+			group[i]->err = *e;
+	}
+}
+
+static int run_register(struct store *s, struct request *r)
+{
+	return lease_register(s, r->reg.lease_s, true, &r->err);
+}
+
+/* Things that have a transaction of their own come before the group's. */
+static void prepare_group(struct store *s, struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct request *r = group[i];
+		if (r->err.code)
+			continue;
+		if (r->kind == REQUEST_REGISTER)
+			(void)run_register(s, r);
+		else if (classes[r->kind].needs_holder && !s->slot)
+			(void)lease_register(
+				s, LEASE_DEFAULT_S, r->kind == REQUEST_CLAIM, &r->err);
+	}
+}
+
+/* One request in its savepoint. false: SQLite has rolled everything back. */
+static bool run_one(struct store *s, struct request *r)
+{
+	if (r->kind == REQUEST_REGISTER || r->err.code)
+		return true;
+	int rc = db_run(&s->db, &r->err, "SAVEPOINT request", "");
+	if (rc == 0)
+		rc = classes[r->kind].run(s, r);
+	if (rc != 0 && !r->err.code)
+		err_set(&r->err, rc, "use queue %s", s->path);
+	if (sqlite3_get_autocommit(s->db.handle))
+		return false;
+	if (rc != 0) {
+		r->again = false;
+		(void)db_run(&s->db, NULL, "ROLLBACK TO request", "");
+	}
+	(void)db_run(&s->db, NULL, "RELEASE request", "");
+	return true;
+}
+
+static bool group_writes(struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!group[i]->err.code && classes[group[i]->kind].writes)
+			return true;
+	}
+	return false;
+}
+
+static void run_reads(struct store *s, struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!group[i]->err.code && classes[group[i]->kind].run)
+			classes[group[i]->kind].run(s, group[i]);
+	}
+}
+
+static void reset_answers(struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		request_reset_answer(group[i]);
+		group[i]->again = false;
+	}
+}
+
+/* false: a request took the whole transaction with it; it has its error, the
+ * others are as before and are to be tried again. */
+static bool run_writes(struct store *s, struct request **group, size_t count)
+{
+	struct err e = { 0 };
+	if (store_begin(s, &e) != 0) {
+		fail_all(group, count, &e);
+		return true;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!run_one(s, group[i])) {
+			reset_answers(group, count);
+			return false;
+		}
+	}
+	if (store_commit(s, &e) != 0) {
+		reset_answers(group, count);
+		fail_all(group, count, &e);
+	}
+	return true;
+}
+
+/* What the requests of one incoming message have to know of each other. */
+static void settle_stages(struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct request *r = group[i];
+		if (r->kind != REQUEST_STAGE)
+			continue;
+		struct stage *stage = r->put.stage;
+		if (r->err.code && !stage->err.code)
+			stage->err = r->err;
+		stage->committed_num = stage->num;
+	}
+}
+
+void store_execute(struct store *s, struct request **group, size_t count)
+{
+	struct err e = { 0 };
+	if ((s->suspect || !s->db.handle) && reopen(s, &e) != 0) {
+		fail_all(group, count, &e);
+		return;
+	}
+	prepare_group(s, group, count);
+	if (group_writes(group, count)) {
+		/* Each round that fails has one request less to try. */
+		while (!run_writes(s, group, count))
+			;
+		settle_stages(group, count);
+	} else {
+		run_reads(s, group, count);
+	}
+}

@@ -1,0 +1,210 @@
+/* Messages on their way in: staged pieces, the commit, bounces. */
+#include "queue/sqlite_store.h"
+
+#include "base/failpoint.h"
+#include "base/rng.h"
+
+enum { ID_TRIES = 8 };
+
+/* ---- staging ---- */
+
+static int stage_chunks(struct store *s, struct request *r)
+{
+	struct stage *stage = r->put.stage;
+	int errnum = failpoint("queue.put.stage");
+	if (errnum)
+		return err_errno(&r->err, errnum, "stage content in queue %s", s->path);
+	if (!stage->num) {
+		int rc = lease_ensure(s, &r->err);
+		if (rc == 0)
+			rc = db_run(&s->db, &r->err,
+				"INSERT INTO message(holder) VALUES(?1)", "i", s->slot);
+		if (rc != 0)
+			return rc;
+		stage->num = sqlite3_last_insert_rowid(s->db.handle);
+	}
+	return chunk_insert(s, stage->num, r->put.seq, r->put.bytes, r->put.len, &r->err);
+}
+
+int put_stage(struct store *s, struct request *r)
+{
+	struct stage *stage = r->put.stage;
+	if (stage->err.code) {
+		r->err = stage->err;
+		return r->err.code;
+	}
+	int rc = stage_chunks(s, r);
+	if (rc != 0) {
+		/* The number is not ours any more: somebody else may get it. */
+		stage->num = stage->committed_num;
+		stage->err = r->err;
+	}
+	return rc;
+}
+
+int put_unstage(struct store *s, struct request *r)
+{
+	int64_t num;
+	int rc = db_value(&s->db, &r->err, &num,
+		"SELECT num FROM message WHERE num = ?1 AND holder = ?2 AND id IS NULL",
+		"ii", r->put.stage->num, s->slot);
+	if (rc != 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	return body_remove_message(s, num, &r->err);
+}
+
+/* ---- rows ---- */
+
+static int insert_message(struct store *s, const struct mail_envelope *m, int64_t id,
+	uint64_t size, int64_t num, struct err *e)
+{
+	int64_t flags = (m->content.is_8bit ? MESSAGE_8BIT : 0) |
+			(m->content.needs_smtputf8 ? MESSAGE_SMTPUTF8 : 0);
+	int64_t arrival_ms = m->arrival_ms ? m->arrival_ms : s->now_ms;
+	if (num)
+		return db_run(&s->db, e,
+			"UPDATE message SET id = ?2, sender = ?3, envid = ?4, ret = ?5,"
+			" arrival_ms = ?6, size = ?7, flags = ?8, holder = NULL"
+			" WHERE num = ?1",
+			"iittiiii", num, id, m->sender, m->envid, (int64_t)m->ret,
+			arrival_ms, (int64_t)size, flags);
+	return db_run(&s->db, e,
+		"INSERT INTO message(id, sender, envid, ret, arrival_ms, size, flags)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		"ittiiii", id, m->sender, m->envid, (int64_t)m->ret, arrival_ms,
+		(int64_t)size, flags);
+}
+
+/* num: of the staged row, or 0; out: of the row. */
+static int store_message(struct store *s, const struct mail_envelope *m, uint64_t size,
+	int64_t *num, int64_t *id_out, struct err *e)
+{
+	int rc = ERR_EXISTS;
+	char text[MAIL_ID_MAX];
+	for (int i = 0; i < (m->id ? 1 : ID_TRIES) && rc == ERR_EXISTS; i++) {
+		*id_out = m->id ? m->id : mail_id_make(s->now_ms, rng_u32());
+		rc = insert_message(s, m, *id_out, size, *num, e);
+	}
+	if (rc == ERR_EXISTS) {
+		mail_id_format(*id_out, text);
+		return err_set(e, rc, "queue %s has a message %s already", s->path, text);
+	}
+	if (rc != 0)
+		return rc;
+	*e = (struct err){ 0 }; /* of the tries before */
+	if (!*num)
+		*num = sqlite3_last_insert_rowid(s->db.handle);
+	return 0;
+}
+
+static int find_destination(
+	struct store *s, const char *domain, int64_t *out, struct err *e)
+{
+	int rc = db_value(&s->db, e, out, "SELECT id FROM destination WHERE domain = ?1",
+		"t", domain);
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	rc = db_run(&s->db, e, "INSERT INTO destination(domain) VALUES(?1)", "t", domain);
+	*out = sqlite3_last_insert_rowid(s->db.handle);
+	return rc;
+}
+
+static int find_item(
+	struct store *s, int64_t message, const char *domain, int64_t *out, struct err *e)
+{
+	int64_t destination;
+	int rc = find_destination(s, domain, &destination, e);
+	if (rc != 0)
+		return rc;
+	rc = db_value(&s->db, e, out,
+		"SELECT id FROM item WHERE message = ?1 AND destination = ?2", "ii",
+		message, destination);
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	rc = db_run(&s->db, e,
+		"INSERT INTO item(message, destination, state, due_ms, attempts,"
+		" was_in_doubt, delay_notified) VALUES(?1, ?2, 0, ?3, 0, 0, 0)",
+		"iii", message, destination, s->now_ms);
+	*out = sqlite3_last_insert_rowid(s->db.handle);
+	if (rc == 0)
+		rc = db_run(&s->db, e,
+			"UPDATE destination SET next_due_ms = ?2 WHERE id = ?1"
+			" AND (next_due_ms IS NULL OR next_due_ms > ?2)",
+			"ii", destination, s->now_ms);
+	return rc;
+}
+
+static int insert_recipients(struct store *s, int64_t message,
+	const struct queue_new_recipient *list, size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		int64_t item;
+		int rc = find_item(s, message, list[i].domain, &item, e);
+		if (rc == 0)
+			rc = db_run(&s->db, e,
+				"INSERT INTO recipient(item, address, orcpt, notify, "
+				"outcome) VALUES(?1, ?2, ?3, ?4, 0)",
+				"itti", item, list[i].address, list[i].orcpt,
+				(int64_t)list[i].notify);
+		if (rc != 0)
+			return rc;
+	}
+	s->wakes = true;
+	return 0;
+}
+
+int put_commit(struct store *s, struct request *r)
+{
+	struct stage *stage = r->put.stage;
+	if (stage->err.code) {
+		r->err = stage->err;
+		return r->err.code;
+	}
+	int64_t num = stage->num;
+	int rc = store_message(
+		s, &r->put.envelope, r->put.size, &num, &r->put.id, &r->err);
+	if (rc == 0)
+		rc = chunk_insert(s, num, r->put.seq, r->put.bytes, r->put.len, &r->err);
+	if (rc == 0)
+		rc = insert_recipients(s, num, r->put.recipients, r->put.count, &r->err);
+	return rc;
+}
+
+/* ---- bounces ---- */
+
+static int append_original(
+	struct chunk_writer *w, const struct queue_new_message *m, struct err *e)
+{
+	int64_t num;
+	if (m->append == QUEUE_APPEND_NOTHING)
+		return 0;
+	int rc = db_value(&w->store->db, e, &num, "SELECT num FROM message WHERE id = ?1",
+		"i", m->append_message_id);
+	if (rc == ERR_NOT_FOUND)
+		return err_set(e, rc, "the message to be returned is not in the queue");
+	if (rc != 0)
+		return rc;
+	return chunk_copy(w, num, m->append == QUEUE_APPEND_HEADER, e);
+}
+
+int put_message(struct store *s, const struct queue_new_message *m, struct err *e)
+{
+	struct chunk_writer w = { .store = s };
+	int64_t id;
+	int rc = store_message(s, &m->envelope, 0, &w.num, &id, e);
+	if (rc == 0)
+		rc = chunk_write(&w, m->body, m->body_len, e);
+	if (rc == 0)
+		rc = append_original(&w, m, e);
+	if (rc == 0)
+		rc = chunk_write(&w, m->tail, m->tail_len, e);
+	if (rc == 0)
+		rc = chunk_flush(&w, e);
+	if (rc == 0)
+		rc = db_run(&s->db, e, "UPDATE message SET size = ?2 WHERE num = ?1",
+			"ii", w.num, (int64_t)w.size);
+	if (rc == 0)
+		rc = insert_recipients(s, w.num, m->recipients, m->recipient_count, e);
+	chunk_writer_clear(&w);
+	return rc;
+}

@@ -1,0 +1,29 @@
+/*
+ * What the two files of the reader share: its connection, and the strings and
+ * lists that were handed out by the last call.
+ */
+#ifndef QUEUE_SQLITE_READER_H
+#define QUEUE_SQLITE_READER_H
+
+#include "queue/reader.h"
+#include "queue/sqlite_schema.h"
+#include "queue/sqlite_store.h"
+
+struct queue_reader {
+	struct db db;
+	struct lock_file lock;
+	char **kept; /* owned strings */
+	size_t kept_count, kept_cap;
+	const char **recipients, **domains; /* the lists are owned */
+	size_t recipient_count, recipient_cap, domain_count, domain_cap;
+	struct queue_entry_item *items;
+	struct queue_entry_recipient **lists; /* of each item */
+	size_t item_count;
+};
+
+void reader_forget(struct queue_reader *r);
+const char *reader_keep(struct queue_reader *r, char *s); /* takes it */
+int reader_begin(struct queue_reader *r, struct err *e);  /* a snapshot, if none is */
+void reader_end(struct queue_reader *r);
+
+#endif

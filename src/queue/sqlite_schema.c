@@ -1,0 +1,225 @@
+#include "queue/sqlite_schema.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * message.id is NULL while the content is being staged by `holder`: no query
+ * by id sees such a row. chunk.id is message.num << 20 | sequence.
+ *
+ * destination keeps the time of its first due item, so that a claim walks the
+ * destinations that have something to do: those that are full cost one step
+ * each, however many items they have.
+ */
+static const char schema[] =
+	"CREATE TABLE message (num INTEGER PRIMARY KEY, id INTEGER UNIQUE,"
+	" sender TEXT, envid TEXT, ret INTEGER, arrival_ms INTEGER, size INTEGER,"
+	" flags INTEGER, holder INTEGER);"
+	"CREATE INDEX message_staged ON message(holder) WHERE holder IS NOT NULL;"
+	"CREATE TABLE chunk (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+	"CREATE TABLE destination (id INTEGER PRIMARY KEY, domain TEXT NOT NULL UNIQUE,"
+	" next_due_ms INTEGER);"
+	"CREATE INDEX destination_due ON destination(next_due_ms)"
+	" WHERE next_due_ms IS NOT NULL;"
+	"CREATE TABLE item (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" message INTEGER NOT NULL, destination INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+	" next_channel TEXT, channel_reason TEXT, last_host TEXT, last_error TEXT,"
+	" was_in_doubt INTEGER NOT NULL, delay_notified INTEGER NOT NULL,"
+	" holder INTEGER, had_by INTEGER);"
+	"CREATE UNIQUE INDEX item_message ON item(message, destination);"
+	"CREATE INDEX item_due ON item(destination, state, due_ms);"
+	"CREATE INDEX item_holder ON item(holder) WHERE holder IS NOT NULL;"
+	"CREATE TABLE recipient (id INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
+	" address TEXT NOT NULL, orcpt TEXT, notify INTEGER NOT NULL,"
+	" outcome INTEGER NOT NULL, text TEXT);"
+	"CREATE INDEX recipient_item ON recipient(item);"
+	"CREATE TABLE memory (domain TEXT PRIMARY KEY, channel TEXT NOT NULL,"
+	" reason TEXT, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" time_ms INTEGER NOT NULL, message_id INTEGER NOT NULL, domain TEXT NOT NULL,"
+	" is_failure INTEGER NOT NULL, json TEXT NOT NULL);"
+	"CREATE INDEX record_time ON record(time_ms);"
+	"CREATE INDEX record_message ON record(message_id);"
+	"CREATE INDEX record_domain ON record(domain);"
+	"CREATE TABLE holder (slot INTEGER PRIMARY KEY, token INTEGER NOT NULL,"
+	" inode INTEGER NOT NULL, lease_s INTEGER NOT NULL,"
+	" lease_until_ms INTEGER NOT NULL);"
+	"CREATE TABLE note (name TEXT NOT NULL, holder INTEGER NOT NULL,"
+	" value TEXT NOT NULL, PRIMARY KEY (name, holder)) WITHOUT ROWID;"
+	/* Who committed last, to look up a commit whose outcome is unknown. */
+	"CREATE TABLE mark (slot INTEGER PRIMARY KEY, token INTEGER NOT NULL,"
+	" serial INTEGER NOT NULL);";
+
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return xstrdup(".");
+	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+static int complain_missing(const char *path, struct err *e)
+{
+	OWN(mem_free) char *dir = directory_of(path);
+	if (access(dir, F_OK) != 0)
+		return err_set(e, ERR_NOT_FOUND,
+			"no queue at %s: the directory %s does not exist; make it, "
+			"writable for the user of hikyaku only",
+			path, dir);
+	return err_set(e, ERR_NOT_FOUND,
+		"no queue at %s; the first `hikyaku send` or `hikyaku run` makes it",
+		path);
+}
+
+/* Before SQLite says "unable to open database file": what exactly is wrong. */
+static int check_file(const char *path, int mode, struct err *e)
+{
+	struct stat st;
+	if (stat(path, &st) != 0) {
+		if (errno == ENOENT)
+			return complain_missing(path, e);
+		return err_errno(e, errno, "open queue %s", path);
+	}
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVALID,
+			"queue %s is no regular file; `queue` in the configuration names "
+			"the file of the database",
+			path);
+	if (faccessat(AT_FDCWD, path, mode, AT_EACCESS) != 0)
+		return err_set(e, ERR_PERMISSION,
+			"open queue %s: %s; it belongs to the user with id %u", path,
+			strerror(errno), (unsigned)st.st_uid);
+	return 0;
+}
+
+/* A directory entry is durable when its directory is. */
+static int sync_directory(const char *path, struct err *e)
+{
+	OWN(mem_free) char *dir = directory_of(path);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	if (fd < 0)
+		return err_errno(e, errno, "open directory %s", dir);
+	if (fsync(fd) != 0 && errno != EINVAL)
+		rc = err_errno(e, errno, "sync directory %s", dir);
+	close(fd);
+	return rc;
+}
+
+/* SQLite would make it with the umask's mode, and readable mail is a leak. */
+static int make_file(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST)
+		return 0;
+	if (fd < 0 && errno == ENOENT)
+		return complain_missing(path, e);
+	if (fd < 0)
+		return err_errno(e, errno, "make queue %s", path);
+	/* Nobody has it open yet: SQLite's POSIX locks cannot be lost by this. */
+	close(fd);
+	return sync_directory(path, e);
+}
+
+/* Sets how the file is; must come before its first table. */
+static int create_tables(struct db *db, struct err *e)
+{
+	char sql[200];
+	int rc = db_exec(db, "PRAGMA journal_mode=WAL", e);
+	if (rc == 0)
+		rc = db_exec(db, "BEGIN IMMEDIATE", e);
+	if (rc == 0)
+		rc = db_exec(db, schema, e);
+	sqlite3_snprintf(sizeof(sql), sql,
+		"PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
+		SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+	if (rc == 0)
+		rc = db_exec(db, sql, e);
+	return rc;
+}
+
+static int complain_foreign(const char *path, struct err *e)
+{
+	return err_set(e, ERR_INVALID,
+		"%s is a database, but no queue; `queue` in the configuration names "
+		"another file, or another program's",
+		path);
+}
+
+/* Says in empty_out whether it is a database without anything in it. */
+static int check_format(struct db *db, bool *empty_out, struct err *e)
+{
+	int64_t id = 0, version = 0, objects = 0;
+	int rc = db_value(db, e, &id, "PRAGMA application_id", "");
+	if (rc == 0)
+		rc = db_value(db, e, &version, "PRAGMA user_version", "");
+	if (rc == 0)
+		rc = db_value(db, e, &objects, "SELECT count(*) FROM sqlite_schema", "");
+	if (rc != 0)
+		return rc;
+	*empty_out = objects == 0 && id == 0;
+	if (*empty_out)
+		return 0;
+	if (id != SCHEMA_APPLICATION_ID)
+		return complain_foreign(db->path, e);
+	if (version != SCHEMA_VERSION)
+		return err_set(e, ERR_VERSION,
+			"queue %s has format %lld, this program reads and writes format "
+			"%d; use the version of hikyaku that made it, or let that "
+			"deliver what is in it",
+			db->path, (long long)version, SCHEMA_VERSION);
+	return 0;
+}
+
+static int open_checked(struct db *db, const char *path, int flags, bool create,
+	int64_t busy_timeout_ms, struct err *e)
+{
+	bool is_empty = false;
+	int rc = db_open(db, path, flags, busy_timeout_ms, e);
+	if (rc != 0)
+		return rc;
+	rc = check_format(db, &is_empty, e);
+	if (rc == 0 && is_empty)
+		rc = create ? create_tables(db, e) : complain_foreign(path, e);
+	if (rc != 0)
+		db_close(db);
+	return rc;
+}
+
+int schema_open(struct db *db, const char *path, bool create, int64_t busy_timeout_ms,
+	struct err *e)
+{
+	int rc = create ? make_file(path, e) : 0;
+	if (rc == 0)
+		rc = check_file(path, R_OK | W_OK, e);
+	if (rc == 0)
+		rc = open_checked(
+			db, path, SQLITE_OPEN_READWRITE, create, busy_timeout_ms, e);
+	if (rc != 0)
+		return rc;
+	rc = db_exec(db,
+		"PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+		"PRAGMA cache_size=-8000; PRAGMA journal_size_limit=67108864;"
+		"CREATE TEMP TABLE selected (item INTEGER PRIMARY KEY, state INTEGER,"
+		" message INTEGER, destination INTEGER)",
+		e);
+	if (rc != 0)
+		db_close(db);
+	return rc;
+}
+
+int schema_open_reader(
+	struct db *db, const char *path, int64_t busy_timeout_ms, struct err *e)
+{
+	int rc = check_file(path, R_OK, e);
+	if (rc == 0)
+		rc = open_checked(
+			db, path, SQLITE_OPEN_READONLY, false, busy_timeout_ms, e);
+	return rc;
+}

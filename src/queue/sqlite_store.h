@@ -1,0 +1,118 @@
+/*
+ * What the files of the SQLite store share: its state, and one function a
+ * request. They run inside the transaction of the group, in a savepoint.
+ */
+#ifndef QUEUE_SQLITE_STORE_H
+#define QUEUE_SQLITE_STORE_H
+
+#include "queue/lock.h"
+#include "queue/sqlite_db.h"
+#include "queue/states.h"
+#include "queue/store.h"
+
+enum recipient_outcome {
+	RECIPIENT_QUEUED = 0,
+	RECIPIENT_DELIVERED = 1,
+	RECIPIENT_BOUNCED = 2
+};
+
+enum message_flag { MESSAGE_8BIT = 1, MESSAGE_SMTPUTF8 = 2 };
+
+enum {
+	CHUNK_SEQ_BITS = 20,
+	LEASE_DEFAULT_S = 60,
+	LOST_IN_DOUBT_DELAY_MS = 60000, /* never at once: RFC 1047 */
+	DUE_SOON_MS = 1000
+};
+
+struct store {
+	struct db db;
+	struct queue_options options; /* path is owned */
+	char *path;
+	struct lock_file lock;
+	/* Our place among the holders; slot 0: none yet. */
+	int64_t slot, token, lease_s, renew_at_ms;
+	bool is_worker;
+	bool suspect; /* a commit failed: reopen before anything else */
+	bool wakes;   /* the transaction under way makes something due soon */
+	uint64_t commits;
+	int64_t serial;         /* of the last transaction tried, see mark */
+	int64_t now_ms;         /* of the transaction */
+	int64_t changes_before; /* as SQLite counts them, when it began */
+};
+
+/* queue_sqlite.c */
+int store_begin(struct store *s, struct err *e);
+int store_commit(struct store *s, struct err *e);
+void store_rollback(struct store *s);
+
+/* sqlite_lease.c */
+int lease_register(struct store *s, int64_t lease_s, bool is_worker, struct err *e);
+void lease_unregister(struct store *s);
+/* Whoever took us for dead (stopped for long, lock file gone) has removed our
+ * row; what we hold from now on needs one. */
+int lease_ensure(struct store *s, struct err *e);
+/* Frees what dead holders have left. for_claim: see queue_options.lost_record. */
+int lease_recover(struct store *s, bool for_claim, struct err *e);
+/* The same in a transaction of its own, if there is anything to do; what fails
+ * is left to the next one. */
+void lease_recover_at_open(struct store *s);
+bool lease_is_alive(const struct lock_file *lock, int64_t slot, int64_t inode,
+	int64_t lease_until_ms, int64_t now_ms);
+
+/* sqlite_put.c */
+int put_stage(struct store *s, struct request *r);
+int put_unstage(struct store *s, struct request *r);
+int put_commit(struct store *s, struct request *r);
+/* A bounce. */
+int put_message(struct store *s, const struct queue_new_message *m, struct err *e);
+
+/* sqlite_body.c */
+struct chunk_writer {
+	struct store *store;
+	int64_t num;
+	uint32_t seq;
+	char *pending; /* QUEUE_CHUNK octets; owned */
+	size_t pending_len;
+	uint64_t size;
+};
+int chunk_insert(struct store *s, int64_t num, uint32_t seq, const char *bytes,
+	size_t len, struct err *e);
+int chunk_write(struct chunk_writer *w, const char *bytes, size_t len, struct err *e);
+int chunk_flush(struct chunk_writer *w, struct err *e);
+void chunk_writer_clear(struct chunk_writer *w);
+int chunk_copy(struct chunk_writer *w, int64_t from_num, bool header_only, struct err *e);
+int body_load(struct db *db, int64_t num, uint64_t offset, size_t max, char **out,
+	size_t *len_out, struct err *e); /* malloc'ed */
+int body_read(struct store *s, struct request *r);
+/* The message with its content. */
+int body_remove_message(struct store *s, int64_t num, struct err *e);
+
+/* sqlite_item.c */
+int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *e);
+/* For a step of an item that this worker holds; ERR_NOT_FOUND otherwise. */
+struct item_row {
+	int64_t message, destination;
+	enum item_state state;
+};
+int item_check(struct store *s, int64_t id, enum item_step step, struct item_row *out,
+	struct err *e);
+/* Brings destination.next_due_ms up to date; removes it with its last item. */
+int item_refresh_destination(struct store *s, int64_t destination, struct err *e);
+int item_remove_if_message_done(struct store *s, int64_t message, struct err *e);
+int item_mark(struct store *s, struct request *r);
+int item_give_back(struct store *s, struct request *r);
+
+/* sqlite_claim.c */
+int claim_due(struct store *s, struct request *r);
+
+/* sqlite_finish.c */
+int finish(struct store *s, struct request *r);
+int finish_record(struct store *s, const struct queue_record *record, struct err *e);
+
+/* sqlite_operate.c */
+int operate(struct store *s, struct request *r);
+int prune(struct store *s, struct request *r);
+int note_set(struct store *s, struct request *r);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * Between the front of the queue (ports, requests, the store thread) and the
+ * database behind it. Everything here runs on the store thread, or before it
+ * starts and after it ends. A store keeps its place: after an I/O error it
+ * reopens the database and acknowledges nothing until that has succeeded.
+ */
+#ifndef QUEUE_STORE_H
+#define QUEUE_STORE_H
+
+#include "queue/request.h"
+
+struct store;
+
+int store_open(const struct queue_options *options, struct store **out, struct err *e);
+/* Gives back what is still claimed. */
+void store_close(struct store **s);
+
+/* Runs the requests in one transaction and commits. Each has its own result in
+ * r->err: a request that fails alone undoes only itself, a failed commit fails
+ * all of them. */
+void store_execute(struct store *s, struct request **group, size_t count);
+
+/* The lease: when it is to be renewed next (monotonic), INT64_MAX: no lease. */
+int64_t store_renew_at_ms(const struct store *s);
+void store_renew(struct store *s);
+
+/* Write transactions committed so far. */
+uint64_t store_commits(const struct store *s);
+
+#endif
