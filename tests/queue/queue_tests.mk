@@ -5,10 +5,16 @@ libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h \
 	tests/queue/mail_stand_in.c
 
 queue_tests = \
+	tests/queue/test_finish \
+	tests/queue/test_lease \
+	tests/queue/test_put \
 	tests/queue/test_states
 check_PROGRAMS += $(queue_tests)
 TESTS += $(queue_tests)
 queue_test_libs = libqueuetest.a libqueue.a libmail.a libqueuetest.a libbase.a \
 	$(SQLITE_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_queue_test_finish_LDADD = $(queue_test_libs)
+tests_queue_test_lease_LDADD = $(queue_test_libs)
+tests_queue_test_put_LDADD = $(queue_test_libs)
 tests_queue_test_states_LDADD = $(queue_test_libs)
 endif

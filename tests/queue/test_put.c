@@ -1,0 +1,292 @@
+/* Intake: what goes in comes out, large bodies do not fill the memory, and one
+ * commit serves many. */
+#include "fixture.h"
+
+#include "base/mem.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+static const struct mail_envelope plain = { .sender = (char *)(uintptr_t) "s@x.test" };
+static const struct queue_new_recipient one = { .address = "a@one.test",
+	.domain = "one.test" };
+
+static void the_envelope_comes_back_with_the_claim(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_new_recipient list[] = {
+		{ "a@one.test", "one.test", "rfc822;a@one.test", MAIL_NOTIFY_NEVER },
+		{ "b@two.test", "two.test", NULL, 0 },
+		{ "c@one.test", "one.test", NULL,
+			MAIL_NOTIFY_FAILURE | MAIL_NOTIFY_DELAY },
+	};
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "s@x.test",
+		.envid = (char *)(uintptr_t) "QQ1",
+		.ret = MAIL_RET_HDRS,
+		.arrival_ms = 12345,
+		.content = { .is_8bit = true, .needs_smtputf8 = true } };
+	int64_t id;
+	struct claimed c;
+	assert_int_equal(put_recipients(f, &m, list, 3, "body\r\n", 6, &id, NULL), 0);
+	claim(f, 10, &c);
+	assert_int_equal(c.count, 2);
+	struct queue_item *item = c.items[0];
+	assert_string_equal(item->domain, "one.test");
+	assert_int_equal(item->envelope.id, id);
+	assert_string_equal(item->envelope.sender, "s@x.test");
+	assert_string_equal(item->envelope.envid, "QQ1");
+	assert_int_equal(item->envelope.ret, MAIL_RET_HDRS);
+	assert_int_equal(item->envelope.arrival_ms, 12345);
+	assert_int_equal(item->envelope.content.size_bytes, 6);
+	assert_true(item->envelope.content.is_8bit);
+	assert_true(item->envelope.content.needs_smtputf8);
+	assert_int_equal(item->recipient_count, 2);
+	assert_string_equal(item->recipients[0].orcpt, "rfc822;a@one.test");
+	assert_int_equal(item->recipients[0].notify, MAIL_NOTIFY_NEVER);
+	assert_string_equal(item->recipients[1].address, "c@one.test");
+	assert_null(item->next_channel);
+	assert_int_equal(item->body_len, 6);
+	assert_string_equal(item->body, "body\r\n");
+	assert_string_equal(c.items[1]->domain, "two.test");
+	claimed_clear(&c);
+}
+
+static void bad_requests_are_refused_and_leave_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const struct {
+		const char *name, *sender, *address, *domain;
+		size_t count;
+	} cases[] = {
+		{ "no recipient", "s@x.test", "a@b.test", "b.test", 0 },
+		{ "no domain", "s@x.test", "a@b.test", "", 1 },
+		{ "no address", "s@x.test", "", "b.test", 1 },
+		{ "line end in recipient", "s@x.test", "a@b.test\r\nDATA", "b.test", 1 },
+		{ "line end in sender", "s@x.test\nX", "a@b.test", "b.test", 1 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct queue_new_recipient r = { .address = cases[i].address,
+			.domain = cases[i].domain };
+		struct mail_envelope m = { .sender = (char *)(uintptr_t)cases[i].sender };
+		int64_t id;
+		int rc = put_recipients(f, &m, &r, cases[i].count, "x", 1, &id, NULL);
+		if (rc != ERR_INVALID)
+			fail_msg("%s: %d", cases[i].name, rc);
+	}
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
+}
+
+static void an_id_that_is_taken_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_envelope m = plain;
+	int64_t id;
+	m.id = 77;
+	assert_int_equal(put_recipients(f, &m, &one, 1, "x", 1, &id, NULL), 0);
+	assert_int_equal(id, 77);
+	assert_int_equal(put_recipients(f, &m, &one, 1, "x", 1, &id, NULL), ERR_EXISTS);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 1);
+}
+
+static void ids_that_are_made_differ(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 200; i++)
+		put(f, "x", "a@one.test", NULL);
+	assert_int_equal(sql(f, "SELECT count(DISTINCT id) FROM message"), 200);
+}
+
+struct counter {
+	size_t done, failed;
+};
+
+static void on_put(void *arg, int64_t id, const struct err *e)
+{
+	struct counter *c = arg;
+	c->done++;
+	c->failed += e != NULL || id <= 0;
+}
+
+static void what_waits_together_is_committed_together(void **state)
+{
+	struct fixture *f = *state;
+	struct counter c = { 0 };
+	queue_pause(f->queue, true);
+	uint64_t before = queue_commits(f->queue);
+	for (int i = 0; i < 100; i++) {
+		struct queue_put *p = queue_put_begin(f->port);
+		queue_put_write(p, "x\r\n", 3);
+		queue_put_commit(&p, &plain, &one, 1, on_put, &c);
+	}
+	assert_int_equal(queue_port_pending(f->port), 100);
+	queue_pause(f->queue, false);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	assert_int_equal(c.done, 100);
+	assert_int_equal(c.failed, 0);
+	assert_int_equal(queue_commits(f->queue) - before, 1);
+}
+
+static void one_that_fails_does_not_spoil_its_group(void **state)
+{
+	struct fixture *f = *state;
+	struct counter good = { 0 }, bad = { 0 };
+	struct mail_envelope taken = plain;
+	taken.id = 5;
+	queue_pause(f->queue, true);
+	for (int i = 0; i < 20; i++) {
+		struct queue_put *p = queue_put_begin(f->port);
+		bool is_second = i % 2;
+		queue_put_write(p, "x\r\n", 3);
+		/* All the odd ones want the same id: one of them gets it. */
+		queue_put_commit(&p, is_second ? &taken : &plain, &one, 1, on_put,
+			is_second ? &bad : &good);
+	}
+	queue_pause(f->queue, false);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	assert_int_equal(good.done, 10);
+	assert_int_equal(good.failed, 0);
+	assert_int_equal(bad.failed, 9);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 11);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 11);
+}
+
+enum { BIG = 20 * 1024 * 1024 };
+
+static void fill(char *out, size_t len, size_t from)
+{
+	for (size_t i = 0; i < len; i++)
+		out[i] = (char)('!' + (from + i) * 2654435761u / 65536 % 90);
+}
+
+static size_t heap_bytes(void)
+{
+	struct mallinfo2 m = mallinfo2();
+	return m.uordblks + m.hblkhd;
+}
+
+static void a_big_body_is_staged_and_invisible_until_its_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct counter c = { 0 };
+	struct claimed none;
+	char piece[10007];
+	size_t peak = 0, before = heap_bytes();
+	struct queue_put *p = queue_put_begin(f->port);
+	for (size_t at = 0; at < BIG; at += sizeof(piece)) {
+		size_t n = BIG - at < sizeof(piece) ? BIG - at : sizeof(piece);
+		fill(piece, n, at);
+		queue_put_write(p, piece, n);
+		while (queue_put_backlog(p) > 1024 * 1024)
+			queue_wait(f->port);
+		size_t now = heap_bytes() - before;
+		peak = now > peak ? now : peak;
+	}
+	assert_true(peak < BIG / 2);
+	assert_true(sql(f, "SELECT count(*) FROM chunk") > 100);
+	claim(f, 10, &none);
+	assert_int_equal(none.count, 0);
+	struct queue_reader *r;
+	struct queue_entry entry;
+	struct err e = { 0 };
+	assert_int_equal(queue_reader_open(f->path, 1000, &r, &e), 0);
+	assert_false(queue_reader_next(r, 0, &entry, &e));
+	queue_reader_close(&r);
+	queue_put_commit(&p, &plain, &one, 1, on_put, &c);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	assert_int_equal(c.failed, 0);
+	struct queue_item *item = claim_one(f);
+	assert_int_equal(item->envelope.content.size_bytes, BIG);
+	assert_null(item->body);
+	size_t len;
+	char *body = body_of(f, item->envelope.id, &len);
+	assert_int_equal(len, BIG);
+	for (size_t at = 0; at < BIG; at += sizeof(piece)) {
+		size_t n = BIG - at < sizeof(piece) ? BIG - at : sizeof(piece);
+		fill(piece, n, at);
+		assert_memory_equal(body + at, piece, n);
+	}
+	free(body);
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
+	queue_item_free(&item);
+}
+
+static void an_aborted_put_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_put *p = queue_put_begin(f->port);
+	char *bytes = xcalloc(1, 1024 * 1024);
+	queue_put_write(p, bytes, 1024 * 1024);
+	free(bytes);
+	queue_put_abort(&p);
+	assert_null(p);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
+}
+
+static void a_full_disk_refuses_what_does_not_fit_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	struct counter big = { 0 }, small = { 0 };
+	fixture_close(f);
+	f->options.max_bytes = 600 * 1024;
+	fixture_open(f);
+	queue_pause(f->queue, true);
+	for (int i = 0; i < 6; i++) {
+		struct queue_put *p = queue_put_begin(f->port);
+		bool is_big = i == 2;
+		char *bytes = xcalloc(1, 250 * 4096);
+		queue_put_write(p, bytes, is_big ? 250 * 1024 : 10);
+		queue_put_commit(&p, &plain, &one, 1, on_put, is_big ? &big : &small);
+		free(bytes);
+	}
+	/* Twice as much as there is room for. */
+	struct queue_put *p = queue_put_begin(f->port);
+	char *bytes = xcalloc(1, 2000 * 1024);
+	queue_put_write(p, bytes, 2000 * 1024);
+	queue_put_commit(&p, &plain, &one, 1, on_put, &big);
+	free(bytes);
+	queue_pause(f->queue, false);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	assert_int_equal(small.done, 5);
+	assert_int_equal(small.failed, 0);
+	assert_int_equal(big.done, 2);
+	assert_int_equal(big.failed, 1);
+	int64_t id;
+	struct err e;
+	OWN(mem_free) char *more = xcalloc(1, 600 * 1024);
+	assert_int_equal(put_recipients(f, &plain, &one, 1, more, 600 * 1024, &id, &e),
+		ERR_NO_SPACE);
+	assert_non_null(strstr(e.text, f->path));
+	assert_non_null(strstr(e.text, "make room"));
+	assert_int_equal(put_recipients(f, &plain, &one, 1, "x", 1, &id, &e), 0);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(the_envelope_comes_back_with_the_claim),
+		CASE(bad_requests_are_refused_and_leave_nothing),
+		CASE(an_id_that_is_taken_is_refused),
+		CASE(ids_that_are_made_differ),
+		CASE(what_waits_together_is_committed_together),
+		CASE(one_that_fails_does_not_spoil_its_group),
+		CASE(a_big_body_is_staged_and_invisible_until_its_commit),
+		CASE(an_aborted_put_leaves_nothing),
+		CASE(a_full_disk_refuses_what_does_not_fit_and_nothing_else),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
