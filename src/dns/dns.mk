@@ -1,2 +1,4 @@
 noinst_LIBRARIES += libdns.a
-libdns_a_SOURCES =
+libdns_a_SOURCES = \
+	src/dns/dns.h \
+	src/dns/dns_parse.c src/dns/dns_parse.h
