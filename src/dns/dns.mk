@@ -1,4 +1,5 @@
 noinst_LIBRARIES += libdns.a
 libdns_a_SOURCES = \
 	src/dns/dns.h \
+	src/dns/dns_cache.c src/dns/dns_cache.h \
 	src/dns/dns_parse.c src/dns/dns_parse.h
