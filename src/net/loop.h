@@ -11,8 +11,9 @@
 
 struct uv_loop_s;
 
-/* A loop of its own (not the default loop). loop_free runs what is left until
- * all handles are closed. */
+/* A loop of its own (not the default loop); NULL: the system has no descriptor
+ * left for one. SIGPIPE is ignored from then on, in the whole process. loop_free
+ * runs what is left until all handles are closed. */
 struct uv_loop_s *loop_new(void);
 void loop_free(struct uv_loop_s **loop);
 void loop_run(struct uv_loop_s *loop); /* until loop_stop or no handle is active */
@@ -29,19 +30,23 @@ bool timer_is_active(const struct timer *t);
 void timer_close(struct timer **t);
 
 /* A wake-up from another thread: wake_send is the one function here that any
- * thread may call. Several sends may arrive as one. */
+ * thread may call. Several sends may arrive as one. NULL: no descriptor left. */
 struct wake;
 struct wake *wake_new(struct uv_loop_s *loop, timer_callback *cb, void *arg);
 void wake_send(struct wake *w);
 void wake_close(struct wake **w);
 
-/* A signal of the process. */
+/* A signal of the process. NULL: it cannot be watched. */
 struct signal_watch;
 struct signal_watch *signal_watch_new(
 	struct uv_loop_s *loop, int signum, timer_callback *cb, void *arg);
 void signal_watch_close(struct signal_watch **w);
 
-/* A descriptor that becomes readable (a FIFO). The descriptor stays the caller's. */
+/* A descriptor that becomes readable (a FIFO). The descriptor stays the caller's,
+ * but is made non-blocking. cb runs again and again until what can be read has
+ * been read; an error counts as readable. A FIFO without a writer stays at its end
+ * and is always readable: open it for reading and writing. NULL: it cannot be
+ * watched (a regular file). */
 struct fd_watch;
 struct fd_watch *fd_watch_new(
 	struct uv_loop_s *loop, int fd, timer_callback *cb, void *arg);

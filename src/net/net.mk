@@ -1,2 +1,17 @@
 noinst_LIBRARIES += libnet.a
-libnet_a_SOURCES =
+libnet_a_SOURCES = \
+	src/net/dial.c \
+	src/net/dir_watch.c \
+	src/net/loop.c src/net/loop.h \
+	src/net/stream.c src/net/stream.h src/net/stream_impl.h \
+	src/net/stream_pair.c src/net/stream_pair.h \
+	src/net/stream_tcp.c src/net/stream_tcp.h \
+	src/net/stream_tls.c \
+	src/net/tls.h src/net/tls_impl.h \
+	src/net/tls_credentials.c \
+	src/net/tls_error.c \
+	src/net/tls_facts.c \
+	src/net/tls_session.c \
+	src/net/tls_versions.c
+libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS)
+EXTRA_DIST += src/net/README.md

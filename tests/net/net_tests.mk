@@ -1,1 +1,24 @@
 EXTRA_DIST += tests/net/net_tests.mk
+if HAVE_CMOCKA
+check_LIBRARIES += tests/net/libnettest.a
+tests_net_libnettest_a_SOURCES = \
+	tests/net/net_fixture.c tests/net/net_fixture.h tests/net/net_peer.c
+tests_net_libnettest_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+net_test_libs = tests/net/libnettest.a libnet.a libbase.a \
+	$(UV_LIBS) $(GNUTLS_LIBS) $(CMOCKA_LIBS)
+
+net_tests = tests/net/test_stream_tcp \
+	tests/net/test_stream_tls \
+	tests/net/test_tls_handshake
+check_PROGRAMS += $(net_tests)
+TESTS += $(net_tests)
+tests_net_test_stream_tcp_SOURCES = tests/net/test_stream_tcp.c
+tests_net_test_stream_tcp_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_stream_tcp_LDADD = $(net_test_libs)
+tests_net_test_stream_tls_SOURCES = tests/net/test_stream_tls.c
+tests_net_test_stream_tls_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_stream_tls_LDADD = $(net_test_libs)
+tests_net_test_tls_handshake_SOURCES = tests/net/test_tls_handshake.c
+tests_net_test_tls_handshake_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_handshake_LDADD = $(net_test_libs)
+endif

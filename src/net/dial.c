@@ -1,0 +1,180 @@
+/*
+ * Happy eyeballs (RFC 8305): one try an address, started one after the other.
+ *
+ *   waiting --stagger timer or a failed try--> next try ... --connected--> won
+ *                      no address left and no try open, or deadline --> lost
+ */
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/stream_tcp.h"
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct dial_try {
+	struct dial *dial;
+	struct stream *stream; /* NULL: not begun, failed, or handed over */
+};
+
+struct dial {
+	struct uv_loop_s *loop;
+	struct addr addrs[DIAL_ADDRS_MAX];
+	struct dial_try tries[DIAL_ADDRS_MAX];
+	size_t addr_count;
+	size_t next;
+	size_t open_count; /* tries under way */
+	struct addr bind_v4, bind_v6;
+	bool has_bind_v4, has_bind_v6;
+	int64_t stagger_ms;
+	int64_t timeout_ms;
+	struct timer *stagger;
+	struct timer *deadline;
+	struct err last;
+	dial_callback *cb;
+	void *arg;
+};
+
+static void dial_free(struct dial *d)
+{
+	for (size_t i = 0; i < d->addr_count; i++)
+		stream_abort(&d->tries[i].stream);
+	timer_close(&d->stagger);
+	timer_close(&d->deadline);
+	free(d);
+}
+
+/* The dial is gone before the caller hears, so that it may dial again. */
+static void finish(struct dial *d, struct stream *s, size_t index)
+{
+	dial_callback *cb = d->cb;
+	void *arg = d->arg;
+	struct err e = d->last;
+	dial_free(d);
+	cb(arg, s, index, s ? NULL : &e);
+}
+
+static void name_address(struct err *e, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+	addr_format_with_port(a, text);
+	err_context(e, "%s", text);
+}
+
+static const struct addr *bind_address(const struct dial *d, const struct addr *to)
+{
+	if (addr_family(to) == AF_INET6)
+		return d->has_bind_v6 ? &d->bind_v6 : NULL;
+	return d->has_bind_v4 ? &d->bind_v4 : NULL;
+}
+
+static void on_try_done(void *arg, const struct err *e);
+
+/* false: this address fails at once (no route, no such family ...). */
+static bool begin_try(struct dial *d, size_t i)
+{
+	struct dial_try *t = &d->tries[i];
+	const struct addr *to = &d->addrs[i];
+	t->dial = d;
+	t->stream = stream_tcp_new(d->loop);
+	if (stream_tcp_connect(
+		    t->stream, to, bind_address(d, to), on_try_done, t, &d->last) != 0) {
+		name_address(&d->last, to);
+		stream_abort(&t->stream);
+		return false;
+	}
+	d->open_count++;
+	return true;
+}
+
+/* Begins the next address that can be begun. The last thing a caller does with d. */
+static void advance(struct dial *d)
+{
+	while (d->next < d->addr_count) {
+		if (begin_try(d, d->next++)) {
+			timer_start(d->stagger, d->stagger_ms);
+			return;
+		}
+	}
+	timer_stop(d->stagger);
+	if (!d->open_count)
+		finish(d, NULL, 0);
+}
+
+static void on_stagger(void *arg)
+{
+	advance(arg);
+}
+
+static void on_try_done(void *arg, const struct err *e)
+{
+	struct dial_try *t = arg;
+	struct dial *d = t->dial;
+	size_t i = (size_t)(t - d->tries);
+	d->open_count--;
+	if (!e) {
+		finish(d, MOVE(t->stream), i);
+		return;
+	}
+	d->last = *e;
+	name_address(&d->last, &d->addrs[i]);
+	stream_abort(&t->stream);
+	advance(d);
+}
+
+static void on_deadline(void *arg)
+{
+	struct dial *d = arg;
+	char limit[TIMEFMT_MAX];
+	timefmt_duration(d->timeout_ms, limit);
+	err_set(&d->last, ERR_TIMEOUT, "connect: no answer within %s", limit);
+	for (size_t i = d->next; i-- > 0;) {
+		if (!d->tries[i].stream)
+			continue;
+		name_address(&d->last, &d->addrs[i]);
+		break;
+	}
+	finish(d, NULL, 0);
+}
+
+static void copy_options(struct dial *d, const struct dial_options *options)
+{
+	ASSERT(options->addr_count <= DIAL_ADDRS_MAX);
+	d->addr_count = options->addr_count;
+	if (d->addr_count)
+		memcpy(d->addrs, options->addrs, d->addr_count * sizeof(d->addrs[0]));
+	d->stagger_ms = options->stagger_ms;
+	d->timeout_ms = options->timeout_ms;
+	d->has_bind_v4 = options->bind_v4;
+	d->has_bind_v6 = options->bind_v6;
+	if (options->bind_v4)
+		d->bind_v4 = *options->bind_v4;
+	if (options->bind_v6)
+		d->bind_v6 = *options->bind_v6;
+}
+
+struct dial *dial_start(struct uv_loop_s *loop, const struct dial_options *options,
+	dial_callback *cb, void *arg)
+{
+	struct dial *d = xcalloc(1, sizeof(*d));
+	d->loop = loop;
+	d->cb = cb;
+	d->arg = arg;
+	copy_options(d, options);
+	err_set(&d->last, ERR_INVALID, "no address to connect to");
+	d->stagger = timer_new(loop, on_stagger, d);
+	d->deadline = timer_new(loop, on_deadline, d);
+	timer_start(d->deadline, d->timeout_ms);
+	/* The first try begins from the loop, so that cb never runs in this call. */
+	timer_start(d->stagger, 0);
+	return d;
+}
+
+void dial_cancel(struct dial **d)
+{
+	struct dial *cancelled = MOVE(*d);
+	if (cancelled)
+		dial_free(cancelled);
+}

@@ -1,0 +1,263 @@
+/*
+ * TCP as a stream, on libuv.
+ *
+ *   new --connect--> connecting --> open --> ended (on_end has run)
+ *   any of them --close--> lingering (writes queued: shutdown, one second at
+ *   most) --> closing (uv_close) --> freed when both handles report closed
+ */
+#include "net/stream_tcp.h"
+
+#include "base/mem.h"
+#include "net/stream_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { LINGER_MS = 1000, READ_SIZE = 16384 };
+
+struct stream_tcp {
+	struct stream base;
+	uv_tcp_t tcp;
+	uv_timer_t linger;
+	unsigned open_handles;
+	uv_connect_t connect;
+	stream_tcp_callback *connect_cb;
+	void *connect_arg;
+	uv_shutdown_t shutdown;
+	size_t pending;
+	bool has_failed; /* a write failed: failure tells how */
+	struct err failure;
+	char read_buffer[READ_SIZE];
+};
+
+struct write_request {
+	uv_write_t req;
+	size_t len;
+	char bytes[];
+};
+
+static struct stream_tcp *tcp_of(struct stream *s)
+{
+	return (struct stream_tcp *)s;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct stream_tcp *t = handle->data;
+	if (--t->open_handles == 0)
+		free(t);
+}
+
+/* Once only: the end of the linger and its time limit may both come here. */
+static void close_handles(struct stream_tcp *t)
+{
+	if (uv_is_closing((uv_handle_t *)&t->tcp))
+		return;
+	uv_close((uv_handle_t *)&t->tcp, on_handle_closed);
+	uv_close((uv_handle_t *)&t->linger, on_handle_closed);
+}
+
+static void on_linger_over(uv_timer_t *timer)
+{
+	close_handles(timer->data);
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+	(void)status; /* sent or not: nobody is there to be told */
+	close_handles(req->data);
+}
+
+static void tcp_close(struct stream *s, bool is_orderly)
+{
+	struct stream_tcp *t = tcp_of(s);
+	uv_read_stop((uv_stream_t *)&t->tcp);
+	bool has_queue = t->pending && !t->has_failed;
+	t->shutdown.data = t;
+	if (is_orderly && has_queue &&
+		uv_shutdown(&t->shutdown, (uv_stream_t *)&t->tcp, on_shutdown) == 0)
+		uv_timer_start(&t->linger, on_linger_over, LINGER_MS, 0);
+	else
+		close_handles(t);
+}
+
+static void end_with_reset(struct stream_tcp *t, const char *doing, int status)
+{
+	struct err e;
+	err_errno(&e, -status, "%s", doing);
+	uv_read_stop((uv_stream_t *)&t->tcp);
+	stream_emit_end(&t->base, STREAM_END_RESET, &e);
+}
+
+static void end_with_eof(struct stream_tcp *t)
+{
+	struct err e;
+	err_set(&e, ERR_NETWORK, "connection closed by the peer");
+	uv_read_stop((uv_stream_t *)&t->tcp);
+	stream_emit_end(&t->base, STREAM_END_EOF, &e);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+	(void)suggested;
+	struct stream_tcp *t = handle->data;
+	*out = uv_buf_init(t->read_buffer, sizeof(t->read_buffer));
+}
+
+static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
+{
+	struct stream_tcp *t = handle->data;
+	if (stream_is_closed(&t->base))
+		return;
+	if (count > 0)
+		stream_emit_data(&t->base, buf->base, (size_t)count);
+	else if (count < 0 && t->has_failed)
+		stream_emit_end(&t->base, STREAM_END_RESET, &t->failure);
+	else if (count == UV_EOF)
+		end_with_eof(t);
+	else if (count < 0)
+		end_with_reset(t, "read from the peer", (int)count);
+}
+
+static void tcp_read_start(struct stream *s)
+{
+	struct stream_tcp *t = tcp_of(s);
+	/* Fails only for a handle that is closing or not connected: our bug. */
+	ASSERT(uv_read_start((uv_stream_t *)&t->tcp, on_alloc, on_read) == 0);
+}
+
+static void tcp_read_stop(struct stream *s)
+{
+	uv_read_stop((uv_stream_t *)&tcp_of(s)->tcp);
+}
+
+/* What the peer said before it hung up may still be in the receive queue (a
+ * "421" for one): while the owner reads, the reading side ends the stream. */
+static void write_failed(struct stream_tcp *t, int status)
+{
+	if (t->has_failed || stream_is_closed(&t->base))
+		return;
+	t->has_failed = true;
+	err_errno(&t->failure, -status, "write to the peer");
+	if (!t->base.is_reading)
+		stream_emit_end(&t->base, STREAM_END_RESET, &t->failure);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+	struct write_request *w = req->data;
+	struct stream_tcp *t = req->handle->data;
+	t->pending -= w->len;
+	free(w);
+	if (status < 0)
+		write_failed(t, status);
+	else if (!t->pending)
+		stream_emit_drain(&t->base);
+}
+
+static void tcp_write(struct stream *s, const void *bytes, size_t len)
+{
+	struct stream_tcp *t = tcp_of(s);
+	struct write_request *w = xmalloc(sizeof(*w) + len);
+	w->len = len;
+	memcpy(w->bytes, bytes, len);
+	w->req.data = w;
+	uv_buf_t buf = uv_buf_init(w->bytes, (unsigned)len);
+	/* Fails only for a stream that was never connected: our bug. Errors of the
+	 * connection come to on_written, which never runs from in here. */
+	ASSERT(uv_write(&w->req, (uv_stream_t *)&t->tcp, &buf, 1, on_written) == 0);
+	t->pending += len;
+}
+
+static size_t tcp_pending(const struct stream *s)
+{
+	return ((const struct stream_tcp *)s)->pending;
+}
+
+typedef int get_name(const uv_tcp_t *, struct sockaddr *, int *);
+
+static bool tcp_name(const struct stream *s, get_name *get, struct addr *out)
+{
+	struct sockaddr_storage ss;
+	int len = sizeof(ss);
+	if (get(&((const struct stream_tcp *)s)->tcp, (struct sockaddr *)&ss, &len) != 0)
+		return false;
+	return addr_from_sockaddr(out, (struct sockaddr *)&ss);
+}
+
+static bool tcp_peer(const struct stream *s, struct addr *out)
+{
+	return tcp_name(s, uv_tcp_getpeername, out);
+}
+
+static bool tcp_local(const struct stream *s, struct addr *out)
+{
+	return tcp_name(s, uv_tcp_getsockname, out);
+}
+
+static const struct stream_kind tcp_kind = {
+	.name = "tcp",
+	.read_start = tcp_read_start,
+	.read_stop = tcp_read_stop,
+	.write = tcp_write,
+	.pending = tcp_pending,
+	.close = tcp_close,
+	.peer = tcp_peer,
+	.local = tcp_local,
+};
+
+struct stream *stream_tcp_new(struct uv_loop_s *loop)
+{
+	struct stream_tcp *t = xcalloc(1, sizeof(*t));
+	stream_init(&t->base, &tcp_kind);
+	/* Without a socket yet neither can fail. */
+	ASSERT(uv_tcp_init(loop, &t->tcp) == 0);
+	ASSERT(uv_timer_init(loop, &t->linger) == 0);
+	t->tcp.data = t->linger.data = t;
+	t->open_handles = 2;
+	return &t->base;
+}
+
+struct stream *stream_tcp_open(struct uv_loop_s *loop, int fd, struct err *e)
+{
+	struct stream *s = stream_tcp_new(loop);
+	int status = uv_tcp_open(&tcp_of(s)->tcp, fd);
+	if (status != 0) {
+		close(fd);
+		stream_abort(&s);
+		err_errno(e, -status, "take over descriptor %d", fd);
+	}
+	return s;
+}
+
+static void on_connect(uv_connect_t *req, int status)
+{
+	struct stream_tcp *t = req->data;
+	if (stream_is_closed(&t->base))
+		return;
+	if (status == 0) {
+		/* Each write is a whole flight: waiting for more only costs time. */
+		(void)uv_tcp_nodelay(&t->tcp, 1);
+		t->connect_cb(t->connect_arg, NULL);
+	} else {
+		struct err e;
+		err_errno(&e, -status, "connect");
+		t->connect_cb(t->connect_arg, &e);
+	}
+}
+
+int stream_tcp_connect(struct stream *s, const struct addr *to, const struct addr *from,
+	stream_tcp_callback *cb, void *arg, struct err *e)
+{
+	struct stream_tcp *t = tcp_of(s);
+	t->connect_cb = cb;
+	t->connect_arg = arg;
+	t->connect.data = t;
+	int status = from ? uv_tcp_bind(&t->tcp, &from->sa, 0) : 0;
+	if (status != 0)
+		return err_errno(e, -status, "bind to the source address");
+	status = uv_tcp_connect(&t->connect, &t->tcp, &to->sa, on_connect);
+	return status ? err_errno(e, -status, "connect") : 0;
+}

@@ -1,0 +1,72 @@
+#include "net/tls_impl.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct tls_credentials {
+	gnutls_certificate_credentials_t handle;
+	unsigned references;
+};
+
+static int load_file(
+	gnutls_certificate_credentials_t handle, const char *path, struct err *e)
+{
+	/* GnuTLS has one code for every way in which a file cannot be read. */
+	if (access(path, R_OK) != 0)
+		return err_errno(e, errno, "read trust file %s", path);
+	int count =
+		gnutls_certificate_set_x509_trust_file(handle, path, GNUTLS_X509_FMT_PEM);
+	if (count < 0)
+		return err_set(e, ERR_INVALID, "read trust file %s: %s", path,
+			gnutls_strerror(count));
+	if (count == 0)
+		return err_set(e, ERR_INVALID,
+			"trust file %s holds no certificate (PEM is expected)", path);
+	return 0;
+}
+
+int tls_credentials_new(
+	const char *trust_file, struct tls_credentials **out, struct err *e)
+{
+	OWN(tls_credentials_free)
+	struct tls_credentials *c = xcalloc(1, sizeof(*c));
+	c->references = 1;
+	int result = gnutls_certificate_allocate_credentials(&c->handle);
+	if (result < 0)
+		return err_set(e, ERR_IO, "allocate TLS credentials: %s",
+			gnutls_strerror(result));
+	if (trust_file) {
+		result = load_file(c->handle, trust_file, e);
+		if (result)
+			return result;
+	} else {
+		/* None found is no error: the facts will then say "not verified". */
+		(void)gnutls_certificate_set_x509_system_trust(c->handle);
+	}
+	*out = MOVE(c);
+	return 0;
+}
+
+struct tls_credentials *tls_credentials_hold(struct tls_credentials *c)
+{
+	c->references++;
+	return c;
+}
+
+gnutls_certificate_credentials_t tls_credentials_handle(const struct tls_credentials *c)
+{
+	return c->handle;
+}
+
+void tls_credentials_free(struct tls_credentials **cp)
+{
+	struct tls_credentials *c = MOVE(*cp);
+	if (!c || --c->references)
+		return;
+	if (c->handle)
+		gnutls_certificate_free_credentials(c->handle);
+	free(c);
+}

@@ -1,0 +1,75 @@
+#include "net/tls_impl.h"
+
+#include "base/addr.h"
+
+#include <string.h>
+
+static int fail_call(struct err *e, const char *what, int result)
+{
+	return err_set(e, ERR_UNSUPPORTED, "%s: %s", what, gnutls_strerror(result));
+}
+
+/* RFC 6066 section 3: a DNS name without trailing dot, never an address. */
+static int set_sni(gnutls_session_t session, const char *sni, struct err *e)
+{
+	struct addr literal;
+	if (!sni || !*sni || addr_parse(sni, 0, &literal))
+		return 0;
+	size_t len = strlen(sni);
+	if (sni[len - 1] == '.')
+		len--;
+	int result = gnutls_server_name_set(session, GNUTLS_NAME_DNS, sni, len);
+	return result < 0 ? fail_call(e, "set the server name", result) : 0;
+}
+
+static int configure(gnutls_session_t session, gnutls_priority_t priority,
+	const struct tls_params *params, struct err *e)
+{
+	int result = gnutls_priority_set(session, priority);
+	if (result < 0)
+		return fail_call(e, "set TLS priorities", result);
+	result = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
+		tls_credentials_handle(params->credentials));
+	if (result < 0)
+		return fail_call(e, "set TLS credentials", result);
+	/* A ticket that the library cannot read costs a full handshake, no more. */
+	if (params->resume)
+		(void)gnutls_session_set_data(
+			session, params->resume, params->resume_len);
+	/* Our deadline is the one that counts; the library's would need a socket. */
+	gnutls_handshake_set_timeout(session, GNUTLS_INDEFINITE_TIMEOUT);
+	return set_sni(session, params->sni, e);
+}
+
+int tls_session_new(const struct tls_params *params, gnutls_session_t *session_out,
+	gnutls_priority_t *priority_out, struct err *e)
+{
+	gnutls_session_t session;
+	gnutls_priority_t priority;
+	int result = tls_priority_new(params->versions, &priority, e);
+	if (result)
+		return result;
+	result =
+		gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	if (result < 0) {
+		gnutls_priority_deinit(priority);
+		return fail_call(e, "begin a TLS session", result);
+	}
+	result = configure(session, priority, params, e);
+	if (result < 0) {
+		gnutls_deinit(session);
+		gnutls_priority_deinit(priority);
+		return result;
+	}
+	*session_out = session;
+	*priority_out = priority;
+	return 0;
+}
+
+bool tls_session_ticket(gnutls_session_t session, gnutls_datum_t *out)
+{
+	/* Under TLS 1.3 the ticket comes after the handshake; asked before that,
+	 * the library would wait for it. */
+	return (gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET) &&
+	       gnutls_session_get_data2(session, out) == 0;
+}

@@ -1,0 +1,261 @@
+#include "net_fixture.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void free_all(struct client *c, struct peer *p)
+{
+	struct uv_loop_s *loop = c->loop;
+	client_clear(c);
+	loop_free(&loop); /* asserts that no handle is left */
+	peer_join(p);
+}
+
+static void setup(struct client *c, struct peer *p, const char *ip)
+{
+	peer_start(p, ip);
+	client_init(c, loop_new());
+	client_connect(c, &p->addr);
+}
+
+static void echo_returns_each_byte_in_order(void **state)
+{
+	(void)state;
+	static const char *const ips[] = { "127.0.0.1", "::1" };
+	static const size_t chunks[] = { 1, 7, 1460, 100000 };
+	for (size_t i = 0; i < ARRAY_SIZE(ips) * ARRAY_SIZE(chunks); i++) {
+		struct peer p = { .script = script_echo };
+		struct client c;
+		setup(&c, &p, ips[i % 2]);
+		size_t chunk = chunks[i / 2], len = chunk == 1 ? 300 : 400000;
+		char *sent = pattern_new(len);
+		for (size_t at = 0; at < len; at += chunk)
+			stream_write(c.s, sent + at, len - at < chunk ? len - at : chunk);
+		client_wait(&c, len);
+		assert_int_equal(buf_len(&c.got), len);
+		assert_memory_equal(buf_bytes(&c.got), sent, len);
+		free(sent);
+		free_all(&c, &p);
+	}
+}
+
+static void megabytes_queue_and_drain(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_echo };
+	struct client c;
+	setup(&c, &p, "127.0.0.1");
+	size_t len = 8u << 20;
+	char *sent = pattern_new(len);
+	stream_write(c.s, sent, len);
+	assert_int_equal(stream_pending(c.s), len);
+	assert_false(c.is_drained); /* never from inside stream_write */
+	client_wait(&c, len);
+	run_until(c.loop, &c.is_drained);
+	assert_int_equal(stream_pending(c.s), 0);
+	assert_memory_equal(buf_bytes(&c.got), sent, len);
+	free(sent);
+	free_all(&c, &p);
+}
+
+static void mark(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void a_paused_stream_tells_nothing(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_echo };
+	struct client c, other;
+	setup(&c, &p, "127.0.0.1");
+	client_init(&other, c.loop);
+	client_write(&c, "hello");
+	client_wait(&c, 5);
+	stream_read_stop(c.s);
+	/* The echo of a second connection proves that the loop went on. */
+	struct peer q = { .script = script_echo };
+	peer_start(&q, "127.0.0.1");
+	client_connect(&other, &q.addr);
+	client_write(&c, "again");
+	client_write(&other, "x");
+	client_wait(&other, 1);
+	assert_int_equal(buf_len(&c.got), 5);
+	client_wait(&c, 10);
+	assert_memory_equal(buf_bytes(&c.got), "helloagain", 10);
+	client_clear(&other);
+	free_all(&c, &p);
+	peer_join(&q);
+}
+
+static void script_close(struct peer *p, int fd)
+{
+	(void)p;
+	(void)fd;
+}
+
+static void script_reset(struct peer *p, int fd)
+{
+	(void)p;
+	struct linger l = { .l_onoff = 1, .l_linger = 0 };
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+}
+
+static void script_say_and_reset(struct peer *p, int fd)
+{
+	char byte;
+	(void)!read(fd, &byte, 1);
+	write_all(fd, "421 bye\r\n", 9);
+	script_reset(p, fd);
+}
+
+static void the_end_tells_how(void **state)
+{
+	(void)state;
+	static const struct {
+		peer_script *script;
+		enum stream_end end;
+		const char *text;
+	} cases[] = {
+		{ script_close, STREAM_END_EOF, "closed by the peer" },
+		{ script_reset, STREAM_END_RESET, "reset by peer" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct peer p = { .script = cases[i].script };
+		struct client c;
+		setup(&c, &p, "127.0.0.1");
+		stream_read_start(c.s);
+		run_until(c.loop, &c.is_ended);
+		assert_int_equal(c.end, cases[i].end);
+		assert_non_null(strstr(c.end_err.text, cases[i].text));
+		client_write(&c, "to nobody");
+		assert_int_equal(stream_pending(c.s), 0);
+		free_all(&c, &p);
+	}
+}
+
+static void a_failed_write_ends_a_stream_that_is_not_read(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_say_and_reset };
+	struct client c;
+	setup(&c, &p, "127.0.0.1");
+	client_write(&c, "x");
+	while (!c.is_ended) {
+		c.is_drained = false;
+		client_write(&c, "more");
+		bool is_late = false;
+		struct timer *t = timer_new(c.loop, mark, &is_late);
+		timer_start(t, 1);
+		run_until(c.loop, &is_late);
+		timer_close(&t);
+	}
+	assert_int_equal(c.end, STREAM_END_RESET);
+	free_all(&c, &p);
+}
+
+static void any_callback_may_close(void **state)
+{
+	(void)state;
+	static const struct {
+		enum close_at at;
+		peer_script *script;
+	} cases[] = {
+		{ CLOSE_ON_DATA, script_echo },
+		{ CLOSE_ON_DRAIN, script_echo },
+		{ CLOSE_ON_END, script_close },
+		{ CLOSE_ON_END, script_reset },
+	};
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		struct peer p = { .script = cases[i / 2].script };
+		struct client c;
+		setup(&c, &p, "127.0.0.1");
+		c.close_at = cases[i / 2].at;
+		c.is_abort = i % 2;
+		client_write(&c, "hello");
+		stream_read_start(c.s);
+		run_until(c.loop, &c.is_closed);
+		assert_null(c.s);
+		free_all(&c, &p);
+	}
+}
+
+static void script_count(struct peer *p, int fd)
+{
+	char buf[4096];
+	ssize_t n;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		p->received += (size_t)n;
+	p->end = (int)n;
+}
+
+static void close_sends_what_is_queued(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_count };
+	struct client c;
+	setup(&c, &p, "127.0.0.1");
+	size_t len = 3u << 20;
+	char *sent = pattern_new(len);
+	stream_write(c.s, sent, len);
+	free(sent);
+	free_all(&c, &p);
+	assert_int_equal(p.received, len);
+	assert_int_equal(p.end, 0);
+}
+
+static void script_deaf(struct peer *p, int fd)
+{
+	(void)fd;
+	/* Until the test lets go: shutdown of the listener ends the accept. */
+	int second = accept(p->listener, NULL, NULL);
+	if (second >= 0)
+		close(second);
+}
+
+static void close_does_not_wait_for_a_deaf_peer(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_deaf };
+	struct client c;
+	setup(&c, &p, "127.0.0.1");
+	size_t len = 32u << 20;
+	char *sent = pattern_new(len);
+	stream_write(c.s, sent, len);
+	free(sent);
+	free_all(&c, &p); /* loop_free returns: the linger has a limit */
+}
+
+static void addresses_are_those_of_the_connection(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_echo };
+	struct client c;
+	setup(&c, &p, "127.0.0.1");
+	struct addr a;
+	assert_true(stream_peer(c.s, &a));
+	assert_true(addr_equal(&a, &p.addr));
+	assert_true(stream_local(c.s, &a));
+	assert_int_not_equal(addr_port(&a), 0);
+	free_all(&c, &p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(echo_returns_each_byte_in_order),
+		cmocka_unit_test(megabytes_queue_and_drain),
+		cmocka_unit_test(a_paused_stream_tells_nothing),
+		cmocka_unit_test(the_end_tells_how),
+		cmocka_unit_test(a_failed_write_ends_a_stream_that_is_not_read),
+		cmocka_unit_test(any_callback_may_close),
+		cmocka_unit_test(close_sends_what_is_queued),
+		cmocka_unit_test(close_does_not_wait_for_a_deaf_peer),
+		cmocka_unit_test(addresses_are_those_of_the_connection),
+	};
+	return cmocka_run_group_tests_name("net/stream_tcp", tests, NULL, NULL);
+}
