@@ -51,13 +51,24 @@ struct config {
 	struct config_destination defaults;
 	struct config_block *blocks; /* destination blocks; opaque */
 	size_t block_count;
+	bool hostname_is_default, postmaster_is_default; /* no text in the file */
+	char **origins; /* "file:line" strings that *_from fields point to */
+	size_t origin_count;
 };
 
+struct buf;
+
 /* Reads a file, or with path NULL gives the defaults. An empty file works. All
- * errors found go into e as "file:line: text" lines; ERR_INVALID, ERR_NOT_FOUND,
+ * errors found go into e as "file:line: text" lines (where they do not fit, the
+ * last line says how many more there are); ERR_INVALID, ERR_NOT_FOUND,
  * ERR_PERMISSION, ERR_IO. versions_available: mask, for `protocols`. */
 int config_load(const char *path, unsigned versions_available, struct config **out,
 	struct err *e);
+
+/* As config_load, with all the errors, however many: one a line, each with its
+ * newline. Returns the code. */
+int config_load_report(const char *path, unsigned versions_available, struct config **out,
+	struct buf *errors);
 void config_free(struct config **c);
 
 /* What counts for a destination (normalized): defaults, then the most specific
@@ -67,19 +78,32 @@ void config_for_destination(
 	const struct config *c, const char *destination, struct config_destination *out);
 
 /* Effective values as configuration text (`config show`): those that differ
- * from the defaults, or all of them, each with its help line as a comment. */
-struct buf;
+ * from the defaults, or all of them, each with its help line as a comment; and
+ * the destination blocks. config_load reads it back to the same values. */
 void config_dump(const struct config *c, bool all, struct buf *out);
 
 /* The table, for the manual check and for --json. */
 struct config_option_info {
 	const char *name, *type, *default_text, *help;
-	bool in_destination;
+	bool is_list;          /* its text is values joined by ", " */
+	bool in_destination;   /* may stand in a destination block */
+	bool destination_only; /* and nowhere else */
 };
 size_t config_option_count(void);
 void config_option_info(size_t index, struct config_option_info *out);
-/* The effective value of an option as text; malloc'ed. */
+/* The effective value of an option, outside of blocks, as text without quotes;
+ * malloc'ed. */
 char *config_option_value(const struct config *c, size_t index);
 bool config_option_is_default(const struct config *c, size_t index);
+
+/* The destination blocks, in the order of the file. The pattern as text; the
+ * value that the block names for an option, or NULL; both malloc'ed. */
+char *config_block_pattern(const struct config *c, size_t block);
+char *config_block_value(const struct config *c, size_t block, size_t index);
+
+/* libConfuse's version: of the library that runs, and NULL for the one built
+ * with, which its header does not tell. */
+const char *config_library_version(void);
+const char *config_library_built(void);
 
 #endif
