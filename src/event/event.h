@@ -5,6 +5,7 @@
  *
  * Words of the policy (channel, failure ...) are text here, with the names of
  * policy/types.h. All remote text has been cleaned before it gets here.
+ * A record owns its strings; one of zeros is empty and may be cleared.
  */
 #ifndef EVENT_EVENT_H
 #define EVENT_EVENT_H
@@ -73,9 +74,40 @@ struct event_attempt {
 
 void event_attempt_clear(struct event_attempt *a);
 
-/* One JSON object on one line, the names of the retry log; malloc'ed. */
+/* For whoever fills a record: each takes a copy; NULL clears. */
+void event_set(char **field, const char *text);
+void event_reply_set(
+	struct event_reply *r, int code, const char *enhanced, const char *text);
+void event_reply_clear(struct event_reply *r);
+/* A further recipient; valid until the next is added. */
+struct event_recipient *event_attempt_add_recipient(
+	struct event_attempt *a, const char *address, const char *outcome);
+
+/* Anything but "everybody got it": what `log --failures` selects. */
+bool event_attempt_is_failure(const struct event_attempt *a);
+
+/* Plaintext where TLS was to be: the channel is the consequence of a failure,
+ * not of a list or a setting. Sinks say so loudly. */
+bool event_attempt_is_downgrade(const struct event_attempt *a);
+
+/* The enhanced status code of a recipient (index < recipient_count): the
+ * remote one with the class of the outcome (a deferred recipient has 4.x.x,
+ * whatever was said to STARTTLS), or one made from the failure class. */
+enum { EVENT_STATUS_MAX = 12 }; /* "5.999.999" and NUL */
+void event_attempt_status(
+	const struct event_attempt *a, size_t recipient, char out[EVENT_STATUS_MAX]);
+
+/* Ids are shown as 16 upper-case hex digits, as mail/envelope.h does. */
+enum { EVENT_ID_MAX = 17 };
+void event_id_format(int64_t id, char out[EVENT_ID_MAX]);
+
+/* One JSON object on one line, the names of the retry log, in a stable order;
+ * malloc'ed. Text that is not UTF-8, or has control characters in it, is
+ * cleaned; all other text is kept as it is. */
 char *event_attempt_to_json(const struct event_attempt *a);
-/* ERR_INVALID if it is no such object. The caller clears a. */
+/* ERR_INVALID if it is no such object (e says which field). Unknown fields are
+ * skipped, all but time and id may be missing. The caller clears a, after an
+ * error too. */
 int event_attempt_from_json(const char *json, struct event_attempt *a, struct err *e);
 
 /* One TLS handshake or TLS error, for tls_log. Borrowed strings. */

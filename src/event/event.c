@@ -1,0 +1,172 @@
+#include "event/event.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void event_set(char **field, const char *text)
+{
+	char *copy = xstrdup(text); /* text may be the field itself */
+	free(*field);
+	*field = copy;
+}
+
+void event_reply_set(
+	struct event_reply *r, int code, const char *enhanced, const char *text)
+{
+	r->code = code;
+	event_set(&r->enhanced, enhanced && *enhanced ? enhanced : NULL);
+	event_set(&r->text, text);
+}
+
+void event_reply_clear(struct event_reply *r)
+{
+	event_reply_set(r, 0, NULL, NULL);
+}
+
+struct event_recipient *event_attempt_add_recipient(
+	struct event_attempt *a, const char *address, const char *outcome)
+{
+	a->recipients = xreallocarray(
+		a->recipients, a->recipient_count + 1, sizeof(*a->recipients));
+	struct event_recipient *r = &a->recipients[a->recipient_count++];
+	*r = (struct event_recipient){ .address = xstrdup(address),
+		.outcome = xstrdup(outcome) };
+	return r;
+}
+
+static void clear_recipients(struct event_attempt *a)
+{
+	for (size_t i = 0; i < a->recipient_count; i++) {
+		free(a->recipients[i].address);
+		free(a->recipients[i].outcome);
+		event_reply_clear(&a->recipients[i].reply);
+	}
+	free(a->recipients);
+}
+
+void event_attempt_clear(struct event_attempt *a)
+{
+	char **strings[] = { &a->sender, &a->domain, &a->mx, &a->address, &a->channel,
+		&a->fallback, &a->rule, &a->rule_text, &a->sni, &a->tls.version,
+		&a->tls.cipher, &a->tls.peer, &a->outcome, &a->failure, &a->stage,
+		&a->detail, &a->next_channel, &a->next_reason, &a->then };
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		free(*strings[i]);
+	clear_recipients(a);
+	event_reply_clear(&a->reply);
+	*a = (struct event_attempt){ 0 };
+}
+
+static bool is(const char *text, const char *word)
+{
+	return text && strcmp(text, word) == 0;
+}
+
+bool event_attempt_is_failure(const struct event_attempt *a)
+{
+	for (size_t i = 0; i < a->recipient_count; i++) {
+		if (!is(a->recipients[i].outcome, "delivered"))
+			return true;
+	}
+	return !is(a->outcome, "delivered");
+}
+
+bool event_attempt_is_downgrade(const struct event_attempt *a)
+{
+	if (!is(a->channel, "plaintext"))
+		return false;
+	/* The rule of a channel that is due is named after the option that made it
+	 * so; a session that went on after a refusal says so by its failure. */
+	return is(a->failure, "starttls_refused") ||
+	       (a->rule && strncmp(a->rule, "fallback", strlen("fallback")) == 0);
+}
+
+/* What a failure is in RFC 3463, without its class, where no reply tells. */
+static const struct {
+	const char *failure, *subject;
+} subjects[] = {
+	{ "starttls_refused", "7.0" },
+	{ "tls_init", "7.5" },
+	{ "tls_handshake", "7.5" },
+	{ "tls_session", "4.2" },
+	{ "in_doubt", "4.2" },
+	{ "policy", "7.4" },
+	{ "connect", "4.1" },
+	{ "dns", "4.3" },
+	{ "session", "4.2" },
+};
+
+static const char *subject_of(const char *failure)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
+		if (is(failure, subjects[i].failure))
+			return subjects[i].subject;
+	}
+	return "0.0";
+}
+
+static char class_of(const char *outcome)
+{
+	return is(outcome, "delivered") ? '2' : is(outcome, "bounced") ? '5' : '4';
+}
+
+static bool is_status(const char *s)
+{
+	if (!s || !*s || !strchr("245", *s))
+		return false;
+	for (int part = 0; part < 2; part++) {
+		s++;
+		size_t digits = *s == '.' ? strspn(s + 1, "0123456789") : 0;
+		if (digits < 1 || digits > 3)
+			return false;
+		s += digits;
+	}
+	return !s[1];
+}
+
+void event_attempt_status(
+	const struct event_attempt *a, size_t recipient, char out[EVENT_STATUS_MAX])
+{
+	ASSERT(recipient < a->recipient_count);
+	const struct event_recipient *r = &a->recipients[recipient];
+	const char *remote = r->reply.code ? r->reply.enhanced : a->reply.enhanced;
+	char class = class_of(r->outcome);
+	if (is_status(remote))
+		snprintf(out, EVENT_STATUS_MAX, "%c%s", class, remote + 1);
+	else if (class == '4')
+		snprintf(out, EVENT_STATUS_MAX, "4.%s", subject_of(a->failure));
+	else
+		snprintf(out, EVENT_STATUS_MAX, "%c.0.0", class);
+}
+
+void event_id_format(int64_t id, char out[EVENT_ID_MAX])
+{
+	snprintf(out, EVENT_ID_MAX, "%016" PRIX64, (uint64_t)id);
+}
+
+void event_hub_add(struct event_hub *hub, const struct event_sink *sink)
+{
+	ASSERT(hub->count < EVENT_SINKS_MAX);
+	hub->sinks[hub->count++] = sink;
+}
+
+void event_hub_attempt(const struct event_hub *hub, const struct event_attempt *a)
+{
+	for (size_t i = 0; i < hub->count; i++) {
+		if (hub->sinks[i]->attempt)
+			hub->sinks[i]->attempt(hub->sinks[i]->arg, a);
+	}
+}
+
+void event_hub_handshake(const struct event_hub *hub, const struct event_tls_handshake *h)
+{
+	for (size_t i = 0; i < hub->count; i++) {
+		if (hub->sinks[i]->handshake)
+			hub->sinks[i]->handshake(hub->sinks[i]->arg, h);
+	}
+}

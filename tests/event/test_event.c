@@ -1,0 +1,224 @@
+#include "event/event.h"
+
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct verdict_case {
+	const char *name;
+	const char *channel, *rule, *outcome, *failure;
+	int code; /* of the recipient */
+	const char *enhanced;
+	const char *session_enhanced; /* of the attempt's reply */
+	const char *status;
+	bool is_failure, is_downgrade;
+};
+
+static const struct verdict_case verdict_cases[] = {
+	{ .name = "a delivery keeps the remote code",
+		.outcome = "delivered",
+		.code = 250,
+		.enhanced = "2.1.5",
+		.status = "2.1.5" },
+	{ .name = "a delivery without an enhanced code is 2.0.0",
+		.outcome = "delivered",
+		.code = 250,
+		.status = "2.0.0" },
+	{ .name = "a bounce keeps the remote code",
+		.outcome = "bounced",
+		.failure = "smtp_permanent",
+		.code = 550,
+		.enhanced = "5.1.1",
+		.status = "5.1.1",
+		.is_failure = true },
+	{ .name = "a 5xx to STARTTLS defers with a 4.x.x code",
+		.outcome = "deferred",
+		.failure = "starttls_refused",
+		.session_enhanced = "5.7.0",
+		.status = "4.7.0",
+		.is_failure = true },
+	{ .name = "no connection is 4.4.1",
+		.outcome = "deferred",
+		.failure = "connect",
+		.status = "4.4.1",
+		.is_failure = true },
+	{ .name = "no address is 4.4.3",
+		.outcome = "deferred",
+		.failure = "dns",
+		.status = "4.4.3",
+		.is_failure = true },
+	{ .name = "a failed handshake is 4.7.5",
+		.outcome = "deferred",
+		.failure = "tls_handshake",
+		.status = "4.7.5",
+		.is_failure = true },
+	{ .name = "doubt is no delivery",
+		.outcome = "in_doubt",
+		.failure = "in_doubt",
+		.status = "4.4.2",
+		.is_failure = true },
+	{ .name = "an enhanced code with too much in it is not used",
+		.outcome = "deferred",
+		.failure = "smtp_temporary",
+		.code = 451,
+		.enhanced = "4.7.1 x",
+		.status = "4.0.0",
+		.is_failure = true },
+	{ .name = "an enhanced code with too many digits is not used",
+		.outcome = "bounced",
+		.code = 550,
+		.enhanced = "5.1000.1",
+		.status = "5.0.0",
+		.is_failure = true },
+	{ .name = "an enhanced code that is cut short is not used",
+		.outcome = "bounced",
+		.code = 550,
+		.enhanced = "5.1",
+		.status = "5.0.0",
+		.is_failure = true },
+	{ .name = "plaintext by the exclude list is no downgrade",
+		.channel = "plaintext",
+		.rule = "nomtatsl.txt:3",
+		.outcome = "delivered",
+		.status = "2.0.0" },
+	{ .name = "plaintext because the host offers nothing else is no downgrade",
+		.channel = "plaintext",
+		.rule = "default",
+		.failure = "no_starttls",
+		.outcome = "delivered",
+		.status = "2.0.0" },
+	{ .name = "plaintext because of the fallback is a downgrade",
+		.channel = "plaintext",
+		.rule = "fallback",
+		.outcome = "delivered",
+		.status = "2.0.0",
+		.is_downgrade = true },
+	{ .name = "plaintext after a refused STARTTLS is a downgrade",
+		.channel = "plaintext",
+		.rule = "default",
+		.failure = "starttls_refused",
+		.outcome = "delivered",
+		.status = "2.0.0",
+		.is_downgrade = true },
+	{ .name = "a refused STARTTLS on a channel that stayed tls is no downgrade",
+		.channel = "tls",
+		.rule = "fallback",
+		.failure = "starttls_refused",
+		.outcome = "deferred",
+		.status = "4.7.0",
+		.is_failure = true },
+};
+
+static void the_verdict_follows_the_outcome(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(verdict_cases); i++) {
+		const struct verdict_case *c = &verdict_cases[i];
+		struct event_attempt a = { 0 };
+		char status[EVENT_STATUS_MAX];
+		event_set(&a.channel, c->channel);
+		event_set(&a.rule, c->rule);
+		event_set(&a.outcome, c->outcome);
+		event_set(&a.failure, c->failure);
+		event_reply_set(&a.reply, c->session_enhanced ? 500 : 0,
+			c->session_enhanced, NULL);
+		struct event_recipient *r =
+			event_attempt_add_recipient(&a, "a@example.org", c->outcome);
+		event_reply_set(&r->reply, c->code, c->enhanced, "text");
+		event_attempt_status(&a, 0, status);
+		if (strcmp(status, c->status) != 0 ||
+			event_attempt_is_failure(&a) != c->is_failure ||
+			event_attempt_is_downgrade(&a) != c->is_downgrade)
+			fail_msg("%s: status %s, failure %d, downgrade %d", c->name,
+				status, event_attempt_is_failure(&a),
+				event_attempt_is_downgrade(&a));
+		event_attempt_clear(&a);
+	}
+}
+
+static void one_recipient_of_many_makes_it_a_failure(void **state)
+{
+	(void)state;
+	struct event_attempt a = { 0 };
+	event_set(&a.outcome, "delivered");
+	event_attempt_add_recipient(&a, "a@example.org", "delivered");
+	assert_false(event_attempt_is_failure(&a));
+	event_attempt_add_recipient(&a, "b@example.org", "bounced");
+	assert_true(event_attempt_is_failure(&a));
+	event_attempt_clear(&a);
+	assert_int_equal(a.recipient_count, 0);
+	event_attempt_clear(&a); /* an empty record may be cleared */
+}
+
+static void setting_a_field_copies_and_replaces(void **state)
+{
+	(void)state;
+	char *field = NULL, text[] = "one";
+	event_set(&field, text);
+	text[0] = 'x';
+	assert_string_equal(field, "one");
+	event_set(&field, field); /* its own value */
+	assert_string_equal(field, "one");
+	event_set(&field, NULL);
+	assert_null(field);
+}
+
+static void an_id_is_sixteen_digits(void **state)
+{
+	(void)state;
+	char id[EVENT_ID_MAX];
+	event_id_format(0x1abcdef, id);
+	assert_string_equal(id, "0000000001ABCDEF");
+	event_id_format(INT64_MAX, id);
+	assert_string_equal(id, "7FFFFFFFFFFFFFFF");
+}
+
+struct counts {
+	int attempts, handshakes;
+};
+
+static void count_attempt(void *arg, const struct event_attempt *a)
+{
+	(void)a;
+	((struct counts *)arg)->attempts++;
+}
+
+static void count_handshake(void *arg, const struct event_tls_handshake *h)
+{
+	(void)h;
+	((struct counts *)arg)->handshakes++;
+}
+
+static void the_hub_reaches_every_sink_that_wants_it(void **state)
+{
+	(void)state;
+	struct counts both = { 0 }, one = { 0 };
+	const struct event_sink all = { count_attempt, count_handshake, &both };
+	const struct event_sink some = { .handshake = count_handshake, .arg = &one };
+	struct event_hub hub = { 0 };
+	event_hub_add(&hub, &all);
+	event_hub_add(&hub, &some);
+	event_hub_attempt(&hub, &(struct event_attempt){ 0 });
+	event_hub_handshake(&hub, &(struct event_tls_handshake){ 0 });
+	assert_int_equal(both.attempts, 1);
+	assert_int_equal(both.handshakes, 1);
+	assert_int_equal(one.attempts, 0);
+	assert_int_equal(one.handshakes, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_verdict_follows_the_outcome),
+		cmocka_unit_test(one_recipient_of_many_makes_it_a_failure),
+		cmocka_unit_test(setting_a_field_copies_and_replaces),
+		cmocka_unit_test(an_id_is_sixteen_digits),
+		cmocka_unit_test(the_hub_reaches_every_sink_that_wants_it),
+	};
+	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
+}
