@@ -80,9 +80,8 @@ bool event_attempt_is_downgrade(const struct event_attempt *a)
 {
 	if (!is(a->channel, "plaintext"))
 		return false;
-	/* The rule of a channel that is due is named after the option that made it
-	 * so; a session that went on after a refusal says so by its failure. */
-	return is(a->failure, "starttls_refused") ||
+	/* A downgrade must not be hidden because a maker forgot to mark it. */
+	return a->downgraded || is(a->failure, "starttls_refused") ||
 	       (a->rule && strncmp(a->rule, "fallback", strlen("fallback")) == 0);
 }
 

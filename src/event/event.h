@@ -70,6 +70,8 @@ struct event_attempt {
 		       same address", NULL at its end */
 	int64_t duration_ms;
 	struct event_delays delays;
+	bool downgraded; /* plaintext as the consequence of a TLS failure, not of a
+			    list, a setting, or a host that offers no STARTTLS */
 };
 
 void event_attempt_clear(struct event_attempt *a);
@@ -86,8 +88,8 @@ struct event_recipient *event_attempt_add_recipient(
 /* Anything but "everybody got it": what `log --failures` selects. */
 bool event_attempt_is_failure(const struct event_attempt *a);
 
-/* Plaintext where TLS was to be: the channel is the consequence of a failure,
- * not of a list or a setting. Sinks say so loudly. */
+/* Is the record marked as a downgrade, or one by what else it says (plaintext,
+ * and decided by "fallback" or after a refused STARTTLS)? Sinks say so loudly. */
 bool event_attempt_is_downgrade(const struct event_attempt *a);
 
 /* The enhanced status code of a recipient (index < recipient_count): the

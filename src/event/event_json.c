@@ -158,6 +158,7 @@ static void put_what_came_of_it(json_t *o, const struct event_attempt *a)
 	put(o, "detail", from_text(a->detail));
 	put(o, "then", from_text(a->then));
 	put(o, "delays", from_delays(&a->delays));
+	put(o, "downgraded", json_boolean(event_attempt_is_downgrade(a)));
 }
 
 char *event_attempt_to_json(const struct event_attempt *a)
@@ -345,6 +346,7 @@ static void take_attempt(struct in *in, struct event_attempt *a)
 	a->policy_generation = (uint64_t)take_number(in, "policy_generation", INT64_MAX);
 	a->next_attempt_ms = take_time(in, "next_attempt");
 	a->duration_ms = take_number(in, "duration_ms", INT64_MAX);
+	a->downgraded = take_bool(in, "downgraded");
 	take_texts(in, a);
 	take_recipients(in, a);
 	take_tls(in, a);

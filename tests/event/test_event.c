@@ -16,7 +16,7 @@ struct verdict_case {
 	const char *enhanced;
 	const char *session_enhanced; /* of the attempt's reply */
 	const char *status;
-	bool is_failure, is_downgrade;
+	bool marked, is_failure, is_downgrade;
 };
 
 static const struct verdict_case verdict_cases[] = {
@@ -98,6 +98,13 @@ static const struct verdict_case verdict_cases[] = {
 		.outcome = "delivered",
 		.status = "2.0.0",
 		.is_downgrade = true },
+	{ .name = "plaintext that is marked as a downgrade is one",
+		.channel = "plaintext",
+		.rule = "hikyaku.conf:3",
+		.marked = true,
+		.outcome = "delivered",
+		.status = "2.0.0",
+		.is_downgrade = true },
 	{ .name = "plaintext after a refused STARTTLS is a downgrade",
 		.channel = "plaintext",
 		.rule = "default",
@@ -121,6 +128,7 @@ static void the_verdict_follows_the_outcome(void **state)
 		const struct verdict_case *c = &verdict_cases[i];
 		struct event_attempt a = { 0 };
 		char status[EVENT_STATUS_MAX];
+		a.downgraded = c->marked;
 		event_set(&a.channel, c->channel);
 		event_set(&a.rule, c->rule);
 		event_set(&a.outcome, c->outcome);

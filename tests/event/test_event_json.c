@@ -67,7 +67,7 @@ static const char full[] =
 	"\"rule_text\":\"no list names it\","
 	"\"next_reason\":\"the failure says nothing about TLS\",\"detail\":null,"
 	"\"then\":null,\"delays\":{\"total_ms\":5000,\"before_ms\":100,\"queue_ms\":20,"
-	"\"connect_ms\":600,\"transmit_ms\":4280}}";
+	"\"connect_ms\":600,\"transmit_ms\":4280},\"downgraded\":false}";
 
 static const char empty[] =
 	"{\"time\":\"1970-01-01T00:00:00.000Z\",\"id\":\"0000000000000000\","
@@ -78,7 +78,7 @@ static const char empty[] =
 	"\"next_channel\":null,\"next_attempt\":null,\"duration_ms\":0,"
 	"\"rule_text\":null,\"next_reason\":null,\"detail\":null,\"then\":null,"
 	"\"delays\":{\"total_ms\":0,\"before_ms\":0,\"queue_ms\":0,\"connect_ms\":0,"
-	"\"transmit_ms\":0}}";
+	"\"transmit_ms\":0},\"downgraded\":false}";
 
 static void assert_round_trip(const char *json)
 {
