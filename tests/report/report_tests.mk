@@ -1,1 +1,24 @@
-EXTRA_DIST += tests/report/report_tests.mk
+EXTRA_DIST += tests/report/report_tests.mk tests/report/records.jsonl \
+	tests/report/test_pflogsumm.sh
+
+report_test_libs = libreport.a libevent.a libbase.a $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/report/tell
+tests_report_tell_SOURCES = tests/report/tell.c
+tests_report_tell_LDADD = $(report_test_libs)
+TESTS += tests/report/test_pflogsumm.sh
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/report/test_log_line \
+	tests/report/test_retry_log
+TESTS += tests/report/test_log_line \
+	tests/report/test_retry_log
+tests_report_test_log_line_SOURCES = tests/report/test_log_line.c \
+	tests/report/records.c tests/report/records.h
+tests_report_test_log_line_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_report_test_log_line_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
+tests_report_test_retry_log_SOURCES = tests/report/test_retry_log.c \
+	tests/report/records.c tests/report/records.h
+tests_report_test_retry_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_report_test_retry_log_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
+endif

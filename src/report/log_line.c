@@ -1,0 +1,182 @@
+#include "report/log_line.h"
+
+#include "base/log.h"
+#include "report/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void log_line_delay(int64_t ms, struct buf *out)
+{
+	if (ms < 5)
+		buf_addstr(out, "0");
+	else if (ms < 9950)
+		buf_addf(
+			out, "%.2g", (double)(ms < 100 ? (ms + 5) / 10 * 10 : ms) / 1000);
+	else
+		buf_addf(out, "%" PRId64, (ms + 500) / 1000);
+}
+
+static void add_delays(const struct event_attempt *a, struct buf *out)
+{
+	const int64_t parts[] = { a->delays.before_ms, a->delays.queue_ms,
+		a->delays.connect_ms, a->delays.transmit_ms };
+	buf_addstr(out, ", delay=");
+	log_line_delay(a->delays.total_ms, out);
+	for (size_t i = 0; i < 4; i++) {
+		buf_addstr(out, i ? "/" : ", delays=");
+		log_line_delay(parts[i], out);
+	}
+}
+
+/* A quoted local part may hold '>' and with it the start of a forged line. */
+static void add_address(const char *address, struct buf *out)
+{
+	buf_addstr(out, "to=<");
+	for (; *address; address++)
+		buf_addc(out, strchr("<>", *address) ? '?' : *address);
+	buf_addstr(out, ">");
+}
+
+static const char *status_of(const char *outcome)
+{
+	if (strcmp(outcome, "delivered") == 0)
+		return "sent";
+	return strcmp(outcome, "bounced") == 0 ? "bounced" : "deferred";
+}
+
+static void add_host(const struct event_attempt *a, struct buf *out)
+{
+	buf_addf(out, "%s[%s]", a->mx ? a->mx : a->address, a->address);
+}
+
+static void add_remote(
+	const struct event_attempt *a, const struct event_reply *reply, struct buf *out)
+{
+	const char *command = words_command(a->stage);
+	if (a->address) {
+		buf_addstr(out, "host ");
+		add_host(a, out);
+		buf_addstr(out, command ? " said: " : " refused to talk to me: ");
+	}
+	words_reply(out, reply);
+	if (command)
+		buf_addf(out, " (in reply to %s)", command);
+}
+
+static void add_local(const struct event_attempt *a, struct buf *out)
+{
+	bool is_connect = a->stage && strcmp(a->stage, "connect") == 0;
+	const char *failure = words_failure(a->failure);
+	if (is_connect && a->address) {
+		buf_addstr(out, "connect to ");
+		add_host(a, out);
+		buf_addf(out, ":%u: ", a->port);
+		if (a->detail)
+			failure = "";
+	} else if (a->address) {
+		add_host(a, out);
+		buf_addstr(out, ": ");
+	}
+	buf_addstr(out, failure);
+	if (a->detail)
+		buf_addf(out, "%s%s", *failure ? ": " : "", a->detail);
+	else if (!*failure)
+		buf_addstr(out, "no reason known");
+}
+
+/* What stands in the parentheses after the status. */
+static void add_reason(
+	const struct event_attempt *a, const struct event_recipient *r, struct buf *out)
+{
+	const struct event_reply *reply = r && r->reply.code ? &r->reply : &a->reply;
+	if (r && strcmp(r->outcome, "delivered") == 0) {
+		if (reply->code)
+			words_reply(out, reply);
+		else
+			buf_addstr(out, "delivered");
+	} else if (reply->code) {
+		add_remote(a, reply, out);
+	} else {
+		add_local(a, out);
+	}
+}
+
+/* After the reason, where no analyser looks. Nothing in it may hold a
+ * parenthesis: the last one ends the reason. */
+static void add_channel(const struct event_attempt *a, struct buf *out)
+{
+	const char *channel = a->channel ? a->channel : "none";
+	if (a->has_tls && a->tls.version) {
+		buf_addstr(out, ", tls=");
+		words_token(out, a->tls.version);
+		buf_addc(out, ':');
+		words_token(out, a->tls.cipher ? a->tls.cipher : "unknown");
+	} else {
+		buf_addstr(out, ", tls=none");
+	}
+	buf_addstr(out, ", channel=");
+	words_token(out, channel);
+	if (strcmp(channel, "plaintext") != 0)
+		return;
+	buf_addstr(out, ", fallback=");
+	words_token(out, a->fallback ? a->fallback : "none");
+	buf_addstr(out, ", rule=");
+	words_token(out, a->rule ? a->rule : "unknown");
+	if (event_attempt_is_downgrade(a))
+		buf_addstr(out, ", downgraded=yes");
+}
+
+void log_line_format(const struct event_attempt *a, size_t recipient, struct buf *out)
+{
+	const struct event_recipient *r = &a->recipients[recipient];
+	char id[EVENT_ID_MAX], status[EVENT_STATUS_MAX];
+	event_id_format(a->id, id);
+	event_attempt_status(a, recipient, status);
+	buf_addf(out, "%s: ", id);
+	add_address(r->address, out);
+	buf_addstr(out, ", relay=");
+	words_relay(out, a);
+	add_delays(a, out);
+	buf_addf(out, ", dsn=%s, status=%s (", status, status_of(r->outcome));
+	add_reason(a, r, out);
+	buf_addstr(out, ")");
+	add_channel(a, out);
+}
+
+bool log_line_is_passing(const struct event_attempt *a, size_t recipient)
+{
+	return words_then(a) && strcmp(a->recipients[recipient].outcome, "deferred") == 0;
+}
+
+void log_line_format_host(const struct event_attempt *a, struct buf *out)
+{
+	char id[EVENT_ID_MAX];
+	event_id_format(a->id, id);
+	buf_addf(out, "%s: ", id);
+	add_reason(a, NULL, out);
+	buf_addf(out, "; trying %s", words_then(a));
+	add_channel(a, out);
+}
+
+static void log_attempt(void *arg, const struct event_attempt *a)
+{
+	(void)arg;
+	struct buf line = BUF_INIT;
+	bool host_was_logged = false;
+	for (size_t i = 0; i < a->recipient_count; i++) {
+		buf_reset(&line);
+		if (!log_line_is_passing(a, i))
+			log_line_format(a, i, &line);
+		else if (!host_was_logged)
+			log_line_format_host(a, &line);
+		else
+			continue;
+		host_was_logged |= log_line_is_passing(a, i);
+		log_part("smtp", "%s", buf_text(&line));
+	}
+	buf_clear(&line);
+}
+
+const struct event_sink log_line_sink = { .attempt = log_attempt };

@@ -1,0 +1,257 @@
+#include "report/words.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void words_reply(struct buf *out, const struct event_reply *reply)
+{
+	const char *text = reply->text ? reply->text : "";
+	const char *enhanced = reply->enhanced ? reply->enhanced : "";
+	size_t len = strlen(enhanced);
+	buf_addf(out, "%d", reply->code);
+	if (len && !(strncmp(text, enhanced, len) == 0 && strchr(" ", text[len])))
+		buf_addf(out, " %s", enhanced);
+	if (*text)
+		buf_addf(out, " %s", text);
+}
+
+void words_token(struct buf *out, const char *value)
+{
+	for (; *value; value++) {
+		unsigned char c = (unsigned char)*value;
+		bool ends = c <= ' ' || c == 0x7f || strchr(",()<>\"'\\;=", c);
+		buf_addc(out, ends ? '_' : (char)c);
+	}
+}
+
+void words_relay(struct buf *out, const struct event_attempt *a)
+{
+	if (!a->address) {
+		buf_addstr(out, "none");
+		return;
+	}
+	words_token(out, a->mx ? a->mx : a->address);
+	buf_addc(out, '[');
+	words_token(out, a->address);
+	buf_addf(out, "]:%u", a->port);
+}
+
+static const struct {
+	const char *stage, *command;
+} commands[] = {
+	{ "ehlo", "EHLO command" },
+	{ "helo", "HELO command" },
+	{ "starttls", "STARTTLS command" },
+	{ "ehlo_tls", "EHLO command" },
+	{ "helo_tls", "HELO command" },
+	{ "mail", "MAIL FROM command" },
+	{ "rcpt", "RCPT TO command" },
+	{ "data", "DATA command" },
+	{ "body", "DATA command" },
+	{ "final", "end of DATA command" },
+	{ "rset", "RSET command" },
+	{ "quit", "QUIT command" },
+};
+
+const char *words_command(const char *stage)
+{
+	for (size_t i = 0; stage && i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(stage, commands[i].stage) == 0)
+			return commands[i].command;
+	}
+	return NULL;
+}
+
+/* Hints are for three in the morning: one thing to know, one thing to type.
+ * DOMAIN, RULE and ID are replaced. */
+struct hint {
+	const char *text, *command;
+};
+
+#define HINT_EXCLUDE                                                  \
+	{                                                             \
+		"to deliver to this domain without TLS from now on:", \
+			"hikyaku policy exclude add DOMAIN"           \
+	}
+
+/* Where an allow list exists the exclude list does not count. */
+static const struct hint hint_not_allowed = {
+	"to deliver to this domain without TLS from now on, take its entry (RULE) out of "
+	"the allow list:",
+	"hikyaku policy allow remove ENTRY"
+};
+
+static const struct {
+	const char *failure, *words;
+	struct hint hint;
+} failures[] = {
+	{ "no_starttls", "the host offers no STARTTLS", { 0 } },
+	{ "starttls_refused", "the host refused STARTTLS", HINT_EXCLUDE },
+	{ "tls_init", "TLS could not be started on our side",
+		{ "look at trust_file, protocols and the pins; what counts here:",
+			"hikyaku policy explain DOMAIN" } },
+	{ "tls_handshake", "the TLS handshake failed", HINT_EXCLUDE },
+	{ "tls_session", "the connection broke inside TLS", HINT_EXCLUDE },
+	{ "in_doubt",
+		"the connection was lost after the whole message was sent and before "
+		"the reply: it may have been delivered",
+		{ "the host may have the message already. It will be sent again, and the "
+		  "recipients may then have it twice; to prevent that, hold it and ask "
+		  "the other side:",
+			"hikyaku queue hold ID" } },
+	{ "policy", "TLS works there, but does not meet what is required",
+		{ "mail for this domain waits rather than go out with less; what is "
+		  "required, and by which rule:",
+			"hikyaku policy explain DOMAIN" } },
+	{ "smtp_temporary", "the host refused the mail for now", { 0 } },
+	{ "smtp_permanent", "the host refused the mail for good",
+		{ "this is the other side's verdict; it is final, and the sender is told",
+			NULL } },
+	{ "connect", "no connection",
+		{ "is that port open from here? Many networks block port 25 on the way "
+		  "out. To try again at once:",
+			"hikyaku queue retry --domain DOMAIN" } },
+	{ "dns", "no host to talk to was found",
+		{ "does a name server know the MX hosts of DOMAIN? To try again at once:",
+			"hikyaku queue retry --domain DOMAIN" } },
+	{ "session", "the session broke off", { 0 } },
+};
+
+const char *words_failure(const char *failure)
+{
+	for (size_t i = 0; failure && i < ARRAY_SIZE(failures); i++) {
+		if (strcmp(failure, failures[i].failure) == 0)
+			return failures[i].words;
+	}
+	return failure ? failure : "";
+}
+
+const char *words_then(const struct event_attempt *a)
+{
+	static const struct {
+		const char *step, *words;
+	} steps[] = {
+		{ "stop", NULL },
+		{ "next_host", "next host" },
+		{ "plaintext_session", "the same session, in plaintext" },
+		{ "plaintext_reconnect", "the same address, in plaintext" },
+	};
+	for (size_t i = 0; a->then && i < ARRAY_SIZE(steps); i++) {
+		if (strcmp(a->then, steps[i].step) == 0)
+			return steps[i].words;
+	}
+	return a->then;
+}
+
+static const struct hint *hint_of(const struct event_attempt *a)
+{
+	bool is_allowed = a->rule && strstr(a->rule, "mtatsl.txt") &&
+			  !strstr(a->rule, "nomtatsl.txt");
+	for (size_t i = 0; a->failure && i < ARRAY_SIZE(failures); i++) {
+		const struct hint *hint = &failures[i].hint;
+		if (strcmp(a->failure, failures[i].failure) != 0)
+			continue;
+		if (is_allowed && hint->command && strstr(hint->command, "exclude add"))
+			return &hint_not_allowed;
+		return hint->text ? hint : NULL;
+	}
+	return NULL;
+}
+
+/* As a word of the shell, for hints that are pasted. */
+static void add_shell_word(struct buf *out, const char *word)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	if (word[strspn(word, plain)])
+		buf_addf(out, "'%s'", word);
+	else
+		buf_addstr(out, word);
+}
+
+static bool put_value(struct buf *out, const struct event_attempt *a, const char **at)
+{
+	char id[EVENT_ID_MAX];
+	if (strncmp(*at, "DOMAIN", 6) == 0) {
+		add_shell_word(out, a->domain);
+		*at += 6;
+	} else if (strncmp(*at, "RULE", 4) == 0) {
+		buf_addstr(out, a->rule);
+		*at += 4;
+	} else if (strcmp(*at, "ID") == 0) {
+		event_id_format(a->id, id);
+		buf_addstr(out, id);
+		*at += 2;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void put_filled(struct buf *out, const struct event_attempt *a, const char *text)
+{
+	while (text && *text) {
+		if (!put_value(out, a, &text))
+			buf_addc(out, *text++);
+	}
+}
+
+bool words_hint(const struct event_attempt *a, struct buf *hint, struct buf *command)
+{
+	const struct hint *h = hint_of(a);
+	if (!h || !a->domain || strpbrk(a->domain, "'\\"))
+		return false;
+	put_filled(hint, a, h->text);
+	put_filled(command, a, h->command);
+	return true;
+}
+
+/* Columns of a character on a terminal: those from U+3000 on are mostly wide. */
+static unsigned columns_of(const char *s, size_t octets)
+{
+	return octets >= 3 && (unsigned char)s[0] >= 0xe3 ? 2 : 1;
+}
+
+/* Octets and columns of the word that begins here. */
+static size_t measure(const char *s, unsigned *columns_out)
+{
+	size_t len = 0, step;
+	*columns_out = 0;
+	while (s[len] && s[len] != ' ') {
+		step = text_utf8_len(s + len, strlen(s + len));
+		if (!step)
+			step = 1;
+		if (len + step > WORDS_WORD_MAX)
+			break;
+		*columns_out += columns_of(s + len, step);
+		len += step;
+	}
+	return len;
+}
+
+void words_wrap(struct buf *out, const struct words_wrap *how, const char *text)
+{
+	size_t size = strlen(text) + 1, gap, len;
+	OWN(mem_free) char *clean = xmalloc(size);
+	unsigned at = how->at, columns;
+	bool first = true;
+	text_clean(text, size - 1, clean, size);
+	for (const char *s = clean; *s; s += gap + len) {
+		gap = strspn(s, " ");
+		len = measure(s + gap, &columns);
+		if (len && !first && how->width && at + gap + columns > how->width) {
+			buf_addf(out, "%s%*s", how->eol, (int)how->indent, "");
+			at = how->indent;
+		} else {
+			buf_add(out, s, gap);
+			at += (unsigned)gap;
+		}
+		buf_add(out, s + gap, len);
+		at += columns;
+		first = false;
+	}
+}

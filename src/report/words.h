@@ -1,0 +1,48 @@
+/*
+ * The words that the sinks share: how a reply, a host, a stage and a failure
+ * class are called when a person or a log analyser reads them, and the
+ * breaking of lines. Everything is appended to a buffer of the caller's.
+ */
+#ifndef REPORT_WORDS_H
+#define REPORT_WORDS_H
+
+#include "base/buf.h"
+#include "event/event.h"
+
+/* "450 4.2.0 text"; the enhanced code once, wherever the peer put it. */
+void words_reply(struct buf *out, const struct event_reply *reply);
+
+/* "mx1.example.com[192.0.2.1]:25", or "none" where no address was reached.
+ * Nothing in it can be taken for the end of a log line's field. */
+void words_relay(struct buf *out, const struct event_attempt *a);
+
+/* A value of a log line's field: what could end it becomes '_'. */
+void words_token(struct buf *out, const char *value);
+
+/* The command a reply in this stage answers ("RCPT TO command"), or NULL. */
+const char *words_command(const char *stage);
+
+/* A failure class as a sentence without a full stop; the class itself where it
+ * is not known, "" for NULL. */
+const char *words_failure(const char *failure);
+
+/* What came next within the attempt, for people; NULL at its end. */
+const char *words_then(const struct event_attempt *a);
+
+/* What a person can do about the failure, and the command for it, which is not
+ * to be broken into lines (may stay empty). false: there is nothing to say. */
+bool words_hint(const struct event_attempt *a, struct buf *hint, struct buf *command);
+
+/* Breaks text into lines of at most width columns (0: never). The first line
+ * begins where the caller stands, at column `at`; further ones begin with eol
+ * and indent blanks. Text is cleaned; a word that is too long stays whole up to
+ * WORDS_WORD_MAX octets. Blanks within a line stay as they are. No line end at the end.
+ */
+enum { WORDS_WORD_MAX = 400 };
+struct words_wrap {
+	unsigned at, indent, width;
+	const char *eol;
+};
+void words_wrap(struct buf *out, const struct words_wrap *how, const char *text);
+
+#endif

@@ -1,0 +1,360 @@
+#include "report/retry_log.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "records.h"
+#include "report/words.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEAD      "Message 0000000001ABCDEF from <alice@example.org>\n"
+#define TIME      "2026-11-22 05:43:00 +0900  "
+#define HOST_TLS  "    Host: mx1.example.com [192.0.2.1]:25, with TLS\n"
+#define HOST_BARE "    Host: mx1.example.com [192.0.2.1]:25, in plaintext\n"
+#define WHY       "    Why: STARTTLS is used where it is offered (starttls)\n"
+
+struct story_case {
+	const char *name;
+	struct record_case record;
+	const char *story;
+};
+
+static const struct story_case story_cases[] = {
+	{ "a delivery says with whom it spoke TLS",
+		{ .code = 250, .enhanced = "2.0.0", .text = "Ok" },
+		HEAD TIME
+		"attempt 2 to example.com: delivered\n" HOST_TLS WHY
+		"    TLS: TLS1.3, TLS_AES_256_GCM_SHA384, SNI mx1.example.com, "
+		"certificate CN=mx1.example.com, not verified\n"
+		"    Delivered: <bob@example.com>: the host said \"250 2.0.0 Ok\"\n" },
+	{ "a failed handshake says what comes next and what to type",
+		{ .outcome = "deferred",
+			.failure = "tls_handshake",
+			.stage = "tls",
+			.detail = "connection closed",
+			.without_tls = true,
+			.next_channel = "plaintext",
+			.next_reason = "plaintext has its turn",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_TLS WHY
+		"    Deferred: <bob@example.com>: the TLS handshake failed: connection "
+		"closed\n"
+		"    Next: another attempt in plaintext at 2026-11-22 05:44:00 +0900, 1m "
+		"after this one; plaintext has its turn\n"
+		"    Hint: to deliver to this domain without TLS from now on:\n"
+		"        hikyaku policy exclude add example.com\n" },
+	{ "with an allow list the hint is about that list",
+		{ .outcome = "deferred",
+			.failure = "tls_handshake",
+			.stage = "tls",
+			.rule = "/p/mtatsl.txt:7",
+			.rule_text = "the allow list has it",
+			.without_tls = true },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_TLS
+		"    Why: the allow list has it (/p/mtatsl.txt:7)\n"
+		"    Deferred: <bob@example.com>: the TLS handshake failed\n"
+		"    Next: nothing: it was given up\n"
+		"    Hint: to deliver to this domain without TLS from now on, take its "
+		"entry (/p/mtatsl.txt:7) out of the allow list:\n"
+		"        hikyaku policy allow remove ENTRY\n" },
+	{ "a downgrade is said first",
+		{ .channel = "plaintext",
+			.rule = "/etc/hikyaku.conf:4",
+			.rule_text = "the attempt over TLS failed in TLS",
+			.downgraded = true,
+			.without_tls = true,
+			.code = 250,
+			.text = "Ok" },
+		HEAD TIME
+		"attempt 2 to example.com: delivered\n"
+		"    DOWNGRADED: sent without TLS because the attempt over TLS "
+		"failed in TLS (fallback = alternate, "
+		"/etc/hikyaku.conf:4)\n" HOST_BARE
+		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
+	{ "a downgrade after a refused STARTTLS says so",
+		{ .channel = "plaintext",
+			.failure = "starttls_refused",
+			.without_tls = true,
+			.code = 250,
+			.text = "Ok" },
+		HEAD TIME
+		"attempt 2 to example.com: delivered\n"
+		"    DOWNGRADED: sent without TLS because the host refused "
+		"STARTTLS (fallback = alternate)\n" HOST_BARE WHY
+		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
+	{ "a host without STARTTLS is no downgrade, but is said",
+		{ .channel = "plaintext",
+			.failure = "no_starttls",
+			.without_tls = true,
+			.code = 250,
+			.text = "Ok" },
+		HEAD TIME
+		"attempt 2 to example.com: delivered\n"
+		"    Host: mx1.example.com [192.0.2.1]:25, in plaintext: the "
+		"host offers no STARTTLS\n" WHY
+		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
+	{ "doubt explains that there may be two",
+		{ .outcome = "in_doubt",
+			.failure = "in_doubt",
+			.detail = "connection reset",
+			.without_tls = true,
+			.next_channel = "tls",
+			.next_in_s = 900 },
+		HEAD TIME
+		"attempt 2 to example.com: in doubt\n" HOST_TLS WHY
+		"    In doubt: <bob@example.com>: the connection was lost after the "
+		"whole "
+		"message was sent and before the reply: it may have been delivered: "
+		"connection reset\n"
+		"    Next: another attempt with TLS at 2026-11-22 05:58:00 +0900, 15m "
+		"after this one\n"
+		"    Hint: the host may have the message already. It will be sent again, "
+		"and the recipients may then have it twice; to prevent that, hold it and "
+		"ask the other side:\n"
+		"        hikyaku queue hold 0000000001ABCDEF\n" },
+	{ "a bounce is the other side's word",
+		{ .outcome = "bounced",
+			.failure = "smtp_permanent",
+			.stage = "rcpt",
+			.without_tls = true,
+			.code = 550,
+			.enhanced = "5.1.1",
+			.text = "no such user" },
+		HEAD TIME
+		"attempt 2 to example.com: bounced\n" HOST_TLS WHY
+		"    Bounced: <bob@example.com>: the host said \"550 5.1.1 no such "
+		"user\" "
+		"to our RCPT TO command\n"
+		"    Hint: this is the other side's verdict; it is final, and the sender "
+		"is told\n" },
+	{ "no host at all",
+		{ .outcome = "deferred",
+			.failure = "dns",
+			.stage = "dns",
+			.mx = "-",
+			.address = "-",
+			.channel = "-",
+			.rule = "-",
+			.rule_text = "-",
+			.detail = "server failure",
+			.without_tls = true,
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n"
+		"    Host: none was found\n"
+		"    Deferred: <bob@example.com>: no host to talk to was found: server "
+		"failure\n"
+		"    Next: another attempt with TLS at 2026-11-22 05:44:00 +0900, 1m "
+		"after "
+		"this one\n"
+		"    Hint: does a name server know the MX hosts of example.com? To try "
+		"again at once:\n"
+		"        hikyaku queue retry --domain example.com\n" },
+	{ "a host in vain has no hint: the next host may do",
+		{ .outcome = "deferred",
+			.failure = "connect",
+			.stage = "connect",
+			.detail = "connection refused",
+			.then = "next_host",
+			.without_tls = true },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_TLS WHY
+		"    Deferred: <bob@example.com>: no connection: connection refused\n"
+		"    Then: next host, within this attempt\n" },
+	{ "recipients with the same verdict share a line",
+		{ .second = "carol@example.com", .without_tls = true },
+		HEAD TIME "attempt 2 to example.com: delivered\n" HOST_TLS WHY
+			  "    Delivered: <bob@example.com>, <carol@example.com>: the "
+			  "host took it\n" },
+	{ "recipients with different verdicts have each a line",
+		{ .second = "carol@example.com",
+			.second_outcome = "bounced",
+			.without_tls = true },
+		HEAD TIME "attempt 2 to example.com: delivered\n" HOST_TLS WHY
+			  "    Delivered: <bob@example.com>: the host took it\n"
+			  "    Bounced: <carol@example.com>: no reason known\n" },
+	{ "a literal is quoted for the shell, an escape is not printed",
+		{ .domain = "[192.0.2.1]",
+			.outcome = "deferred",
+			.failure = "tls_handshake",
+			.stage = "tls",
+			.detail = "\033]0;x\007",
+			.without_tls = true,
+			.next_channel = "tls" },
+		HEAD TIME
+		"attempt 2 to [192.0.2.1]: deferred\n" HOST_TLS WHY
+		"    Deferred: <bob@example.com>: the TLS handshake failed: ?]0;x?\n"
+		"    Next: another attempt with TLS\n"
+		"    Hint: to deliver to this domain without TLS from now on:\n"
+		"        hikyaku policy exclude add '[192.0.2.1]'\n" },
+};
+
+static void an_attempt_reads_like_a_story(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(story_cases); i++) {
+		const struct story_case *c = &story_cases[i];
+		const struct retry_log_style style = { 0 };
+		struct retry_log log;
+		struct event_attempt a;
+		struct buf out = BUF_INIT;
+		record_fill(&c->record, &a);
+		retry_log_init(&log, &style);
+		retry_log_tell(&log, &a, &out);
+		if (strcmp(buf_text(&out), c->story) != 0)
+			fail_msg("%s:\n%s\nexpected:\n%s", c->name, buf_text(&out),
+				c->story);
+		buf_clear(&out);
+		event_attempt_clear(&a);
+	}
+}
+
+static void attempts_of_one_message_stand_below_one_header(void **state)
+{
+	(void)state;
+	const struct retry_log_style style = { 0 };
+	struct retry_log log;
+	struct event_attempt a;
+	struct buf out = BUF_INIT;
+	record_fill(&(struct record_case){ 0 }, &a);
+	retry_log_init(&log, &style);
+	retry_log_tell(&log, &a, &out);
+	retry_log_tell(&log, &a, &out);
+	a.id++;
+	retry_log_tell(&log, &a, &out);
+	const char *first = strstr(buf_text(&out), "Message "),
+		   *second = strstr(first + 1, "Message ");
+	assert_non_null(second);
+	assert_ptr_equal(strstr(second + 1, "Message "), NULL);
+	assert_memory_equal(second - 2, "\n\nMessage 0000000001ABCDF0", 26);
+	buf_clear(&out);
+	event_attempt_clear(&a);
+}
+
+static void colours_come_only_when_asked_for(void **state)
+{
+	(void)state;
+	struct event_attempt a;
+	record_fill(
+		&(struct record_case){ .channel = "plaintext", .downgraded = true }, &a);
+	for (int color = 0; color < 2; color++) {
+		const struct retry_log_style style = { .color = color };
+		struct retry_log log;
+		struct buf out = BUF_INIT;
+		retry_log_init(&log, &style);
+		retry_log_tell(&log, &a, &out);
+		assert_int_equal(strchr(buf_text(&out), '\033') != NULL, color);
+		assert_int_equal(
+			strstr(buf_text(&out), "\033[1;31mDOWNGRADED: ") != NULL, color);
+		buf_clear(&out);
+	}
+	event_attempt_clear(&a);
+}
+
+static void lines_keep_to_the_width(void **state)
+{
+	(void)state;
+	struct event_attempt a;
+	record_fill(&(struct record_case){ .outcome = "deferred",
+			    .failure = "tls_handshake",
+			    .detail = "many words that go on and on and on to the end",
+			    .next_channel = "plaintext",
+			    .next_reason = "the attempt over TLS failed in TLS",
+			    .next_in_s = 60 },
+		&a);
+	for (unsigned width = 45; width < 100; width++) {
+		const struct retry_log_style style = { .width = width };
+		struct retry_log log;
+		struct buf out = BUF_INIT;
+		retry_log_init(&log, &style);
+		retry_log_tell(&log, &a, &out);
+		for (const char *s = buf_text(&out), *end; *s; s = end + 1) {
+			end = strchr(s, '\n');
+			if ((size_t)(end - s) > width && !strstr(s, "hikyaku policy"))
+				fail_msg("%u: %.*s", width, (int)(end - s), s);
+		}
+		buf_clear(&out);
+	}
+	event_attempt_clear(&a);
+}
+
+struct wrap_case {
+	const char *name;
+	struct words_wrap how;
+	const char *text, *wrapped;
+};
+
+static const struct wrap_case wrap_cases[] = {
+	{ "nothing", { 0, 2, 10, "\n" }, "", "" },
+	{ "no width", { 0, 2, 0, "\n" }, "one two three four", "one two three four" },
+	{ "a break between words", { 0, 2, 10, "\n" }, "one two three four",
+		"one two\n  three\n  four" },
+	{ "the column where it begins counts", { 5, 2, 10, "\n" }, "one two",
+		"one\n  two" },
+	{ "a long first word is not preceded by a break", { 5, 2, 10, "\n" },
+		"onetwothree four", "onetwothree\n  four" },
+	{ "a long word stays whole", { 0, 2, 10, "\n" }, "a verylongwordindeed b",
+		"a\n  verylongwordindeed\n  b" },
+	{ "blanks within a line stay", { 0, 2, 20, "\n" }, "a  b   c", "a  b   c" },
+	{ "blanks at a break go", { 0, 1, 5, "\n" }, "aaa    bbb", "aaa\n bbb" },
+	{ "a blank at the end makes no line", { 0, 1, 3, "\n" }, "aaa ", "aaa " },
+	{ "wide characters take two columns", { 0, 0, 8, "\n" }, "飛脚 飛脚 飛脚",
+		"飛脚\n飛脚\n飛脚" },
+	{ "line breaks of the text are none", { 0, 2, 0, "\r\n" }, "a\r\n.b\nc",
+		"a .b c" },
+};
+
+static void text_is_broken_between_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrap_cases); i++) {
+		struct buf out = BUF_INIT;
+		words_wrap(&out, &wrap_cases[i].how, wrap_cases[i].text);
+		if (strcmp(buf_text(&out), wrap_cases[i].wrapped) != 0)
+			fail_msg("%s: \"%s\"", wrap_cases[i].name, buf_text(&out));
+		buf_clear(&out);
+	}
+}
+
+static void an_endless_word_is_broken_between_characters(void **state)
+{
+	(void)state;
+	const struct words_wrap how = { 0, 1, 76, "\n" };
+	struct buf out = BUF_INIT, text = BUF_INIT;
+	for (int i = 0; i < 400; i++)
+		buf_addstr(&text, "飛");
+	words_wrap(&out, &how, buf_text(&text));
+	assert_true(text_is_utf8(buf_bytes(&out), buf_len(&out)));
+	size_t octets = 0;
+	for (const char *s = buf_text(&out), *end; *s; s = *end ? end + 1 : end) {
+		end = strchrnul(s, '\n');
+		assert_true(end - s <= WORDS_WORD_MAX + 1);
+		octets += (size_t)(end - s) - (s == buf_text(&out) ? 0 : 1);
+	}
+	assert_int_equal(octets, 1200);
+	buf_clear(&out);
+	buf_clear(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_attempt_reads_like_a_story),
+		cmocka_unit_test(attempts_of_one_message_stand_below_one_header),
+		cmocka_unit_test(colours_come_only_when_asked_for),
+		cmocka_unit_test(lines_keep_to_the_width),
+		cmocka_unit_test(text_is_broken_between_words),
+		cmocka_unit_test(an_endless_word_is_broken_between_characters),
+	};
+	setenv("TZ", "JST-9", 1);
+	return cmocka_run_group_tests_name("retry_log", tests, NULL, NULL);
+}
