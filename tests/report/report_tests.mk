@@ -9,14 +9,17 @@ tests_report_tell_LDADD = $(report_test_libs)
 TESTS += tests/report/test_pflogsumm.sh
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/report/test_log_line \
+check_PROGRAMS += tests/report/test_log_line tests/report/test_tls_log \
 	tests/report/test_retry_log
-TESTS += tests/report/test_log_line \
+TESTS += tests/report/test_log_line tests/report/test_tls_log \
 	tests/report/test_retry_log
 tests_report_test_log_line_SOURCES = tests/report/test_log_line.c \
 	tests/report/records.c tests/report/records.h
 tests_report_test_log_line_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_report_test_log_line_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
+tests_report_test_tls_log_SOURCES = tests/report/test_tls_log.c
+tests_report_test_tls_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_report_test_tls_log_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
 tests_report_test_retry_log_SOURCES = tests/report/test_retry_log.c \
 	tests/report/records.c tests/report/records.h
 tests_report_test_retry_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)

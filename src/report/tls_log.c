@@ -1,0 +1,178 @@
+#include "report/tls_log.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { VALUE_MAX = 1200 };
+
+struct tls_log {
+	struct event_sink sink;
+	pthread_mutex_t lock; /* sessions may run on several loops */
+	char *path;
+	int fd;
+	bool is_broken; /* the last write failed, and that was reported */
+};
+
+static bool needs_quotes(const char *s)
+{
+	return !*s || strcmp(s, "-") == 0 || strpbrk(s, " \"\\=");
+}
+
+static void add_text(struct buf *out, const char *key, const char *value)
+{
+	char clean[VALUE_MAX];
+	buf_addf(out, " %s=", key);
+	if (!value) {
+		buf_addstr(out, "-");
+		return;
+	}
+	text_clean(value, strlen(value), clean, sizeof(clean));
+	if (!needs_quotes(clean)) {
+		buf_addstr(out, clean);
+		return;
+	}
+	buf_addc(out, '"');
+	for (const char *s = clean; *s; s++) {
+		if (strchr("\"\\", *s))
+			buf_addc(out, '\\');
+		buf_addc(out, *s);
+	}
+	buf_addc(out, '"');
+}
+
+/* "" and NULL are both "not known" for what the handshake tells. */
+static void add_fact(struct buf *out, const char *key, const char *value)
+{
+	add_text(out, key, value && *value ? value : NULL);
+}
+
+static void add_bool(struct buf *out, const char *key, bool value)
+{
+	buf_addf(out, " %s=%s", key, value ? "yes" : "no");
+}
+
+static void add_session(struct buf *out, const struct event_tls_handshake *h)
+{
+	add_fact(out, "version", h->version);
+	add_fact(out, "cipher", h->cipher);
+	add_fact(out, "group", h->group);
+	add_fact(out, "peer", h->peer);
+	add_fact(out, "fingerprint", h->fingerprint);
+	add_fact(out, "not_after", h->not_after);
+	add_bool(out, "verified", h->verified);
+	add_fact(out, "why", h->verify_text);
+	add_bool(out, "resumed", h->resumed);
+	buf_addf(out, " duration_ms=%" PRId64, h->duration_ms < 0 ? 0 : h->duration_ms);
+}
+
+void tls_log_format(const struct event_tls_handshake *h, struct buf *out)
+{
+	char when[TIMEFMT_MAX], id[EVENT_ID_MAX];
+	timefmt_rfc3339(h->time_ms, when);
+	event_id_format(h->id, id);
+	buf_addf(out, "%s %s id=%s", when, h->ok ? "handshake" : "error", id);
+	add_fact(out, "domain", h->domain);
+	add_fact(out, "mx", h->mx);
+	add_fact(out, "address", h->address);
+	buf_addf(out, " port=%u", h->port);
+	add_fact(out, "sni", h->sni);
+	add_session(out, h);
+	add_fact(out, "stage", h->stage);
+	add_fact(out, "error", h->error);
+	buf_addc(out, '\n');
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Caller holds the lock. */
+static void note_result(struct tls_log *log, int errnum)
+{
+	if (errnum && !log->is_broken)
+		log_error("write TLS log %s: %s; handshakes are not recorded until it "
+			  "works again",
+			log->path, strerror(errnum));
+	else if (!errnum && log->is_broken)
+		log_info("TLS log %s works again", log->path);
+	log->is_broken = errnum != 0;
+}
+
+static void record(void *arg, const struct event_tls_handshake *h)
+{
+	struct tls_log *log = arg;
+	struct buf line = BUF_INIT;
+	tls_log_format(h, &line);
+	pthread_mutex_lock(&log->lock);
+	note_result(log, write_all(log->fd, buf_bytes(&line), buf_len(&line)));
+	pthread_mutex_unlock(&log->lock);
+	buf_clear(&line);
+}
+
+static int open_file(const char *path, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	return fd < 0 ? err_errno(e, errno, "open TLS log %s", path) : fd;
+}
+
+int tls_log_open(const char *path, struct tls_log **out, struct err *e)
+{
+	int fd = open_file(path, e);
+	if (fd < 0)
+		return fd;
+	struct tls_log *log = xcalloc(1, sizeof(*log));
+	*log = (struct tls_log){ .sink = { .handshake = record, .arg = log },
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.path = xstrdup(path),
+		.fd = fd };
+	*out = log;
+	return 0;
+}
+
+int tls_log_reopen(struct tls_log *log, struct err *e)
+{
+	int fd = open_file(log->path, e);
+	if (fd < 0)
+		return fd;
+	pthread_mutex_lock(&log->lock);
+	close(log->fd);
+	log->fd = fd;
+	pthread_mutex_unlock(&log->lock);
+	return 0;
+}
+
+void tls_log_close(struct tls_log **log)
+{
+	if (!*log)
+		return;
+	close((*log)->fd);
+	pthread_mutex_destroy(&(*log)->lock);
+	free((*log)->path);
+	mem_free(log);
+}
+
+const struct event_sink *tls_log_sink(const struct tls_log *log)
+{
+	return &log->sink;
+}
