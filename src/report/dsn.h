@@ -33,15 +33,25 @@ struct dsn_request {
 	int64_t expires_ms; /* DSN_DELAY: when it will be given up */
 };
 
+/* Is anybody to be told? Not for a null sender, not with NOTIFY=NEVER, and with
+ * NOTIFY only what it names; without it failures and delays. notify: that of
+ * the recipient. */
+bool dsn_is_wanted(
+	const struct mail_envelope *envelope, unsigned notify, enum dsn_kind kind);
+
+/* Without RET, a failed message up to this size comes back whole. */
+enum { DSN_RETURN_MAX = 64 * 1024 };
+
 /* Fills a message for queue_result.messages; its strings are owned by out and
- * freed by dsn_message_clear. */
+ * freed by dsn_message_clear. message points into out: out must not move. */
 struct dsn_message {
 	struct queue_new_message message;
 	struct queue_new_recipient recipient;
 	char *owned_body, *owned_tail, *owned_address, *owned_domain;
 };
-/* to: where it goes (the sender, or the postmaster for a lost bounce); its
- * normalized destination is to_domain. */
+/* to: where it goes (the sender, or the postmaster for a lost bounce), never
+ * empty; its normalized destination is to_domain. The content's size is an
+ * estimate where only the header comes back: the store knows it. */
 void dsn_build(const struct dsn_request *request, const char *to, const char *to_domain,
 	struct dsn_message *out);
 void dsn_message_clear(struct dsn_message *m);

@@ -1,8 +1,8 @@
 noinst_LIBRARIES += libreport.a
 libreport_a_SOURCES = \
+	src/report/dsn.c src/report/dsn.h \
 	src/report/log_line.c src/report/log_line.h \
 	src/report/retry_log.c src/report/retry_log.h \
 	src/report/tls_log.c src/report/tls_log.h \
 	src/report/words.c src/report/words.h
 EXTRA_DIST += src/report/README.md
-EXTRA_DIST += src/report/dsn.h

@@ -1,18 +1,23 @@
 EXTRA_DIST += tests/report/report_tests.mk tests/report/records.jsonl \
-	tests/report/test_pflogsumm.sh
+	tests/report/test_pflogsumm.sh tests/report/test_dsn_mime.sh \
+	tests/report/read_dsn.py
 
 report_test_libs = libreport.a libevent.a libbase.a $(JANSSON_LIBS)
 
 check_PROGRAMS += tests/report/tell
 tests_report_tell_SOURCES = tests/report/tell.c
 tests_report_tell_LDADD = $(report_test_libs)
-TESTS += tests/report/test_pflogsumm.sh
+check_PROGRAMS += tests/report/dsn_print
+tests_report_dsn_print_SOURCES = tests/report/dsn_print.c \
+	tests/report/dsn_cases.c tests/report/dsn_cases.h
+tests_report_dsn_print_LDADD = $(report_test_libs)
+TESTS += tests/report/test_pflogsumm.sh tests/report/test_dsn_mime.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/report/test_log_line tests/report/test_tls_log \
-	tests/report/test_retry_log
+	tests/report/test_retry_log tests/report/test_dsn
 TESTS += tests/report/test_log_line tests/report/test_tls_log \
-	tests/report/test_retry_log
+	tests/report/test_retry_log tests/report/test_dsn
 tests_report_test_log_line_SOURCES = tests/report/test_log_line.c \
 	tests/report/records.c tests/report/records.h
 tests_report_test_log_line_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
@@ -24,4 +29,8 @@ tests_report_test_retry_log_SOURCES = tests/report/test_retry_log.c \
 	tests/report/records.c tests/report/records.h
 tests_report_test_retry_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_report_test_retry_log_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
+tests_report_test_dsn_SOURCES = tests/report/test_dsn.c \
+	tests/report/dsn_cases.c tests/report/dsn_cases.h
+tests_report_test_dsn_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_report_test_dsn_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
 endif

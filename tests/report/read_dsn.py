@@ -1,0 +1,109 @@
+"""Parses what dsn_print prints with the email package; prints TAP."""
+
+import subprocess
+import sys
+from email import message_from_bytes
+from email.policy import SMTP, SMTPUTF8
+
+PRINT = sys.argv[1]
+ORIGINAL = b"From: alice@example.org\r\nSubject: hello\r\n\r\n--not a boundary\r\nbody\r\n"
+HEADER = ORIGINAL.split(b"\r\n\r\n")[0] + b"\r\n"
+count = 0
+
+
+def check(truth, what):
+    global count
+    count += 1
+    print(f"{'ok' if truth else 'not ok'} {count} - {what}")
+
+
+def build(name, returned):
+    return subprocess.run([PRINT, name], input=returned, stdout=subprocess.PIPE, check=True).stdout
+
+
+def parse(name, returned, policy=SMTP):
+    raw = build(name, returned)
+    check(all(len(line) <= 998 for line in raw.split(b"\r\n")), f"{name}: no line is over 998")
+    check(raw.replace(b"\r\n", b"").find(b"\n") < 0, f"{name}: all lines end with CRLF")
+    message = message_from_bytes(raw, policy=policy)
+    parts = list(message.iter_parts())
+    defects = [d for part in message.walk() for d in part.defects]
+    check(not defects, f"{name}: no defects {defects}")
+    check(message.get_content_type() == "multipart/report", f"{name}: it is a report")
+    check(message["Content-Type"].params["report-type"] == "delivery-status", f"{name}: of delivery")
+    check(message["Auto-Submitted"] == "auto-replied", f"{name}: it says that nobody wrote it")
+    check(message["Date"] and message["Message-ID"] and message["Subject"], f"{name}: fields of RFC 5322")
+    check(len(parts) == 3, f"{name}: it has three parts")
+    return message, parts
+
+
+def blocks(part):
+    return [dict(block.items()) for block in part.get_payload()]
+
+
+def bounce():
+    message, parts = parse("bounce", ORIGINAL)
+    check(message["To"].addresses[0].addr_spec == "alice@example.org", "bounce: goes to the sender")
+    check("bob@example.com" in parts[0].get_content(), "bounce: the text names the recipient")
+    check("no such user" in parts[0].get_content(), "bounce: the text says why")
+    check(parts[1].get_content_type() == "message/delivery-status", "bounce: type of the status")
+    head, bob, carol = blocks(parts[1])
+    check(head["Reporting-MTA"] == "dns; out.example.org", "bounce: Reporting-MTA")
+    check(head["Original-Envelope-Id"] == "QQ=314159", "bounce: ENVID is decoded")
+    check(head["Arrival-Date"] == "Sat, 21 Nov 2026 20:43:00 +0000", "bounce: Arrival-Date")
+    check(bob["Original-Recipient"] == "rfc822;Bob+x@example.com", "bounce: ORCPT is decoded")
+    check(bob["Final-Recipient"] == "rfc822; bob@example.com", "bounce: Final-Recipient")
+    check((bob["Action"], bob["Status"]) == ("failed", "5.1.1"), "bounce: Action and Status")
+    check(bob["Remote-MTA"] == "dns; mx1.example.com", "bounce: Remote-MTA")
+    check(bob["Diagnostic-Code"] == "smtp; 550 5.1.1 no such user", "bounce: Diagnostic-Code")
+    check("Remote-MTA" not in carol, "bounce: no Remote-MTA where nobody answered")
+    check(carol["Diagnostic-Code"] == "X-Hikyaku; given up after 5d: connection refused",
+          "bounce: our own reason is not called SMTP")
+    check(carol["Status"] == "4.4.1", "bounce: an expired message keeps its code")
+    check(parts[2].get_content_type() == "message/rfc822", "bounce: the message is returned")
+    inner = parts[2].get_payload()[0]
+    check(inner["Subject"] == "hello" and "--not a boundary" in inner.get_content(), "bounce: as it was")
+
+
+def delay():
+    message, parts = parse("delay", HEADER)
+    head, bob = blocks(parts[1])
+    check(bob["Action"] == "delayed", "delay: Action")
+    check(bob["Will-Retry-Until"] == "Thu, 26 Nov 2026 20:43:00 +0000", "delay: Will-Retry-Until")
+    check("do not need to send it again" in " ".join(parts[0].get_content().split()), "delay: calms the reader")
+    check(parts[2].get_content_type() == "text/rfc822-headers", "delay: the header alone is returned")
+
+
+def utf8():
+    message, parts = parse("utf8", ORIGINAL, SMTPUTF8)
+    check(parts[1].get_content_type() == "message/global-delivery-status", "utf8: type of the status")
+    check(parts[2].get_content_type() == "message/global", "utf8: type of the message")
+    check("知らない" in parts[0].get_content(), "utf8: the text is readable")
+    raw = build("utf8", ORIGINAL)
+    check("Final-Recipient: utf-8; 例え@例え.jp\r\n".encode() in raw, "utf8: Final-Recipient")
+
+
+def eightbit():
+    message, parts = parse("eightbit", ORIGINAL)
+    raw = build("eightbit", ORIGINAL)
+    status = raw.split(b"message/delivery-status")[1].split(b"message/rfc822")[0]
+    check(status.isascii(), "eightbit: the status part is ASCII")
+    check("知らない" in parts[0].get_content(), "eightbit: the text is readable")
+    check(message["Content-Transfer-Encoding"] == "8bit", "eightbit: and declared")
+
+
+def odd():
+    message, parts = parse("odd", ORIGINAL)
+    check(len(blocks(parts[1])) == 2, "odd: nothing adds a block")
+    bob = blocks(parts[1])[1]
+    check(bob["Action"] == "failed", "odd: nothing changes the action")
+    check(bob["Status"] == "5.0.0", "odd: what is no status code is not used")
+    check(bob["Final-Recipient"] == 'rfc822; "a  b"@example.com', "odd: blanks of an address stay")
+    check(bob["Original-Recipient"] == "rfc822;x+0D+0AAction:+20delivered", "odd: CR LF is not decoded")
+    check(blocks(parts[1])[0]["Original-Envelope-Id"] == "bad+0", "odd: malformed xtext stays")
+    check("Action: delivered" in " ".join(parts[0].get_content().split()), "odd: the text may say anything")
+
+
+for story in (bounce, delay, utf8, eightbit, odd):
+    story()
+print(f"1..{count}")

@@ -1,0 +1,158 @@
+#include "dsn_cases.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct {
+	const char *name, *sender;
+	unsigned notify;
+	bool failure, delay;
+} wanted_cases[] = {
+	{ "without NOTIFY both are sent", "alice@example.org", 0, true, true },
+	{ "a null sender gets nothing", "", 0, false, false },
+	{ "a null sender gets nothing even if asked", "", MAIL_NOTIFY_FAILURE, false,
+		false },
+	{ "NEVER", "alice@example.org", MAIL_NOTIFY_NEVER, false, false },
+	{ "NEVER beats the rest", "alice@example.org",
+		MAIL_NOTIFY_NEVER | MAIL_NOTIFY_FAILURE, false, false },
+	{ "SUCCESS alone is neither", "alice@example.org", MAIL_NOTIFY_SUCCESS, false,
+		false },
+	{ "FAILURE", "alice@example.org", MAIL_NOTIFY_FAILURE, true, false },
+	{ "DELAY", "alice@example.org", MAIL_NOTIFY_DELAY, false, true },
+	{ "both", "alice@example.org", MAIL_NOTIFY_FAILURE | MAIL_NOTIFY_DELAY, true,
+		true },
+};
+
+static void who_is_told_follows_notify(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted_cases); i++) {
+		const struct mail_envelope m = { .sender =
+							 (char *)wanted_cases[i].sender };
+		unsigned notify = wanted_cases[i].notify;
+		if (dsn_is_wanted(&m, notify, DSN_FAILURE) != wanted_cases[i].failure ||
+			dsn_is_wanted(&m, notify, DSN_DELAY) != wanted_cases[i].delay)
+			fail_msg("%s", wanted_cases[i].name);
+	}
+}
+
+static const struct {
+	const char *name;
+	int append;
+	const char *type;
+	bool is_8bit, needs_smtputf8;
+} append_cases[] = {
+	{ "bounce", QUEUE_APPEND_MESSAGE, "message/rfc822", false, false },
+	{ "delay", QUEUE_APPEND_HEADER, "text/rfc822-headers", false, false },
+	{ "large", QUEUE_APPEND_HEADER, "text/rfc822-headers", false, false },
+	{ "large_full", QUEUE_APPEND_MESSAGE, "message/rfc822", false, false },
+	{ "small_hdrs", QUEUE_APPEND_HEADER, "text/rfc822-headers", false, false },
+	{ "utf8", QUEUE_APPEND_MESSAGE, "message/global", true, true },
+	{ "eightbit", QUEUE_APPEND_MESSAGE, "message/rfc822", true, false },
+	{ "odd", QUEUE_APPEND_MESSAGE, "message/rfc822", false, false },
+};
+
+static void the_message_comes_back_as_ret_says(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(append_cases); i++) {
+		struct dsn_message m;
+		dsn_case_build(dsn_case_find(append_cases[i].name), &m);
+		char *type = xasprintf("Content-Type: %s\r\n", append_cases[i].type);
+		const struct mail_content *content = &m.message.envelope.content;
+		if ((int)m.message.append != append_cases[i].append ||
+			!strstr(m.message.body, type) ||
+			content->is_8bit != append_cases[i].is_8bit ||
+			content->needs_smtputf8 != append_cases[i].needs_smtputf8)
+			fail_msg("%s: append %d, 8 bit %d, SMTPUTF8 %d\n%s",
+				append_cases[i].name, m.message.append, content->is_8bit,
+				content->needs_smtputf8, m.message.body);
+		assert_int_equal(m.message.append_message_id, 0x1abcdef);
+		free(type);
+		dsn_message_clear(&m);
+	}
+}
+
+static void a_notification_cannot_bounce(void **state)
+{
+	(void)state;
+	struct dsn_message m;
+	dsn_case_build(dsn_case_find("bounce"), &m);
+	assert_string_equal(m.message.envelope.sender, "");
+	assert_int_equal(m.message.envelope.id, 0);
+	assert_int_equal(m.message.recipient_count, 1);
+	assert_string_equal(m.message.recipients[0].address, "alice@example.org");
+	assert_string_equal(m.message.recipients[0].domain, "example.org");
+	assert_int_equal(m.message.recipients[0].notify, MAIL_NOTIFY_NEVER);
+	assert_false(dsn_is_wanted(&m.message.envelope, 0, DSN_FAILURE));
+	dsn_message_clear(&m);
+}
+
+static void what_is_not_declared_8bit_is_ascii(void **state)
+{
+	(void)state;
+	for (const struct dsn_case *c = dsn_cases; c->name; c++) {
+		struct dsn_message m;
+		dsn_case_build(c, &m);
+		if (!m.message.envelope.content.is_8bit &&
+			!text_is_ascii(m.message.body, m.message.body_len))
+			fail_msg("%s", c->name);
+		dsn_message_clear(&m);
+	}
+}
+
+static void boundaries_are_new_each_time(void **state)
+{
+	(void)state;
+	struct dsn_message a, b;
+	dsn_case_build(dsn_case_find("bounce"), &a);
+	dsn_case_build(dsn_case_find("bounce"), &b);
+	assert_string_not_equal(a.message.tail, b.message.tail);
+	/* "\r\n--boundary--\r\n": its beginning closes each part. */
+	char *boundary = xstrndup(a.message.tail + 2, a.message.tail_len - 6);
+	unsigned seen = 0;
+	for (const char *s = a.message.body; (s = strstr(s, boundary)); s++)
+		seen++;
+	assert_int_equal(seen, 3);
+	free(boundary);
+	dsn_message_clear(&a);
+	dsn_message_clear(&b);
+}
+
+static void a_text_without_blanks_is_broken(void **state)
+{
+	(void)state;
+	char text[TEXT_REMOTE_MAX + 1], orcpt[2000];
+	memset(text, 'x', TEXT_REMOTE_MAX);
+	text[TEXT_REMOTE_MAX] = '\0';
+	snprintf(orcpt, sizeof(orcpt), "rfc822;%s", text);
+	struct dsn_case c = *dsn_case_find("bounce");
+	struct dsn_message m;
+	c.recipients[0].reply.text = text;
+	c.recipients[0].orcpt = orcpt;
+	dsn_case_build(&c, &m);
+	for (const char *s = m.message.body, *end; (end = strstr(s, "\r\n")); s = end + 2)
+		assert_true(end - s <= 998);
+	dsn_message_clear(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_is_told_follows_notify),
+		cmocka_unit_test(the_message_comes_back_as_ret_says),
+		cmocka_unit_test(a_notification_cannot_bounce),
+		cmocka_unit_test(what_is_not_declared_8bit_is_ascii),
+		cmocka_unit_test(boundaries_are_new_each_time),
+		cmocka_unit_test(a_text_without_blanks_is_broken),
+	};
+	return cmocka_run_group_tests_name("dsn", tests, NULL, NULL);
+}
