@@ -76,13 +76,18 @@ bool event_attempt_is_failure(const struct event_attempt *a)
 	return !is(a->outcome, "delivered");
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+	return text && strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 bool event_attempt_is_downgrade(const struct event_attempt *a)
 {
 	if (!is(a->channel, "plaintext"))
 		return false;
 	/* A downgrade must not be hidden because a maker forgot to mark it. */
 	return a->downgraded || is(a->failure, "starttls_refused") ||
-	       (a->rule && strncmp(a->rule, "fallback", strlen("fallback")) == 0);
+	       begins(a->rule, "fallback") || begins(a->rule_text, "fallback = ");
 }
 
 /* What a failure is in RFC 3463, without its class, where no reply tells. */

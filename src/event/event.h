@@ -89,7 +89,8 @@ struct event_recipient *event_attempt_add_recipient(
 bool event_attempt_is_failure(const struct event_attempt *a);
 
 /* Is the record marked as a downgrade, or one by what else it says (plaintext,
- * and decided by "fallback" or after a refused STARTTLS)? Sinks say so loudly. */
+ * and decided by the option fallback or after a refused STARTTLS)? Sinks say so
+ * loudly. */
 bool event_attempt_is_downgrade(const struct event_attempt *a);
 
 /* The enhanced status code of a recipient (index < recipient_count): the

@@ -141,6 +141,21 @@ static bool is_refused(const struct event_attempt *a)
 	return is(a->failure, "starttls_refused");
 }
 
+static void add_downgrade_reason(struct buf *text, const struct event_attempt *a)
+{
+	const char *why = a->rule_text ? a->rule_text : "TLS failed before";
+	const char *rule = a->rule;
+	if (is_refused(a)) {
+		why = "the host refused STARTTLS";
+		rule = NULL;
+	}
+	buf_addstr(text, why);
+	if (strncmp(why, "fallback = ", strlen("fallback = ")) != 0)
+		buf_addf(text, "; fallback = %s", a->fallback ? a->fallback : "unknown");
+	if (rule)
+		buf_addf(text, " (%s)", rule);
+}
+
 /* Anything sent in plaintext because TLS failed is said first. */
 static void tell_downgrade(const struct retry_log_style *style,
 	const struct event_attempt *a, struct buf *out)
@@ -148,16 +163,9 @@ static void tell_downgrade(const struct retry_log_style *style,
 	struct buf text = BUF_INIT;
 	if (!event_attempt_is_downgrade(a))
 		return;
-	buf_addstr(&text, is(a->outcome, "delivered") ? "sent without TLS because "
-						      : "tried without TLS because ");
-	if (is_refused(a))
-		buf_addstr(&text, "the host refused STARTTLS");
-	else
-		buf_addstr(&text, a->rule_text ? a->rule_text : "TLS failed before");
-	buf_addf(&text, " (fallback = %s", a->fallback ? a->fallback : "?");
-	if (!is_refused(a) && a->rule)
-		buf_addf(&text, ", %s", a->rule);
-	buf_addc(&text, ')');
+	buf_addf(&text, "%s without TLS because ",
+		is(a->outcome, "delivered") ? "sent" : "tried");
+	add_downgrade_reason(&text, a);
 	add_line(style, out, COLOR_LOUD, "DOWNGRADED", &text);
 	buf_clear(&text);
 }

@@ -11,7 +11,7 @@
 
 struct verdict_case {
 	const char *name;
-	const char *channel, *rule, *outcome, *failure;
+	const char *channel, *rule, *rule_text, *outcome, *failure;
 	int code; /* of the recipient */
 	const char *enhanced;
 	const char *session_enhanced; /* of the attempt's reply */
@@ -98,6 +98,13 @@ static const struct verdict_case verdict_cases[] = {
 		.outcome = "delivered",
 		.status = "2.0.0",
 		.is_downgrade = true },
+	{ .name = "plaintext because of a fallback that was configured is a downgrade",
+		.channel = "plaintext",
+		.rule = "hikyaku.conf:3",
+		.rule_text = "fallback = alternate: plaintext is due",
+		.outcome = "delivered",
+		.status = "2.0.0",
+		.is_downgrade = true },
 	{ .name = "plaintext that is marked as a downgrade is one",
 		.channel = "plaintext",
 		.rule = "hikyaku.conf:3",
@@ -131,6 +138,7 @@ static void the_verdict_follows_the_outcome(void **state)
 		a.downgraded = c->marked;
 		event_set(&a.channel, c->channel);
 		event_set(&a.rule, c->rule);
+		event_set(&a.rule_text, c->rule_text);
 		event_set(&a.outcome, c->outcome);
 		event_set(&a.failure, c->failure);
 		event_reply_set(&a.reply, c->session_enhanced ? 500 : 0,

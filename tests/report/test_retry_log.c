@@ -76,9 +76,27 @@ static const struct story_case story_cases[] = {
 		HEAD TIME
 		"attempt 2 to example.com: delivered\n"
 		"    DOWNGRADED: sent without TLS because the attempt over TLS "
-		"failed in TLS (fallback = alternate, "
-		"/etc/hikyaku.conf:4)\n" HOST_BARE
+		"failed in TLS; fallback = alternate "
+		"(/etc/hikyaku.conf:4)\n" HOST_BARE
 		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
+	{ "a downgrade by the policy's own words names the option once",
+		{ .channel = "plaintext",
+			.rule = "fallback",
+			.rule_text = "fallback = alternate (default): plaintext is due",
+			.without_tls = true,
+			.outcome = "deferred",
+			.failure = "smtp_temporary",
+			.stage = "rcpt",
+			.code = 450,
+			.text = "later",
+			.next_channel = "tls" },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n"
+		"    DOWNGRADED: tried without TLS because fallback = alternate "
+		"(default): plaintext is due (fallback)\n" HOST_BARE
+		"    Deferred: <bob@example.com>: the host said \"450 later\" "
+		"to our RCPT TO command\n"
+		"    Next: another attempt with TLS\n" },
 	{ "a downgrade after a refused STARTTLS says so",
 		{ .channel = "plaintext",
 			.failure = "starttls_refused",
@@ -88,7 +106,7 @@ static const struct story_case story_cases[] = {
 		HEAD TIME
 		"attempt 2 to example.com: delivered\n"
 		"    DOWNGRADED: sent without TLS because the host refused "
-		"STARTTLS (fallback = alternate)\n" HOST_BARE WHY
+		"STARTTLS; fallback = alternate\n" HOST_BARE WHY
 		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
 	{ "a host without STARTTLS is no downgrade, but is said",
 		{ .channel = "plaintext",
