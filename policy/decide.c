@@ -178,6 +178,12 @@ static struct policy_reason *add_due_reason(struct decider *d, const char *what)
 		default_mark(s->fallback_from), what, why ? ": " : "", why ? why : "");
 }
 
+static void settle_due(struct decider *d)
+{
+	settle(d, add_due_reason(d, "plaintext is due"), POLICY_CHANNEL_PLAINTEXT);
+	d->out->by_fallback = true;
+}
+
 /* What earlier attempts left behind. It counts in the modes that alternate;
  * the mode may have been another one when it was written. */
 static void rule_due(struct decider *d)
@@ -188,8 +194,7 @@ static void rule_due(struct decider *d)
 			add_due_reason(d, "plaintext was due, but TLS is required, and "
 					  "that weighs more");
 		else if (!d->settled && alternates)
-			settle(d, add_due_reason(d, "plaintext is due"),
-				POLICY_CHANNEL_PLAINTEXT);
+			settle_due(d);
 		else if (!d->settled)
 			add_due_reason(d, "plaintext was due, but in this mode every "
 					  "attempt starts with TLS");

@@ -182,3 +182,13 @@ bool policy_destination_normalize(const char *s, size_t len,
 	return fail(why, "not an address literal: they are written [192.0.2.1] and "
 			 "[IPv6:2001:db8::1]");
 }
+
+const char *policy_library_version(void)
+{
+	return idn2_check_version(NULL);
+}
+
+const char *policy_library_built(void)
+{
+	return IDN2_VERSION;
+}

@@ -22,4 +22,8 @@ bool policy_name_is_literal(const char *s, size_t len, char out[POLICY_NAME_MAX 
 bool policy_destination_normalize(const char *s, size_t len,
 	char out[POLICY_NAME_MAX + 1], char why[POLICY_TEXT_MAX]);
 
+/* Versions of the IDN library: the one that runs, and the one built with. */
+const char *policy_library_version(void);
+const char *policy_library_built(void);
+
 #endif

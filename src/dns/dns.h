@@ -82,4 +82,8 @@ struct dns_query *dns_lookup_addr(struct dns_resolver *r, const char *name, int 
 	dns_callback *cb, void *arg);
 void dns_query_cancel(struct dns_query **q);
 
+/* Versions of the library behind it: the one that runs, and the one built with. */
+const char *dns_library_version(void);
+const char *dns_library_built(void);
+
 #endif

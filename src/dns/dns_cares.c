@@ -371,3 +371,13 @@ int dns_io_system_servers(
 			"the system names no DNS server: set dns_servers");
 	return 0;
 }
+
+const char *dns_library_version(void)
+{
+	return ares_version(NULL);
+}
+
+const char *dns_library_built(void)
+{
+	return ARES_VERSION_STR;
+}

@@ -214,3 +214,18 @@ void fd_watch_close(struct fd_watch **w)
 	watch_close((struct watch *)*w);
 	*w = NULL;
 }
+
+/* The numbers of a header as text. */
+#define TEXT_OF(x)     #x
+#define NUMBER_TEXT(x) TEXT_OF(x)
+
+const char *loop_library_version(void)
+{
+	return uv_version_string();
+}
+
+const char *loop_library_built(void)
+{
+	return NUMBER_TEXT(UV_VERSION_MAJOR) "." NUMBER_TEXT(UV_VERSION_MINOR) "." NUMBER_TEXT(
+		UV_VERSION_PATCH);
+}

@@ -61,4 +61,8 @@ struct dir_watch *dir_watch_new(struct uv_loop_s *loop, const char *path,
 	int64_t settle_ms, int64_t max_delay_ms, timer_callback *cb, void *arg);
 void dir_watch_close(struct dir_watch **w);
 
+/* Versions of the library behind it: the one that runs, and the one built with. */
+const char *loop_library_version(void);
+const char *loop_library_built(void);
+
 #endif

@@ -26,6 +26,10 @@ int tls_credentials_new(
 	const char *trust_file, struct tls_credentials **out, struct err *e);
 void tls_credentials_free(struct tls_credentials **c);
 
+/* Can a handshake with these versions (mask) begin at all? 0, or why not. Asked
+ * before STARTTLS is sent: after the 220 there is no way back in that session. */
+int tls_check(unsigned versions, struct err *e);
+
 struct tls_params {
 	struct tls_credentials *credentials;
 	unsigned versions;       /* mask; all must be available */

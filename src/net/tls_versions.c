@@ -92,6 +92,15 @@ int tls_priority_new(unsigned versions, gnutls_priority_t *out, struct err *e)
 	return 0;
 }
 
+int tls_check(unsigned versions, struct err *e)
+{
+	gnutls_priority_t priority;
+	int result = tls_priority_new(versions, &priority, e);
+	if (result == 0)
+		gnutls_priority_deinit(priority);
+	return result;
+}
+
 unsigned tls_versions_available(void)
 {
 	unsigned mask = 0;

@@ -261,4 +261,8 @@ void queue_wake_drain(int fd);
 /* For commands that only want to wake a worker. false: none is listening. */
 bool queue_wake_send(const char *path);
 
+/* Versions of the library behind it: the one that runs, and the one built with. */
+const char *queue_library_version(void);
+const char *queue_library_built(void);
+
 #endif

@@ -1,6 +1,7 @@
 #include "queue/sqlite_db.h"
 
 #include "base/mem.h"
+#include "queue/queue.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -200,4 +201,14 @@ const char *db_text(sqlite3_stmt *stmt, int column)
 char *db_strdup(sqlite3_stmt *stmt, int column)
 {
 	return xstrdup(db_text(stmt, column));
+}
+
+const char *queue_library_version(void)
+{
+	return sqlite3_libversion();
+}
+
+const char *queue_library_built(void)
+{
+	return SQLITE_VERSION;
 }
