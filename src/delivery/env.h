@@ -1,0 +1,80 @@
+/*
+ * What every part of the delivery on one loop shares: the loop, the store, the
+ * resolver, the policy and the configuration in force, and where events go.
+ *
+ * One env belongs to one loop and one thread. The policy and the configuration
+ * are replaced while attempts run: an attempt takes a reference to the
+ * configuration when it begins, and asks for the policy anew before each
+ * connection, so that an edit counts for the next connection.
+ */
+#ifndef DELIVERY_ENV_H
+#define DELIVERY_ENV_H
+
+#include "config/config.h"
+#include "event/event.h"
+#include "policy/policy.h"
+#include "queue/queue.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dns_resolver;
+struct tls_credentials;
+struct uv_loop_s;
+
+/* A configuration with a count of those who use it. */
+struct config_ref {
+	struct config *config; /* owned */
+	size_t refs;
+};
+struct config_ref *config_ref_new(struct config *config); /* takes it */
+struct config_ref *config_ref_take(struct config_ref *ref);
+void config_ref_drop(struct config_ref **ref);
+
+/* One recipient of a notice to a sender. Borrowed strings. */
+struct notice_recipient {
+	const struct mail_recipient *recipient;
+	const char *mx;
+	struct event_reply reply; /* code 0: none */
+	const char *detail;
+	const char *status; /* "5.1.1" */
+};
+
+struct notice {
+	bool is_delay; /* else a failure */
+	const struct mail_envelope *envelope;
+	const struct notice_recipient *recipients;
+	size_t recipient_count;
+	int64_t now_ms;
+	int64_t expires_ms;
+	unsigned attempts;
+	const char *hostname;
+	const char *postmaster;
+};
+
+/* Who writes bounces: not the delivery. make returns false where nobody is to
+ * be told (NOTIFY=NEVER ...); what it made is released with release. */
+struct notice_maker {
+	bool (*make)(void *arg, const struct notice *notice,
+		struct queue_new_message *out, void **owner_out);
+	void (*release)(void *arg, void *owner);
+	void *arg;
+};
+
+struct delivery_env {
+	struct uv_loop_s *loop;
+	struct queue_port *queue;
+	struct dns_resolver *resolver;
+	struct tls_credentials *credentials;
+	struct config_ref *config; /* in force */
+	struct policy_set *policy; /* in force */
+	const struct event_hub *hub;
+	const struct notice_maker *notices;
+	size_t sessions; /* open connections, idle ones included */
+	/* Told when a connection is over; must not start another from inside. */
+	void (*session_gone)(void *arg);
+	void *session_gone_arg;
+};
+
+#endif
