@@ -1,0 +1,560 @@
+/*
+ *	DIALING -> TALKING (banner ... STARTTLS) -> HANDSHAKE -> TALKING -> ended
+ *
+ * `busy` counts our frames on the stack: a session that is closed by one of its
+ * own events is freed when the last of them returns.
+ */
+#include "delivery/session.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "net/loop.h"
+#include "net/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	WRITE_HIGH_WATER = 256 * 1024, /* octets queued in the stream */
+	DIAL_STAGGER_MS = 250          /* RFC 8305 5: connection attempt delay */
+};
+
+struct session {
+	struct delivery_env *env;
+	struct session_events events;
+	struct policy_decision decision;
+	struct config_destination settings;
+	enum session_phase phase;
+
+	char hostname[256];
+	char mx[DNS_NAME_MAX];
+	char domain[POLICY_NAME_MAX + 1];
+	int64_t id;
+	struct addr addrs[DIAL_ADDRS_MAX];
+	size_t addr_count;
+	struct addr address; /* the one that is connected */
+	bool has_address;
+
+	struct dial *dial;
+	struct stream *stream;
+	struct smtp_client *client;
+	struct timer *timer;    /* of the current state */
+	struct timer *deadline; /* of the whole session */
+	struct tls_facts tls;
+	bool has_tls, sent_sni;
+
+	int64_t opened_ms, ready_after_ms;
+	size_t messages;
+	unsigned busy;
+	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
+};
+
+static void drive(struct session *s);
+
+static void release(struct session *s)
+{
+	stream_close(&s->stream);
+	smtp_client_free(&s->client);
+	free(s);
+}
+
+static void enter(struct session *s)
+{
+	s->busy++;
+}
+
+static void leave(struct session *s)
+{
+	ASSERT(s->busy > 0);
+	if (--s->busy == 0 && s->is_closed)
+		release(s);
+}
+
+void session_close(struct session **sp)
+{
+	struct session *s = *sp;
+	*sp = NULL;
+	if (!s || s->is_closed)
+		return;
+	s->is_closed = true;
+	s->has_ended = true;
+	s->env->sessions--;
+	if (s->env->session_gone)
+		s->env->session_gone(s->env->session_gone_arg);
+	timer_close(&s->timer);
+	timer_close(&s->deadline);
+	if (s->dial)
+		dial_cancel(&s->dial);
+	if (!s->busy)
+		release(s);
+}
+
+static void end(struct session *s, const struct session_failure *failure)
+{
+	if (s->has_ended)
+		return;
+	s->has_ended = true;
+	timer_stop(s->timer);
+	timer_stop(s->deadline);
+	if (s->stream)
+		stream_read_stop(s->stream);
+	if (s->is_quitting)
+		session_close(&(struct session *){ s });
+	else
+		s->events.on_failed(s->events.arg, failure);
+}
+
+/* ---- TLS ---- */
+
+static void log_handshake(struct session *s, const char *error, const char *stage)
+{
+	char address[ADDR_TEXT_MAX] = "";
+	if (s->has_address)
+		addr_format(&s->address, address);
+	struct event_tls_handshake h = {
+		.time_ms = clock_wall_ms(),
+		.id = s->id,
+		.domain = s->domain,
+		.mx = s->mx,
+		.address = address,
+		.port = addr_port(&s->address),
+		.sni = session_sni(s),
+		.ok = !error,
+		.version = s->tls.version,
+		.cipher = s->tls.cipher,
+		.group = s->tls.group,
+		.peer = s->tls.peer,
+		.fingerprint = s->tls.fingerprint,
+		.not_after = s->tls.not_after,
+		.verify_text = s->tls.verify_text,
+		.resumed = s->tls.resumed,
+		.verified = s->tls.verified,
+		.duration_ms = s->tls.duration_ms,
+		.error = error,
+		.stage = stage,
+	};
+	event_hub_handshake(s->env->hub, &h);
+}
+
+static void on_tls(void *arg, bool ok, bool is_init, const struct err *e)
+{
+	struct session *s = arg;
+	const struct tls_facts *facts = tls_stream_facts(s->stream);
+	enter(s);
+	if (facts)
+		s->tls = *facts;
+	if (ok) {
+		s->has_tls = true;
+		s->phase = SESSION_TALKING;
+		log_handshake(s, NULL, "tls");
+		smtp_client_tls_done(s->client);
+		stream_read_start(s->stream);
+		drive(s);
+	} else {
+		struct session_failure f = { .phase = SESSION_HANDSHAKE,
+			.is_tls_init = is_init };
+		snprintf(f.text, sizeof(f.text), "%.310s", e->text);
+		f.smtp.state = SMTP_STATE_TLS;
+		log_handshake(s, f.text, "tls");
+		end(s, &f);
+	}
+	leave(s);
+}
+
+static void start_tls(struct session *s)
+{
+	s->sent_sni = s->decision.sni[0] != '\0';
+	struct tls_params params = {
+		.credentials = s->env->credentials,
+		.versions = s->decision.protocols,
+		.sni = s->sent_sni ? s->decision.sni : NULL,
+		.verify_name = s->mx[0] == '[' ? NULL : s->mx,
+		.handshake_timeout_ms = s->settings.handshake_timeout_ms,
+	};
+	s->phase = SESSION_HANDSHAKE;
+	timer_stop(s->timer);
+	stream_read_stop(s->stream);
+	s->stream = tls_client_start(s->env->loop, &s->stream, &params, on_tls, s);
+}
+
+/* ---- the protocol machine ---- */
+
+static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
+{
+	struct session_failure f = { .phase = SESSION_TALKING, .smtp = *smtp };
+	snprintf(f.text, sizeof(f.text), "%s", smtp->text);
+	if (smtp->inside_tls &&
+		(smtp->cause == SMTP_CAUSE_LOST || smtp->cause == SMTP_CAUSE_TIMEOUT))
+		log_handshake(s, f.text, smtp_state_name(smtp->state));
+	end(s, &f);
+}
+
+static bool write_bytes(struct session *s, const struct smtp_step *step)
+{
+	stream_write(s->stream, step->bytes, step->len);
+	s->waits_for_drain = stream_pending(s->stream) > WRITE_HIGH_WATER;
+	return !s->waits_for_drain;
+}
+
+static void ready(struct session *s)
+{
+	if (s->ready_after_ms < 0)
+		s->ready_after_ms = session_age_ms(s);
+	if (s->is_quitting)
+		smtp_client_quit(s->client);
+	else
+		s->events.on_ready(s->events.arg);
+}
+
+/* Carries out one action; false: the machine waits for somebody. An event that
+ * answers at once calls drive, which notes that there is more to do. */
+static bool act(struct session *s, enum smtp_action action, const struct smtp_step *step)
+{
+	switch (action) {
+	case SMTP_ACTION_READ:
+		return false;
+	case SMTP_ACTION_WRITE:
+		return write_bytes(s, step);
+	case SMTP_ACTION_START_TLS:
+		start_tls(s);
+		return false;
+	case SMTP_ACTION_READY:
+		ready(s);
+		return false;
+	case SMTP_ACTION_BODY:
+		s->events.on_body(s->events.arg);
+		return false;
+	case SMTP_ACTION_MARK:
+		s->events.on_mark(s->events.arg);
+		return false;
+	case SMTP_ACTION_RECIPIENT:
+		s->events.on_recipient(
+			s->events.arg, step->recipient, step->verdict, &step->reply);
+		return true;
+	case SMTP_ACTION_MESSAGE_DONE:
+		s->events.on_message_done(s->events.arg, step->undecided);
+		return true;
+	case SMTP_ACTION_FAILED:
+		fail_smtp(s, &step->failure);
+		return false;
+	case SMTP_ACTION_CLOSE:
+		end(s, &(struct session_failure){ .phase = SESSION_TALKING,
+			       .smtp = { .cause = SMTP_CAUSE_ABORTED,
+				       .state = SMTP_STATE_CLOSED },
+			       .text = "session closed" });
+		return false;
+	}
+	ASSERT(!"an action that exists");
+	return false;
+}
+
+/* The limit counts from the last thing that got on, not from the last octet: a
+ * peer that drips its reply does not gain time by it. */
+static void arm_timer(struct session *s, bool has_progressed)
+{
+	if (s->is_closed || s->has_ended || s->phase != SESSION_TALKING)
+		return;
+	int64_t limit_ms = smtp_client_timeout_ms(s->client);
+	if (limit_ms <= 0)
+		timer_stop(s->timer);
+	else if (has_progressed || !timer_is_active(s->timer))
+		timer_start(s->timer, limit_ms);
+}
+
+static bool can_drive(const struct session *s)
+{
+	return !s->has_ended && !s->waits_for_drain && s->phase == SESSION_TALKING;
+}
+
+static void drive(struct session *s)
+{
+	struct smtp_step step;
+	bool has_progressed = false, go_on = true;
+	s->has_more = true;
+	if (s->is_driving || !can_drive(s))
+		return;
+	enter(s);
+	s->is_driving = true;
+	while (can_drive(s) && (go_on || s->has_more)) {
+		s->has_more = false;
+		enum smtp_action action = smtp_client_next(s->client, &step);
+		has_progressed |= action != SMTP_ACTION_READ;
+		go_on = act(s, action, &step);
+	}
+	s->is_driving = false;
+	arm_timer(s, has_progressed);
+	leave(s);
+}
+
+void session_send(struct session *s, const struct smtp_message *message)
+{
+	s->messages++;
+	smtp_client_send(s->client, message);
+	drive(s);
+}
+
+void session_body(struct session *s, const char *bytes, size_t len)
+{
+	smtp_client_body(s->client, bytes, len);
+	drive(s);
+}
+
+void session_body_end(struct session *s)
+{
+	smtp_client_body_end(s->client);
+	drive(s);
+}
+
+void session_body_failed(struct session *s, const char *why)
+{
+	smtp_client_body_failed(s->client, why);
+	drive(s);
+}
+
+void session_marked(struct session *s)
+{
+	smtp_client_marked(s->client);
+	drive(s);
+}
+
+void session_quit(struct session **sp)
+{
+	struct session *s = *sp;
+	*sp = NULL;
+	if (!s)
+		return;
+	if (s->has_ended || smtp_client_state(s->client) != SMTP_STATE_READY) {
+		session_close(&s);
+		return;
+	}
+	enter(s);
+	s->is_quitting = true;
+	smtp_client_quit(s->client);
+	drive(s);
+	leave(s);
+}
+
+/* ---- what comes in ---- */
+
+static void on_data(void *arg, const char *bytes, size_t len)
+{
+	struct session *s = arg;
+	enter(s);
+	if (!s->has_ended) {
+		smtp_client_feed(s->client, bytes, len);
+		drive(s);
+	}
+	leave(s);
+}
+
+static void on_end(void *arg, enum stream_end why, const struct err *e)
+{
+	static const char *const facts[] = {
+		[STREAM_END_EOF] = "connection closed by the other side",
+		[STREAM_END_TRUNCATED] = "connection closed inside TLS without notice",
+		[STREAM_END_RESET] = "connection lost",
+		[STREAM_END_TLS] = "TLS error",
+	};
+	struct session *s = arg;
+	char text[256];
+	bool has_text =
+		e && e->text[0] && (why == STREAM_END_RESET || why == STREAM_END_TLS);
+	snprintf(text, sizeof(text), "%s%s%.200s", facts[why], has_text ? ": " : "",
+		has_text ? e->text : "");
+	enter(s);
+	s->waits_for_drain = false;
+	if (!s->has_ended) {
+		smtp_client_lost(s->client, text);
+		drive(s);
+	}
+	leave(s);
+}
+
+static void on_drain(void *arg)
+{
+	struct session *s = arg;
+	if (!s->waits_for_drain)
+		return;
+	s->waits_for_drain = false;
+	drive(s);
+}
+
+static void on_timer(void *arg)
+{
+	struct session *s = arg;
+	enter(s);
+	s->waits_for_drain = false;
+	smtp_client_timed_out(s->client);
+	drive(s);
+	leave(s);
+}
+
+static void on_deadline(void *arg)
+{
+	struct session *s = arg;
+	struct session_failure f = { .phase = s->phase, .session_timeout = true };
+	enter(s);
+	if (s->client) {
+		smtp_client_abort(
+			s->client, "the session took longer than session_timeout");
+		s->waits_for_drain = false;
+		drive(s);
+	}
+	if (!s->has_ended) {
+		snprintf(f.text, sizeof(f.text),
+			"the session took longer than session_timeout");
+		end(s, &f);
+	}
+	leave(s);
+}
+
+/* ---- the beginning ---- */
+
+static void on_dialled(
+	void *arg, struct stream *stream, size_t index, const struct err *e)
+{
+	struct session *s = arg;
+	struct stream_events events = {
+		.on_data = on_data, .on_end = on_end, .on_drain = on_drain, .arg = s
+	};
+	enter(s);
+	s->dial = NULL;
+	if (stream) {
+		s->stream = stream;
+		s->address = s->addrs[index];
+		s->has_address = true;
+		s->phase = SESSION_TALKING;
+		stream_set_events(stream, &events);
+		stream_read_start(stream);
+		drive(s);
+	} else {
+		struct session_failure f = { .phase = SESSION_DIALING };
+		snprintf(f.text, sizeof(f.text), "%.310s", e->text);
+		s->address = s->addrs[s->addr_count - 1];
+		s->has_address = true;
+		end(s, &f);
+	}
+	leave(s);
+}
+
+static void make_client(struct session *s, const struct session_params *p)
+{
+	struct smtp_client_options options = {
+		.hostname = s->hostname,
+		.use_starttls = p->offer_starttls,
+		.helo_after_starttls = p->decision->greeting == POLICY_GREETING_HELO,
+		.plaintext_after_refusal = p->plaintext_after_refusal,
+		.reply_timeout_ms = p->settings->reply_timeout_ms,
+		.data_timeout_ms = p->settings->data_timeout_ms,
+	};
+	s->client = smtp_client_new(&options);
+}
+
+struct session *session_open(
+	const struct session_params *p, const struct session_events *events)
+{
+	ASSERT(p->addr_count > 0);
+	struct session *s = xcalloc(1, sizeof(*s));
+	s->env = p->env;
+	s->events = *events;
+	s->decision = *p->decision;
+	s->settings = *p->settings;
+	s->id = p->id;
+	s->opened_ms = loop_now_ms(p->env->loop);
+	s->ready_after_ms = -1;
+	snprintf(s->hostname, sizeof(s->hostname), "%s", p->hostname);
+	snprintf(s->mx, sizeof(s->mx), "%s", p->mx);
+	snprintf(s->domain, sizeof(s->domain), "%s", p->domain);
+	s->addr_count = p->addr_count < DIAL_ADDRS_MAX ? p->addr_count : DIAL_ADDRS_MAX;
+	memcpy(s->addrs, p->addrs, s->addr_count * sizeof(s->addrs[0]));
+	make_client(s, p);
+	s->timer = timer_new(p->env->loop, on_timer, s);
+	s->deadline = timer_new(p->env->loop, on_deadline, s);
+	timer_start(s->deadline, s->settings.session_timeout_ms);
+	p->env->sessions++;
+	struct dial_options dial = {
+		.addrs = s->addrs,
+		.addr_count = s->addr_count,
+		.timeout_ms = s->settings.connect_timeout_ms,
+		.stagger_ms = DIAL_STAGGER_MS,
+	};
+	s->dial = dial_start(p->env->loop, &dial, on_dialled, s);
+	return s;
+}
+
+void session_set_events(struct session *s, const struct session_events *events)
+{
+	s->events = *events;
+}
+
+/* ---- facts ---- */
+
+bool session_is_ready(const struct session *s)
+{
+	return !s->has_ended && !s->is_quitting && s->phase == SESSION_TALKING &&
+	       smtp_client_state(s->client) == SMTP_STATE_READY;
+}
+
+bool session_is_tls(const struct session *s)
+{
+	return s->has_tls;
+}
+
+bool session_offered_starttls(const struct session *s)
+{
+	return smtp_client_offered_starttls(s->client);
+}
+
+const struct smtp_reply *session_starttls_refusal(const struct session *s)
+{
+	return smtp_client_starttls_refusal(s->client);
+}
+
+enum smtp_state session_state(const struct session *s)
+{
+	return smtp_client_state(s->client);
+}
+
+const struct tls_facts *session_tls(const struct session *s)
+{
+	return s->has_tls ? &s->tls : NULL;
+}
+
+const struct policy_decision *session_decision(const struct session *s)
+{
+	return &s->decision;
+}
+
+const char *session_mx(const struct session *s)
+{
+	return s->mx;
+}
+
+const char *session_sni(const struct session *s)
+{
+	return s->sent_sni ? s->decision.sni : NULL;
+}
+
+bool session_address(const struct session *s, struct addr *out)
+{
+	if (s->has_address)
+		*out = s->address;
+	return s->has_address;
+}
+
+int64_t session_ready_after_ms(const struct session *s)
+{
+	return s->ready_after_ms;
+}
+
+int64_t session_age_ms(const struct session *s)
+{
+	return loop_now_ms(s->env->loop) - s->opened_ms;
+}
+
+size_t session_messages(const struct session *s)
+{
+	return s->messages;
+}

@@ -1,0 +1,94 @@
+/*
+ * One connection to one host: dial, greeting, STARTTLS, and then one message
+ * after another. The glue between a stream, the TLS layer and the protocol
+ * machine; it decides nothing: what to do was decided before (params), what a
+ * failure means is for its owner.
+ *
+ * Events run from the loop, or from inside session_send, _body, _marked and
+ * _quit. Any event may close the session. After on_failed or on_closed only
+ * session_close is useful. A session that is READY can be handed to another
+ * owner with session_set_events.
+ */
+#ifndef DELIVERY_SESSION_H
+#define DELIVERY_SESSION_H
+
+#include "config/config.h"
+#include "delivery/env.h"
+#include "dns/dns.h"
+#include "net/tls.h"
+#include "policy/decide.h"
+#include "smtp/client.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct session;
+
+/* Where a session ended, apart from what the protocol machine says. */
+enum session_phase { SESSION_DIALING, SESSION_HANDSHAKE, SESSION_TALKING };
+
+struct session_failure {
+	enum session_phase phase;
+	bool is_tls_init;         /* SESSION_HANDSHAKE: our own side could not begin */
+	bool session_timeout;     /* the limit on the whole session */
+	struct smtp_failure smtp; /* SESSION_TALKING */
+	char text[320];           /* a short fact */
+};
+
+struct session_events {
+	void (*on_ready)(void *arg); /* a message may be sent */
+	void (*on_body)(void *arg);  /* session_body or session_body_end */
+	void (*on_mark)(void *arg);  /* session_marked, when "in doubt" is durable */
+	void (*on_recipient)(void *arg, size_t index, enum smtp_verdict verdict,
+		const struct smtp_reply *reply);
+	void (*on_message_done)(void *arg, size_t undecided);
+	void (*on_failed)(void *arg, const struct session_failure *failure);
+	void *arg;
+};
+
+struct session_params {
+	struct delivery_env *env;
+	const struct policy_decision *decision;    /* copied */
+	const struct config_destination *settings; /* copied */
+	const char *hostname;                      /* ours; copied */
+	const char *mx;                            /* copied */
+	const struct addr *addrs;                  /* copied; with ports */
+	size_t addr_count;
+	bool offer_starttls;          /* send STARTTLS where it is offered */
+	bool plaintext_after_refusal; /* go on in this session if STARTTLS is refused */
+	int64_t id;                   /* message and destination, for the TLS log */
+	const char *domain;
+};
+
+struct session *session_open(
+	const struct session_params *params, const struct session_events *events);
+void session_set_events(struct session *s, const struct session_events *events);
+
+/* In READY. The message is borrowed until on_message_done or on_failed. */
+void session_send(struct session *s, const struct smtp_message *message);
+void session_body(struct session *s, const char *bytes, size_t len);
+void session_body_end(struct session *s);
+void session_body_failed(struct session *s, const char *why);
+void session_marked(struct session *s);
+
+/* Says QUIT and lets go: the session ends by itself. Sets *s to NULL. */
+void session_quit(struct session **s);
+void session_close(struct session **s); /* at once, without QUIT */
+
+/* Facts. */
+bool session_is_ready(const struct session *s);
+bool session_is_tls(const struct session *s);
+bool session_offered_starttls(const struct session *s);
+const struct smtp_reply *session_starttls_refusal(const struct session *s); /* or NULL */
+enum smtp_state session_state(const struct session *s);
+const struct tls_facts *session_tls(const struct session *s); /* NULL: no handshake */
+const struct policy_decision *session_decision(const struct session *s);
+const char *session_mx(const struct session *s);
+const char *session_sni(const struct session *s);                /* NULL: none was sent */
+bool session_address(const struct session *s, struct addr *out); /* false: none yet */
+int64_t session_ready_after_ms(const struct session *s);         /* from open to READY */
+int64_t session_age_ms(const struct session *s);
+size_t session_messages(const struct session *s); /* transactions begun */
+
+#endif
