@@ -1,0 +1,312 @@
+/* The course of an attempt: from the destination to its hosts and addresses. */
+#include "delivery/attempt_internal.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/timefmt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void begin_host(struct attempt *a);
+static void find_route(struct attempt *a);
+
+bool attempt_has_work(const struct attempt *a)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		enum standing s = a->recipients[i].standing;
+		if (s == STANDING_OPEN || s == STANDING_TEMPORARY || s == STANDING_HOST)
+			return true;
+	}
+	return false;
+}
+
+static void decide(const struct delivery_env *env, const struct queue_item *item,
+	const struct policy_settings *settings, const char *host,
+	struct policy_decision *out)
+{
+	struct policy_query query = {
+		.destination = item->domain,
+		.host = host && host[0] != '[' ? host : NULL,
+		.settings = settings,
+		.due_channel = POLICY_CHANNEL_TLS,
+		.attempts = item->attempts,
+		.due_reason = item->channel_reason,
+	};
+	if (item->next_channel)
+		policy_channel_parse(item->next_channel, &query.due_channel);
+	policy_decide(env->policy, &query, out);
+}
+
+void attempt_decide(struct attempt *a, const char *host, struct policy_decision *out)
+{
+	decide(a->env, a->item, &a->settings.policy, host, out);
+}
+
+static bool same_terms(const struct policy_decision *a, const struct policy_decision *b)
+{
+	return a->channel == b->channel && a->use_starttls == b->use_starttls &&
+	       a->tls_required == b->tls_required && a->protocols == b->protocols &&
+	       a->greeting == b->greeting && strcmp(a->sni, b->sni) == 0;
+}
+
+bool attempt_can_reuse(
+	struct delivery_env *env, const struct queue_item *item, const struct session *s)
+{
+	struct config_destination settings;
+	struct policy_decision now;
+	if (!session_is_ready(s))
+		return false;
+	config_for_destination(env->config->config, item->domain, &settings);
+	decide(env, item, &settings.policy, session_mx(s), &now);
+	/* Half of session_timeout is left for the message. */
+	return same_terms(&now, session_decision(s)) &&
+	       session_age_ms(s) < settings.session_timeout_ms / 2 &&
+	       (now.channel == POLICY_CHANNEL_TLS) == session_is_tls(s);
+}
+
+/* ---- addresses ---- */
+
+static void note_host_without_address(struct attempt *a)
+{
+	if (a->addrs.is_temporary)
+		a->any_temporary = true;
+	turn_begin(a);
+	turn_fail_without_session(a, POLICY_FAILURE_DNS, "dns", a->addrs.text);
+}
+
+static void on_addrs(void *arg, const struct host_addrs *found)
+{
+	struct attempt *a = arg;
+	a->lookup = NULL;
+	a->addrs = *found;
+	a->next_addr = 0;
+	if (found->count)
+		attempt_next(a);
+	else
+		note_host_without_address(a);
+}
+
+static void use_literal(struct attempt *a, const struct route_host *host)
+{
+	const struct config *config = a->config->config;
+	struct host_addrs found = { 0 };
+	bool is_v6 = addr_family(&host->literal) == AF_INET6;
+	host_addrs_merge(
+		&host->literal, is_v6, &host->literal, !is_v6, a->settings.port, &found);
+	if (host_addr_is_prohibited(
+		    &found.addrs[0], config->prohibited, config->prohibited_count)) {
+		found.count = 0;
+		snprintf(found.text, sizeof(found.text),
+			"address %.200s is among prohibited_addresses", host->name);
+	}
+	on_addrs(a, &found);
+}
+
+static void begin_host(struct attempt *a)
+{
+	const struct config *config = a->config->config;
+	if (a->host >= a->route.host_count || !attempt_has_work(a)) {
+		attempt_finish(a);
+		return;
+	}
+	const struct route_host *host = &a->route.hosts[a->host];
+	if (strcmp(host->name, a->skip_host) == 0) {
+		a->host++;
+		begin_host(a);
+		return;
+	}
+	memset(&a->addrs, 0, sizeof(a->addrs));
+	if (host->is_literal)
+		use_literal(a, host);
+	else
+		a->lookup = host_lookup_start(a->env->resolver, host->name,
+			a->settings.port, config->prohibited, config->prohibited_count,
+			on_addrs, a);
+}
+
+void attempt_next(struct attempt *a)
+{
+	bool may_try = a->addrs_tried < HOSTS_ADDRS_MAX && !a->is_aborted;
+	if (may_try && !a->has_route && attempt_has_work(a)) {
+		find_route(a);
+		return;
+	}
+	if (may_try && attempt_has_work(a) && a->next_addr < a->addrs.count) {
+		turn_begin(a);
+		turn_open(
+			a, a->addrs.addrs + a->next_addr, a->addrs.count - a->next_addr);
+		return;
+	}
+	a->host = may_try ? a->host + 1 : a->route.host_count;
+	begin_host(a);
+}
+
+/* The address that a session got connected to is done with, and so are those
+ * that were dialled before it. */
+static void skip_tried(struct attempt *a, const struct addr *address)
+{
+	for (size_t i = a->next_addr; i < a->addrs.count; i++) {
+		if (addr_equal(&a->addrs.addrs[i], address)) {
+			a->next_addr = i + 1;
+			return;
+		}
+	}
+}
+
+static void next_in_plaintext(struct attempt *a, const struct addr *address)
+{
+	struct addr same = *address;
+	turn_begin(a);
+	a->turn.is_reconnect = true;
+	turn_open(a, &same, 1);
+}
+
+void attempt_after_step(struct attempt *a)
+{
+	struct addr address;
+	bool has_address = a->session && session_address(a->session, &address);
+	if (a->turn.is_reused && a->session)
+		snprintf(
+			a->skip_host, sizeof(a->skip_host), "%s", session_mx(a->session));
+	bool was_dialling =
+		a->turn.failure == POLICY_FAILURE_CONNECT && !a->turn.was_open;
+	enum policy_step step = a->is_aborted ? POLICY_STEP_STOP : a->turn.step;
+
+	if (a->session)
+		session_quit(&a->session);
+	if (has_address && !a->turn.is_reconnect)
+		skip_tried(a, &address);
+	if (was_dialling)
+		a->next_addr = a->addrs.count; /* the dial went through all of them */
+	switch (step) {
+	case POLICY_STEP_PLAINTEXT_SESSION:
+	case POLICY_STEP_PLAINTEXT_RECONNECT:
+		if (has_address && !a->turn.is_reconnect) {
+			next_in_plaintext(a, &address);
+			return;
+		}
+		attempt_next(a);
+		return;
+	case POLICY_STEP_NEXT_HOST:
+		attempt_next(a);
+		return;
+	case POLICY_STEP_STOP:
+	case POLICY_STEP_COUNT:
+		attempt_finish(a);
+		return;
+	}
+}
+
+/* ---- the route ---- */
+
+/* No host at all: the verdict is the same for every recipient. */
+static void fail_route(struct attempt *a)
+{
+	bool is_final = a->route.status == ROUTE_PERMANENT;
+	turn_begin(a);
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		struct attempt_recipient *r = &a->recipients[i];
+		r->standing = is_final ? STANDING_PERMANENT : STANDING_TEMPORARY;
+		snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "%s",
+			a->route.enhanced);
+		snprintf(r->detail, sizeof(r->detail), "%.310s", a->route.text);
+		r->turn = a->turns;
+	}
+	a->any_temporary = !is_final;
+	turn_fail_without_session(a, POLICY_FAILURE_DNS, "dns", a->route.text);
+}
+
+static void on_route(struct attempt *a)
+{
+	a->has_route = true;
+	a->host = 0;
+	if (a->route.status == ROUTE_OK)
+		begin_host(a);
+	else
+		fail_route(a);
+}
+
+static void on_mx(void *arg, const struct dns_answer *answer)
+{
+	struct attempt *a = arg;
+	a->mx_query = NULL;
+	route_from_mx(answer, a->item->domain, a->config->config->hostname, rng_below,
+		&a->route);
+	on_route(a);
+}
+
+static void find_route(struct attempt *a)
+{
+	if (route_from_literal(a->item->domain, &a->route))
+		on_route(a);
+	else
+		a->mx_query = dns_lookup_mx(a->env->resolver, a->item->domain, on_mx, a);
+}
+
+void attempt_start_over(struct attempt *a)
+{
+	session_close(&a->session);
+	find_route(a);
+}
+
+/* ---- life ---- */
+
+struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
+	struct session *kept, const struct attempt_events *events)
+{
+	struct attempt *a = xcalloc(1, sizeof(*a));
+	a->env = env;
+	a->events = *events;
+	a->item = item;
+	a->config = config_ref_take(env->config);
+	a->begun_ms = clock_wall_ms();
+	a->recipients = xcalloc(item->recipient_count, sizeof(*a->recipients));
+	a->asked = xcalloc(item->recipient_count, sizeof(*a->asked));
+	a->asked_index = xcalloc(item->recipient_count, sizeof(*a->asked_index));
+	config_for_destination(a->config->config, item->domain, &a->settings);
+	if (kept && attempt_can_reuse(env, item, kept)) {
+		a->session = kept;
+		turn_begin(a);
+		turn_use_kept(a);
+	} else {
+		if (kept)
+			session_quit(&kept);
+		find_route(a);
+	}
+	return a;
+}
+
+void attempt_free(struct attempt *a)
+{
+	attempt_result_free(a);
+	for (size_t i = 0; i < a->record_count; i++)
+		event_attempt_clear(&a->records[i]);
+	free(a->records);
+	session_close(&a->session);
+	if (a->mx_query)
+		dns_query_cancel(&a->mx_query);
+	host_lookup_cancel(&a->lookup);
+	queue_item_free(&a->item);
+	config_ref_drop(&a->config);
+	free(a->recipients);
+	free(a->asked);
+	free(a->asked_index);
+	free(a);
+}
+
+void attempt_abort(struct attempt *a, const char *why)
+{
+	if (a->is_finishing || a->is_aborted)
+		return;
+	a->is_aborted = true;
+	if (a->mx_query)
+		dns_query_cancel(&a->mx_query);
+	host_lookup_cancel(&a->lookup);
+	if (a->session)
+		turn_abort(a, why);
+	else
+		attempt_finish(a);
+}

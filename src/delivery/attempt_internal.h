@@ -1,0 +1,116 @@
+/* The inside of an attempt, shared by attempt.c (its course), attempt_turn.c
+ * (one host's turn) and attempt_result.c (what it comes to). */
+#ifndef DELIVERY_ATTEMPT_INTERNAL_H
+#define DELIVERY_ATTEMPT_INTERNAL_H
+
+#include "delivery/attempt.h"
+#include "delivery/hosts.h"
+#include "delivery/route.h"
+
+/* Where a recipient stands. */
+enum standing {
+	STANDING_OPEN,      /* no verdict yet */
+	STANDING_TEMPORARY, /* another host, or another day */
+	STANDING_HOST,      /* the last host could not take it; another might */
+	STANDING_DELIVERED,
+	STANDING_PERMANENT,
+	STANDING_IN_DOUBT
+};
+
+struct finishing;
+struct timer;
+
+struct attempt_recipient {
+	enum standing standing;
+	struct smtp_reply reply; /* the verdict's; code 0: ours */
+	char detail[320];        /* our fact, where there is no reply */
+	char mx[DNS_NAME_MAX];   /* who said it */
+	size_t turn;             /* in which turn it was last asked about */
+};
+
+/* One host's turn: from choosing an address to the end of the session's work. */
+struct turn {
+	int64_t begun_ms;      /* wall clock */
+	int64_t begun_mono_ms; /* monotonic */
+	int64_t sent_mono_ms;  /* when the transaction began; 0: it did not */
+	struct policy_decision decision;
+	enum policy_channel channel;
+	bool is_reused, is_reconnect; /* in plaintext, to the address that failed */
+	enum policy_failure failure;
+	const char *stage;
+	struct smtp_reply reply;
+	char detail[320];
+	enum policy_step step;
+	bool was_open;                      /* a connection was there */
+	bool was_ready;                     /* it got as far as taking messages */
+	struct smtp_reply starttls_refusal; /* code 0: it was not refused */
+};
+
+struct attempt {
+	struct delivery_env *env;
+	struct attempt_events events;
+	struct queue_item *item; /* owned */
+	struct config_ref *config;
+	struct config_destination settings;
+	int64_t begun_ms;
+
+	struct dns_query *mx_query;
+	struct route route;
+	bool has_route;               /* false: a kept session came first */
+	char skip_host[DNS_NAME_MAX]; /* the host of that session */
+	size_t host;                  /* index of the host whose turn it is */
+	struct host_lookup *lookup;
+	struct host_addrs addrs; /* of that host */
+	size_t next_addr;        /* the first that was not tried */
+	size_t addrs_tried;      /* over all hosts */
+
+	struct session *session; /* owned while it works for us */
+	struct session *kept;    /* the same, done and still good: to be handed on */
+	struct turn turn;
+	size_t turns;
+	struct attempt_recipient *recipients; /* as item->recipients */
+	struct mail_recipient *asked;         /* those of the running transaction */
+	size_t *asked_index;                  /* their places in recipients */
+	size_t asked_count;
+
+	bool is_marked, mark_pending, mark_wanted;
+	struct session_events session_events;
+	struct smtp_message message;
+	bool body_pending, body_wanted, was_in_doubt;
+	size_t body_turn; /* the turn that the pending piece was read for */
+	uint64_t body_offset;
+	bool is_finishing, is_aborted;
+	bool any_temporary, any_flip, any_conversed;
+	enum policy_failure failure; /* the one that the attempt is known by */
+
+	struct event_attempt *records; /* one a turn */
+	size_t record_count;
+	struct finishing *finishing; /* what is being stored */
+	struct timer *store_timer;
+	bool store_failed;
+};
+
+/* attempt.c */
+void attempt_next(struct attempt *a);       /* next address or host, or the end */
+void attempt_after_step(struct attempt *a); /* does what turn.step says */
+bool attempt_has_work(const struct attempt *a);
+void attempt_start_over(struct attempt *a); /* from the route on */
+void attempt_free(struct attempt *a);
+void attempt_decide(struct attempt *a, const char *host, struct policy_decision *out);
+
+/* attempt_turn.c */
+void turn_begin(struct attempt *a);
+void turn_open(struct attempt *a, const struct addr *addrs, size_t count);
+void turn_use_kept(struct attempt *a);
+void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
+	const char *stage, const char *text);
+void turn_abort(struct attempt *a, const char *why);
+
+/* attempt_record.c */
+void turn_end(struct attempt *a); /* makes the record */
+
+/* attempt_result.c */
+void attempt_finish(struct attempt *a);
+void attempt_result_free(struct attempt *a);
+
+#endif

@@ -1,0 +1,200 @@
+/* The record of a turn: what the retry log will say of it. */
+#include "delivery/attempt_internal.h"
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+#include "net/loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *outcome_name(enum standing standing)
+{
+	static const char *const names[] = {
+		[STANDING_OPEN] = "deferred",
+		[STANDING_TEMPORARY] = "deferred",
+		[STANDING_HOST] = "deferred",
+		[STANDING_DELIVERED] = "delivered",
+		[STANDING_PERMANENT] = "bounced",
+		[STANDING_IN_DOUBT] = "in_doubt",
+	};
+	return names[standing];
+}
+
+/* The gravest outcome of those who were asked. */
+static const char *turn_outcome(const struct attempt *a)
+{
+	static const int gravity[] = {
+		[STANDING_DELIVERED] = 0,
+		[STANDING_PERMANENT] = 1,
+		[STANDING_OPEN] = 2,
+		[STANDING_TEMPORARY] = 2,
+		[STANDING_HOST] = 2,
+		[STANDING_IN_DOUBT] = 3,
+	};
+	const char *name = NULL;
+	int worst = -1;
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		const struct attempt_recipient *r = &a->recipients[i];
+		if (r->turn == a->turns && gravity[r->standing] > worst) {
+			worst = gravity[r->standing];
+			name = outcome_name(r->standing);
+		}
+	}
+	return name ? name : "deferred";
+}
+
+static void set_reply(struct event_reply *to, const struct smtp_reply *from)
+{
+	if (from->code)
+		event_reply_set(to, from->code, from->enhanced, from->text);
+}
+
+static void add_recipients(const struct attempt *a, struct event_attempt *e)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		const struct attempt_recipient *r = &a->recipients[i];
+		if (r->turn != a->turns)
+			continue;
+		struct event_recipient *to = event_attempt_add_recipient(
+			e, a->item->recipients[i].address, outcome_name(r->standing));
+		set_reply(&to->reply, &r->reply);
+	}
+}
+
+/* TLS was meant and plaintext it was: which rule let that happen. */
+static const char *downgrade(const struct attempt *a, const char **rule_out)
+{
+	const struct turn *t = &a->turn;
+	*rule_out = "fallback";
+	if (t->is_reconnect)
+		return "TLS failed at this address, and fallback = plaintext goes on "
+		       "without it";
+	if (t->starttls_refusal.code)
+		return "the host refused STARTTLS, and fallback = plaintext goes on "
+		       "without TLS";
+	if (t->failure == POLICY_FAILURE_TLS_INIT && t->was_ready)
+		return "TLS cannot be begun on this side, and fallback = plaintext goes "
+		       "on "
+		       "without it";
+	if (t->was_ready && t->channel == POLICY_CHANNEL_TLS &&
+		!session_is_tls(a->session) && !t->decision.tls_required) {
+		*rule_out = "host";
+		return "the host offers no STARTTLS";
+	}
+	return NULL;
+}
+
+static const char *decided_text(const struct policy_decision *d)
+{
+	for (size_t i = 0; i < d->reason_count; i++) {
+		if (d->reasons[i].decided)
+			return d->reasons[i].text;
+	}
+	return NULL;
+}
+
+static void add_policy(const struct attempt *a, struct event_attempt *e)
+{
+	const struct policy_decision *d = &a->turn.decision;
+	const char *rule, *text = downgrade(a, &rule);
+	enum policy_channel channel = text ? POLICY_CHANNEL_PLAINTEXT : a->turn.channel;
+	e->downgraded = text ? strcmp(rule, "fallback") == 0 : d->by_fallback;
+	if (!text) {
+		rule = d->decided_by[0] ? d->decided_by : NULL;
+		text = decided_text(d);
+	}
+	event_set(&e->channel, policy_channel_name(channel));
+	event_set(&e->rule, rule);
+	event_set(&e->rule_text, text);
+	event_set(&e->fallback, policy_fallback_name(d->fallback));
+	e->policy_generation = a->env->policy ? policy_set_generation(a->env->policy) : 0;
+}
+
+static void add_connection(const struct attempt *a, struct event_attempt *e)
+{
+	struct addr address;
+	char text[ADDR_TEXT_MAX];
+	const struct tls_facts *tls = NULL;
+	if (a->session) {
+		event_set(&e->mx, session_mx(a->session));
+		event_set(&e->sni, session_sni(a->session));
+		tls = session_tls(a->session);
+		if (session_address(a->session, &address)) {
+			addr_format(&address, text);
+			event_set(&e->address, text);
+		}
+	} else if (a->has_route && a->host < a->route.host_count) {
+		event_set(&e->mx, a->route.hosts[a->host].name);
+	}
+	e->port = a->settings.port;
+	e->has_tls = tls != NULL;
+	if (tls) {
+		event_set(&e->tls.version, tls->version);
+		event_set(&e->tls.cipher, tls->cipher);
+		event_set(&e->tls.peer, tls->peer);
+		e->tls.resumed = tls->resumed;
+		e->tls.verified = tls->verified;
+	}
+}
+
+static void add_delays(const struct attempt *a, struct event_attempt *e)
+{
+	const struct turn *t = &a->turn;
+	int64_t now = loop_now_ms(a->env->loop);
+	struct event_delays *d = &e->delays;
+	int64_t sent = t->sent_mono_ms ? t->sent_mono_ms : now;
+	e->duration_ms = now - t->begun_mono_ms;
+	d->before_ms = t->begun_ms - a->item->envelope.arrival_ms;
+	if (d->before_ms < 0)
+		d->before_ms = 0; /* the clock was set back */
+	d->connect_ms = sent - t->begun_mono_ms;
+	d->transmit_ms = now - sent;
+	d->total_ms = d->before_ms + e->duration_ms;
+}
+
+/* Now that another turn has come to its end, the one before it knows what it
+ * led to. */
+static void tell_previous(struct attempt *a, const struct event_attempt *e)
+{
+	if (!a->record_count)
+		return;
+	struct event_attempt *before = &a->records[a->record_count - 1];
+	char then[DNS_NAME_MAX + ADDR_TEXT_MAX + 8];
+	if (a->turn.is_reconnect)
+		snprintf(then, sizeof(then), "the same address in plaintext");
+	else if (e->mx)
+		snprintf(then, sizeof(then), "%s%s%s", e->mx, e->address ? " at " : "",
+			e->address ? e->address : "");
+	else
+		snprintf(then, sizeof(then), "another host");
+	event_set(&before->then, then);
+}
+
+void turn_end(struct attempt *a)
+{
+	const struct turn *t = &a->turn;
+	struct event_attempt e = {
+		.time_ms = t->begun_ms,
+		.id = a->item->envelope.id,
+		.attempt = a->item->attempts + 1,
+	};
+	event_set(&e.sender, a->item->envelope.sender);
+	event_set(&e.domain, a->item->domain);
+	event_set(&e.outcome, turn_outcome(a));
+	event_set(&e.stage, t->stage);
+	event_set(&e.detail, t->detail[0] ? t->detail : NULL);
+	if (t->failure != POLICY_FAILURE_NONE)
+		event_set(&e.failure, policy_failure_name(t->failure));
+	set_reply(&e.reply, &t->reply);
+	add_recipients(a, &e);
+	add_policy(a, &e);
+	add_connection(a, &e);
+	add_delays(a, &e);
+	tell_previous(a, &e);
+	a->records = xreallocarray(a->records, a->record_count + 1, sizeof(*a->records));
+	a->records[a->record_count++] = e;
+	if (t->failure != POLICY_FAILURE_NONE)
+		a->failure = t->failure;
+}

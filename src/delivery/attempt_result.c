@@ -1,0 +1,418 @@
+/* What an attempt comes to: results, the next channel and time, notices, all
+ * of it in one transaction; then the events. */
+#include "delivery/attempt_internal.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/timefmt.h"
+#include "net/loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STORE_RETRY_MS = 1000 };
+
+/* Everything a queue_finish needs, built on the way there. */
+struct finishing {
+	struct queue_result result;
+	struct queue_recipient_result *recipients;
+	char **texts; /* last errors, owned */
+	struct queue_record *records;
+	char **jsons; /* owned */
+	struct notice_recipient *bounced;
+	struct notice_recipient *delayed;
+	char (*statuses)[12];
+	size_t bounced_count, delayed_count;
+	struct queue_new_message messages[2];
+	void *owners[2];
+	const char *next_reason;
+	bool has_expired;
+	char expiry[96];
+};
+
+static bool stays(enum standing s)
+{
+	return s != STANDING_DELIVERED && s != STANDING_PERMANENT;
+}
+
+static bool any_stays(const struct attempt *a)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		if (stays(a->recipients[i].standing))
+			return true;
+	}
+	return false;
+}
+
+/* ---- who is out of time ---- */
+
+static void check_expiry(const struct attempt *a, int64_t now_ms, struct finishing *f)
+{
+	const struct config_destination *s = &a->settings;
+	unsigned made = a->item->attempts + 1;
+	char age[TIMEFMT_MAX];
+	if (s->max_attempts && made >= s->max_attempts) {
+		f->has_expired = true;
+		snprintf(
+			f->expiry, sizeof(f->expiry), "given up after %u attempts", made);
+	} else if (now_ms >= a->item->envelope.arrival_ms + s->max_age_ms) {
+		f->has_expired = true;
+		timefmt_duration(s->max_age_ms, age);
+		snprintf(f->expiry, sizeof(f->expiry), "given up after %s", age);
+	}
+}
+
+/* Every host was asked and none of them, nor DNS, held out hope: what is still
+ * open is final. */
+static void settle_hopeless(struct attempt *a)
+{
+	if (a->any_temporary || a->was_in_doubt)
+		return;
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		struct attempt_recipient *r = &a->recipients[i];
+		if (!stays(r->standing))
+			continue;
+		if (!r->reply.enhanced[0])
+			snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "5.4.4");
+		r->standing = STANDING_PERMANENT;
+	}
+}
+
+/* ---- the next attempt ---- */
+
+static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
+{
+	struct policy_attempt_summary summary = {
+		.mode = a->turn.decision.fallback,
+		.channel = a->turn.decision.channel,
+		.tls_required = a->turn.decision.tls_required,
+		.flips = a->any_flip,
+		.conversed = a->any_conversed,
+		.failure = a->failure,
+	};
+	const char *reason;
+	enum policy_channel next = policy_fallback_next_channel(&summary, &reason);
+	uint32_t delay_s = policy_retry_delay_s(&a->settings.retry_schedule,
+		a->item->attempts + 1, a->settings.retry_jitter, rng_u32());
+	int64_t expires_ms = a->item->envelope.arrival_ms + a->settings.max_age_ms;
+	int64_t at_ms = now_ms + (int64_t)delay_s * 1000;
+	/* The last attempt is made when the time is up, not after it. */
+	if (at_ms > expires_ms && expires_ms > now_ms)
+		at_ms = expires_ms;
+	f->result.next_attempt_ms = at_ms;
+	f->result.next_channel = policy_channel_name(next);
+	f->result.channel_reason = f->next_reason = reason;
+	if (a->settings.fallback_memory && a->any_flip) {
+		f->result.memory_channel = f->result.next_channel;
+		f->result.memory_reason = reason;
+		f->result.memory_until_ms = now_ms + a->settings.fallback_memory_ttl_ms;
+	} else if (a->settings.fallback_memory && next == POLICY_CHANNEL_TLS &&
+		   a->any_conversed) {
+		f->result.memory_channel = f->result.next_channel; /* forget it */
+	}
+}
+
+/* ---- recipients ---- */
+
+static char *last_error(const struct attempt_recipient *r)
+{
+	if (r->reply.code)
+		return xasprintf("%s said: %d %s", r->mx, r->reply.code, r->reply.text);
+	return xasprintf("%s%s%s", r->mx, r->mx[0] ? ": " : "", r->detail);
+}
+
+static void fill_status(const struct attempt_recipient *r, bool has_expired, char out[12])
+{
+	if (has_expired)
+		snprintf(out, 12, "5.4.7");
+	else if (r->reply.code)
+		smtp_reply_status(&r->reply, out);
+	else
+		snprintf(out, 12, "%s",
+			r->reply.enhanced[0] ? r->reply.enhanced : "5.0.0");
+}
+
+static struct notice_recipient notice_of(
+	struct attempt *a, size_t i, const struct finishing *f, const char *status)
+{
+	struct attempt_recipient *r = &a->recipients[i];
+	return (struct notice_recipient){
+		.recipient = &a->item->recipients[i],
+		.mx = r->mx[0] ? r->mx : NULL,
+		.reply = { .code = r->reply.code,
+			.enhanced = r->reply.enhanced,
+			.text = r->reply.text },
+		.detail = f->texts[i] ? f->texts[i] : "",
+		.status = status,
+	};
+}
+
+static void settle_recipients(struct attempt *a, struct finishing *f)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		const struct attempt_recipient *r = &a->recipients[i];
+		struct queue_recipient_result *to = &f->recipients[i];
+		bool goes_on = stays(r->standing);
+		to->recipient_id = a->item->recipients[i].id;
+		if (r->standing == STANDING_DELIVERED) {
+			to->outcome = QUEUE_OUTCOME_DELIVERED;
+			continue;
+		}
+		f->texts[i] = last_error(r);
+		if (goes_on && f->has_expired) {
+			char *text =
+				xasprintf("%s; last error: %s", f->expiry, f->texts[i]);
+			free(f->texts[i]);
+			f->texts[i] = text;
+		}
+		to->text = f->texts[i];
+		to->outcome = goes_on && !f->has_expired ? QUEUE_OUTCOME_DEFERRED
+							 : QUEUE_OUTCOME_BOUNCED;
+		fill_status(r, goes_on && f->has_expired, f->statuses[i]);
+		struct notice_recipient n = notice_of(a, i, f, f->statuses[i]);
+		if (to->outcome == QUEUE_OUTCOME_BOUNCED)
+			f->bounced[f->bounced_count++] = n;
+		else
+			f->delayed[f->delayed_count++] = n;
+	}
+}
+
+/* ---- notices ---- */
+
+static void add_notice(
+	struct attempt *a, struct finishing *f, bool is_delay, int64_t now_ms)
+{
+	const struct notice_maker *maker = a->env->notices;
+	const struct config *config = a->config->config;
+	struct notice n = {
+		.is_delay = is_delay,
+		.envelope = &a->item->envelope,
+		.recipients = is_delay ? f->delayed : f->bounced,
+		.recipient_count = is_delay ? f->delayed_count : f->bounced_count,
+		.now_ms = now_ms,
+		.expires_ms = a->item->envelope.arrival_ms + a->settings.max_age_ms,
+		.attempts = a->item->attempts + 1,
+		.hostname = config->hostname,
+		.postmaster = config->postmaster,
+	};
+	size_t at = f->result.message_count;
+	if (n.recipient_count &&
+		maker->make(maker->arg, &n, &f->messages[at], &f->owners[at]))
+		f->result.message_count++;
+}
+
+static void add_notices(struct attempt *a, struct finishing *f, int64_t now_ms)
+{
+	int64_t after_ms = a->settings.bounce_delay_warning_ms;
+	int64_t age_ms = now_ms - a->item->envelope.arrival_ms;
+	add_notice(a, f, false, now_ms);
+	f->result.delay_notified = a->item->delay_notified;
+	if (after_ms && age_ms >= after_ms && !a->item->delay_notified &&
+		f->delayed_count) {
+		add_notice(a, f, true, now_ms);
+		f->result.delay_notified = true;
+	}
+	f->result.messages = f->messages;
+}
+
+/* ---- records ---- */
+
+/* Recipients whose time is up are deferred by the host and bounced by us. */
+static void mark_expired(struct event_attempt *e)
+{
+	for (size_t i = 0; i < e->recipient_count; i++) {
+		char **outcome = &e->recipients[i].outcome;
+		if (strcmp(*outcome, "deferred") == 0 ||
+			strcmp(*outcome, "in_doubt") == 0)
+			event_set(outcome, "bounced");
+	}
+	if (strcmp(e->outcome, "delivered") != 0)
+		event_set(&e->outcome, "bounced");
+}
+
+static void mark_hopeless(const struct attempt *a, struct event_attempt *e)
+{
+	if (!a->any_temporary && !a->was_in_doubt && strcmp(e->outcome, "deferred") == 0)
+		mark_expired(e);
+}
+
+static void add_records(struct attempt *a, struct finishing *f, bool goes_on)
+{
+	struct event_attempt *last = &a->records[a->record_count - 1];
+	mark_hopeless(a, last);
+	if (f->has_expired && any_stays(a)) {
+		OWN(mem_free)
+		char *detail = xasprintf("%s%s%s", last->detail ? last->detail : "",
+			last->detail ? "; " : "", f->expiry);
+		event_set(&last->detail, detail);
+		mark_expired(last);
+	}
+	if (goes_on) {
+		event_set(&last->next_channel, f->result.next_channel);
+		event_set(&last->next_reason, f->next_reason);
+		last->next_attempt_ms = f->result.next_attempt_ms;
+	}
+	for (size_t i = 0; i < a->record_count; i++) {
+		const struct event_attempt *e = &a->records[i];
+		f->jsons[i] = event_attempt_to_json(e);
+		f->records[i] = (struct queue_record){
+			.time_ms = e->time_ms,
+			.message_id = e->id,
+			.domain = e->domain,
+			.is_failure = event_attempt_is_failure(e),
+			.json = f->jsons[i],
+		};
+	}
+	f->result.records = f->records;
+	f->result.record_count = a->record_count;
+}
+
+/* ---- the transaction ---- */
+
+static void finishing_init(struct attempt *a, struct finishing *f)
+{
+	size_t n = a->item->recipient_count;
+	memset(f, 0, sizeof(*f));
+	f->recipients = xcalloc(n, sizeof(*f->recipients));
+	f->texts = xcalloc(n, sizeof(*f->texts));
+	f->statuses = xcalloc(n, sizeof(*f->statuses));
+	f->bounced = xcalloc(n, sizeof(*f->bounced));
+	f->delayed = xcalloc(n, sizeof(*f->delayed));
+	f->records = xcalloc(a->record_count, sizeof(*f->records));
+	f->jsons = xcalloc(a->record_count, sizeof(*f->jsons));
+	f->result.item_id = a->item->id;
+	f->result.recipients = f->recipients;
+	f->result.recipient_count = n;
+	f->result.count_attempt = true;
+	f->result.in_doubt = a->was_in_doubt;
+}
+
+static void finishing_clear(struct attempt *a, struct finishing *f)
+{
+	const struct notice_maker *maker = a->env->notices;
+	for (size_t i = 0; i < a->item->recipient_count; i++)
+		free(f->texts[i]);
+	for (size_t i = 0; i < a->record_count; i++)
+		free(f->jsons[i]);
+	for (size_t i = 0; i < f->result.message_count; i++)
+		maker->release(maker->arg, f->owners[i]);
+	free(f->recipients);
+	free(f->texts);
+	free(f->statuses);
+	free(f->bounced);
+	free(f->delayed);
+	free(f->records);
+	free(f->jsons);
+}
+
+static void done(struct attempt *a, const struct err *e)
+{
+	for (size_t i = 0; !e && i < a->record_count; i++)
+		event_hub_attempt(a->env->hub, &a->records[i]);
+	a->events.on_done(a->events.arg, a, e);
+	attempt_free(a);
+}
+
+static void commit(struct attempt *a);
+
+static void on_retry(void *arg)
+{
+	struct attempt *a = arg;
+	timer_close(&a->store_timer);
+	commit(a);
+}
+
+/* The disk is full, or the like: what happened outside cannot be undone, so
+ * it is written as soon as that works. Until then the item stays claimed. */
+static void on_committed(void *arg, const struct err *e)
+{
+	struct attempt *a = arg;
+	if (!e || e->code == ERR_NOT_FOUND || a->is_aborted) {
+		done(a, e);
+		return;
+	}
+	if (!a->store_failed)
+		log_error(
+			"queue: the result of an attempt cannot be stored and is kept in "
+			"memory until it can: %s",
+			e->text);
+	a->store_failed = true;
+	a->store_timer = timer_new(a->env->loop, on_retry, a);
+	timer_start(a->store_timer, STORE_RETRY_MS);
+}
+
+static void commit(struct attempt *a)
+{
+	queue_finish(a->env->queue, &a->finishing->result, on_committed, a);
+}
+
+/* Shut down before anything was said about the message: as if never begun. */
+static void give_back(struct attempt *a)
+{
+	queue_give_back(a->env->queue, &a->item->id, 1, on_committed, a);
+}
+
+static bool anything_happened(const struct attempt *a)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		enum standing s = a->recipients[i].standing;
+		if (!stays(s) || s == STANDING_IN_DOUBT)
+			return true;
+	}
+	return a->record_count > 1;
+}
+
+static void build(struct attempt *a)
+{
+	struct finishing *f = a->finishing = xcalloc(1, sizeof(*f));
+	int64_t now_ms = clock_wall_ms();
+	finishing_init(a, f);
+	settle_hopeless(a);
+	if (any_stays(a))
+		check_expiry(a, now_ms, f);
+	bool goes_on = any_stays(a) && !f->has_expired;
+	if (goes_on)
+		plan_next(a, now_ms, f);
+	settle_recipients(a, f);
+	add_notices(a, f, now_ms);
+	add_records(a, f, goes_on);
+}
+
+void attempt_result_free(struct attempt *a)
+{
+	if (a->finishing) {
+		finishing_clear(a, a->finishing);
+		free(a->finishing);
+	}
+	timer_close(&a->store_timer);
+}
+
+static enum attempt_contact contact_of(const struct attempt *a)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		if (a->recipients[i].standing == STANDING_DELIVERED)
+			return ATTEMPT_DELIVERED;
+	}
+	return a->any_conversed ? ATTEMPT_CONTACT : ATTEMPT_NO_CONTACT;
+}
+
+void attempt_finish(struct attempt *a)
+{
+	session_quit(&a->session);
+	if (!a->is_finishing) {
+		a->is_finishing = true;
+		a->events.on_session(a->events.arg, MOVE(a->kept), contact_of(a));
+	}
+	/* The store still holds a pointer to us. */
+	if (a->mark_pending || a->body_pending)
+		return;
+	if (!a->record_count || (a->is_aborted && !anything_happened(a))) {
+		give_back(a);
+		return;
+	}
+	build(a);
+	commit(a);
+}

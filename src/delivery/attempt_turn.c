@@ -1,0 +1,432 @@
+/* One host's turn: the session's events, and what they say of recipients. */
+#include "delivery/attempt_internal.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "delivery/failure.h"
+#include "net/loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BODY_PIECE = 64 * 1024 };
+
+void turn_begin(struct attempt *a)
+{
+	memset(&a->turn, 0, sizeof(a->turn));
+	a->turn.begun_ms = clock_wall_ms();
+	a->turn.begun_mono_ms = loop_now_ms(a->env->loop);
+	a->turn.step = POLICY_STEP_NEXT_HOST;
+	a->turn.stage = "connect";
+	a->turns++;
+	a->body_offset = 0;
+}
+
+static struct policy_fallback_query fallback_query(
+	const struct attempt *a, enum policy_failure failure, bool inside_tls)
+{
+	return (struct policy_fallback_query){
+		.mode = a->turn.decision.fallback,
+		.channel = a->turn.channel,
+		.tls_required = a->turn.decision.tls_required,
+		.inside_tls = inside_tls,
+		.failure = failure,
+	};
+}
+
+/* Writes down what failed, and asks the policy what it leads to. */
+static void note_failure(struct attempt *a, enum policy_failure failure, bool inside_tls)
+{
+	struct policy_fallback_query query = fallback_query(a, failure, inside_tls);
+	a->turn.failure = failure;
+	a->turn.step = policy_fallback_step(&query);
+	if (policy_fallback_flips(&query))
+		a->any_flip = true;
+	if (failure != POLICY_FAILURE_CONNECT && failure != POLICY_FAILURE_DNS)
+		a->any_conversed = true;
+}
+
+/* ---- the message ---- */
+
+/* Those who were not asked in this turn, or who are to be asked again. */
+static void collect_asked(struct attempt *a)
+{
+	a->asked_count = 0;
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		struct attempt_recipient *r = &a->recipients[i];
+		bool is_open = r->standing == STANDING_OPEN ||
+			       r->standing == STANDING_TEMPORARY ||
+			       r->standing == STANDING_HOST;
+		if (!is_open || r->turn == a->turns)
+			continue;
+		a->asked[a->asked_count] = a->item->recipients[i];
+		a->asked_index[a->asked_count++] = i;
+		r->turn = a->turns;
+		r->standing = STANDING_OPEN;
+	}
+}
+
+static void on_marked(void *arg, const struct err *e)
+{
+	struct attempt *a = arg;
+	a->mark_pending = false;
+	a->is_marked = !e;
+	if (a->is_finishing)
+		attempt_finish(a);
+	else if (a->mark_wanted && a->session && e)
+		session_body_failed(a->session,
+			"the queue could not record that the message is sent");
+	else if (a->mark_wanted && a->session)
+		session_marked(a->session);
+}
+
+static void ask_for_mark(struct attempt *a)
+{
+	if (a->is_marked || a->mark_pending)
+		return;
+	a->mark_pending = true;
+	queue_mark_in_doubt(
+		a->env->queue, a->item->id, session_mx(a->session), on_marked, a);
+}
+
+static void on_mark(void *arg)
+{
+	struct attempt *a = arg;
+	a->mark_wanted = true;
+	if (a->is_marked)
+		session_marked(a->session);
+	else
+		ask_for_mark(a);
+}
+
+static void on_piece(void *arg, const char *bytes, size_t len, const struct err *e);
+
+static void read_piece(struct attempt *a)
+{
+	a->body_pending = true;
+	a->body_turn = a->turns;
+	a->body_wanted = false;
+	queue_body_read(a->env->queue, a->item->envelope.id, a->body_offset, BODY_PIECE,
+		on_piece, a);
+}
+
+static void on_piece(void *arg, const char *bytes, size_t len, const struct err *e)
+{
+	struct attempt *a = arg;
+	a->body_pending = false;
+	if (a->is_finishing) {
+		attempt_finish(a);
+	} else if (a->body_turn != a->turns || !a->session) {
+		/* Read for a session that is gone. */
+		if (a->body_wanted && a->session)
+			read_piece(a);
+	} else if (e) {
+		session_body_failed(a->session, e->text);
+	} else if (len) {
+		a->body_offset += len;
+		session_body(a->session, bytes, len);
+	} else {
+		session_body_end(a->session);
+	}
+}
+
+static void on_body(void *arg)
+{
+	struct attempt *a = arg;
+	const struct queue_item *item = a->item;
+	if (!item->body) {
+		a->body_wanted = true;
+		if (!a->body_pending)
+			read_piece(a);
+	} else if (a->body_offset < item->body_len) {
+		a->body_offset = item->body_len;
+		session_body(a->session, item->body, item->body_len);
+	} else {
+		session_body_end(a->session);
+	}
+}
+
+/* ---- the verdicts ---- */
+
+static void on_recipient(void *arg, size_t index, enum smtp_verdict verdict,
+	const struct smtp_reply *reply)
+{
+	static const enum standing standings[] = {
+		[SMTP_VERDICT_DELIVERED] = STANDING_DELIVERED,
+		[SMTP_VERDICT_TEMPORARY] = STANDING_TEMPORARY,
+		[SMTP_VERDICT_PERMANENT] = STANDING_PERMANENT,
+		[SMTP_VERDICT_AGAIN] = STANDING_OPEN,
+		[SMTP_VERDICT_HOST] = STANDING_HOST,
+	};
+	struct attempt *a = arg;
+	struct attempt_recipient *r = &a->recipients[a->asked_index[index]];
+	r->standing = standings[verdict];
+	r->reply = *reply;
+	r->detail[0] = '\0';
+	snprintf(r->mx, sizeof(r->mx), "%s", session_mx(a->session));
+	if (verdict == SMTP_VERDICT_AGAIN)
+		r->turn = 0;
+	if (verdict == SMTP_VERDICT_TEMPORARY)
+		a->any_temporary = true;
+	if (verdict == SMTP_VERDICT_HOST) {
+		/* The verdict is ours; the text is no reply of the host. */
+		snprintf(r->detail, sizeof(r->detail), "%.310s", reply->text);
+		r->reply.code = 0;
+	}
+}
+
+static void on_message_done(void *arg, size_t undecided)
+{
+	/* READY follows: there the rest is asked again, or the turn ends. */
+	(void)arg;
+	(void)undecided;
+}
+
+static bool turn_asked(const struct attempt *a, size_t i)
+{
+	return a->recipients[i].turn == a->turns;
+}
+
+/* What a transaction that ran to its end says of the turn. */
+static void judge_turn(struct attempt *a)
+{
+	const struct smtp_reply *shown = NULL;
+	enum policy_failure failure = POLICY_FAILURE_NONE;
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		const struct attempt_recipient *r = &a->recipients[i];
+		if (!turn_asked(a, i))
+			continue;
+		if (r->standing == STANDING_TEMPORARY || r->standing == STANDING_HOST) {
+			failure = POLICY_FAILURE_SMTP_TEMPORARY;
+			shown = &r->reply;
+		} else if (r->standing == STANDING_PERMANENT &&
+			   failure == POLICY_FAILURE_NONE) {
+			failure = POLICY_FAILURE_SMTP_PERMANENT;
+			shown = &r->reply;
+		} else if (!shown) {
+			shown = &r->reply;
+		}
+	}
+	if (shown)
+		a->turn.reply = *shown;
+	a->any_conversed = true;
+	if (failure != POLICY_FAILURE_NONE)
+		note_failure(a, failure, session_is_tls(a->session));
+}
+
+static void fail_turn(struct attempt *a, enum policy_failure failure, bool inside_tls,
+	const struct smtp_reply *reply, const char *text);
+
+static void complete_turn(struct attempt *a)
+{
+	a->turn.stage = smtp_state_name(SMTP_STATE_FINAL);
+	judge_turn(a);
+	if (attempt_has_work(a)) {
+		turn_end(a);
+		attempt_after_step(a);
+		return;
+	}
+	a->turn.step = POLICY_STEP_STOP;
+	turn_end(a);
+	a->kept = MOVE(a->session);
+	attempt_finish(a);
+}
+
+static void on_ready(void *arg)
+{
+	struct attempt *a = arg;
+	const struct smtp_reply *refusal = session_starttls_refusal(a->session);
+	a->turn.was_open = true;
+	a->turn.was_ready = true;
+	if (a->turn.decision.tls_required && !session_is_tls(a->session)) {
+		fail_turn(a, POLICY_FAILURE_POLICY, false, NULL,
+			"TLS is required here, and the host offers no STARTTLS");
+		return;
+	}
+	if (refusal && a->turn.failure == POLICY_FAILURE_NONE) {
+		/* The session goes on in plaintext; the downgrade stays on record. */
+		a->turn.failure = POLICY_FAILURE_STARTTLS_REFUSED;
+		a->turn.starttls_refusal = *refusal;
+	}
+	collect_asked(a);
+	if (!a->asked_count) {
+		complete_turn(a);
+		return;
+	}
+	if (!a->turn.sent_mono_ms)
+		a->turn.sent_mono_ms = loop_now_ms(a->env->loop);
+	a->mark_wanted = false;
+	a->body_offset = 0;
+	a->message = (struct smtp_message){ .envelope = &a->item->envelope,
+		.recipients = a->asked,
+		.recipient_count = a->asked_count };
+	ask_for_mark(a);
+	session_send(a->session, &a->message);
+}
+
+/* ---- failures ---- */
+
+static void set_open_recipients(struct attempt *a, enum standing standing,
+	const struct smtp_reply *reply, const char *text)
+{
+	const char *mx = a->session ? session_mx(a->session) : "";
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		struct attempt_recipient *r = &a->recipients[i];
+		bool is_open = r->standing == STANDING_OPEN ||
+			       (r->standing == STANDING_TEMPORARY && !turn_asked(a, i));
+		if (!is_open || (standing == STANDING_IN_DOUBT && !turn_asked(a, i)))
+			continue;
+		r->standing = standing;
+		memset(&r->reply, 0, sizeof(r->reply));
+		if (reply)
+			r->reply = *reply;
+		snprintf(r->detail, sizeof(r->detail), "%.310s", text);
+		snprintf(r->mx, sizeof(r->mx), "%s", mx);
+		r->turn = a->turns;
+	}
+}
+
+static void fail_turn(struct attempt *a, enum policy_failure failure, bool inside_tls,
+	const struct smtp_reply *reply, const char *text)
+{
+	if (reply)
+		a->turn.reply = *reply;
+	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", text);
+	a->any_temporary = true;
+	set_open_recipients(a,
+		failure == POLICY_FAILURE_IN_DOUBT ? STANDING_IN_DOUBT
+						   : STANDING_TEMPORARY,
+		reply, text);
+	if (failure == POLICY_FAILURE_IN_DOUBT)
+		a->was_in_doubt = true;
+	note_failure(a, failure, inside_tls);
+	turn_end(a);
+	attempt_after_step(a);
+}
+
+/* A kept session that the other side gave up while it was idle says nothing
+ * about the message: a new connection is made, and the turn is forgotten. */
+static bool was_stale(const struct attempt *a, const struct session_failure *f)
+{
+	enum smtp_state state = f->smtp.state;
+	bool is_gone = f->smtp.cause == SMTP_CAUSE_LOST ||
+		       (f->smtp.cause == SMTP_CAUSE_REPLY && f->smtp.reply.code == 421);
+	return a->turn.is_reused && !a->is_aborted && is_gone && !f->smtp.in_doubt &&
+	       (state == SMTP_STATE_READY || state == SMTP_STATE_MAIL);
+}
+
+static void on_failed(void *arg, const struct session_failure *f)
+{
+	struct attempt *a = arg;
+	enum policy_failure failure = failure_classify(f);
+	a->turn.stage = failure_stage(f);
+	if (f->phase != SESSION_DIALING)
+		a->turn.was_open = true;
+	if (was_stale(a, f)) {
+		attempt_start_over(a);
+		return;
+	}
+	fail_turn(a, failure, f->smtp.inside_tls,
+		f->smtp.reply.code ? &f->smtp.reply : NULL, f->text);
+}
+
+void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
+	const char *stage, const char *text)
+{
+	bool is_open = a->route.status == ROUTE_OK;
+	attempt_decide(a, NULL, &a->turn.decision);
+	a->turn.channel = a->turn.decision.channel;
+	a->turn.stage = stage;
+	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", text);
+	if (is_open)
+		set_open_recipients(a, STANDING_TEMPORARY, NULL, text);
+	if (failure != POLICY_FAILURE_DNS)
+		a->any_temporary = true; /* what DNS says may be final */
+	note_failure(a, failure, false);
+	turn_end(a);
+	attempt_after_step(a);
+}
+
+void turn_abort(struct attempt *a, const char *why)
+{
+	bool in_doubt = session_state(a->session) == SMTP_STATE_FINAL;
+	fail_turn(a, in_doubt ? POLICY_FAILURE_IN_DOUBT : POLICY_FAILURE_SESSION,
+		session_is_tls(a->session), NULL, why);
+}
+
+/* ---- the beginning ---- */
+
+static const struct session_events *session_events_of(struct attempt *a)
+{
+	a->session_events = (struct session_events){
+		.on_ready = on_ready,
+		.on_body = on_body,
+		.on_mark = on_mark,
+		.on_recipient = on_recipient,
+		.on_message_done = on_message_done,
+		.on_failed = on_failed,
+		.arg = a,
+	};
+	return &a->session_events;
+}
+
+/* Our own side is tried before STARTTLS is sent: after its 220 there is no way
+ * back to plaintext in that session. false: the turn has failed. */
+static bool check_tls_init(struct attempt *a, bool *offer)
+{
+	struct err e = { 0 };
+	if (!*offer || tls_check(a->turn.decision.protocols, &e) == 0)
+		return true;
+	struct policy_fallback_query query =
+		fallback_query(a, POLICY_FAILURE_TLS_INIT, false);
+	if (policy_fallback_step(&query) != POLICY_STEP_PLAINTEXT_SESSION) {
+		turn_fail_without_session(a, POLICY_FAILURE_TLS_INIT, "tls", e.text);
+		return false;
+	}
+	*offer = false;
+	a->turn.failure = POLICY_FAILURE_TLS_INIT;
+	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", e.text);
+	return true;
+}
+
+void turn_open(struct attempt *a, const struct addr *addrs, size_t count)
+{
+	const struct config *config = a->config->config;
+	const char *mx = a->route.hosts[a->host].name;
+	struct policy_decision *d = &a->turn.decision;
+	attempt_decide(a, mx, d);
+	a->turn.channel = a->turn.is_reconnect ? POLICY_CHANNEL_PLAINTEXT : d->channel;
+	bool offer = d->use_starttls && a->turn.channel == POLICY_CHANNEL_TLS;
+	if (!check_tls_init(a, &offer))
+		return;
+	struct policy_fallback_query refused =
+		fallback_query(a, POLICY_FAILURE_STARTTLS_REFUSED, false);
+	struct session_params params = {
+		.env = a->env,
+		.decision = d,
+		.settings = &a->settings,
+		.hostname = config->hostname,
+		.mx = mx,
+		.addrs = addrs,
+		.addr_count = count,
+		.offer_starttls = offer,
+		.plaintext_after_refusal =
+			policy_fallback_step(&refused) == POLICY_STEP_PLAINTEXT_SESSION,
+		.id = a->item->envelope.id,
+		.domain = a->item->domain,
+	};
+	a->addrs_tried++;
+	a->session = session_open(&params, session_events_of(a));
+}
+
+void turn_use_kept(struct attempt *a)
+{
+	a->turn.is_reused = true;
+	a->turn.decision = *session_decision(a->session);
+	a->turn.channel = a->turn.decision.channel;
+	session_set_events(a->session, session_events_of(a));
+	on_ready(a);
+}
