@@ -1,2 +1,15 @@
 noinst_LIBRARIES += libdelivery.a
-libdelivery_a_SOURCES =
+libdelivery_a_SOURCES = \
+	src/delivery/attempt.c src/delivery/attempt.h src/delivery/attempt_internal.h \
+	src/delivery/attempt_record.c src/delivery/attempt_result.c \
+	src/delivery/attempt_turn.c \
+	src/delivery/env.c src/delivery/env.h \
+	src/delivery/failure.c src/delivery/failure.h \
+	src/delivery/hosts.c src/delivery/hosts.h \
+	src/delivery/policy_watch.c src/delivery/policy_watch.h \
+	src/delivery/route.c src/delivery/route.h \
+	src/delivery/scheduler.c src/delivery/scheduler.h \
+	src/delivery/session.c src/delivery/session.h \
+	src/delivery/target.c src/delivery/target.h \
+	src/delivery/worker.c src/delivery/worker.h
+EXTRA_DIST += src/delivery/README.md

@@ -1,0 +1,33 @@
+/*
+ * Which item is attempted when: claims what is due, groups it by destination,
+ * and starts attempts within the limits.
+ *
+ * Memory is bounded by max_sessions: some items a session are claimed, and a
+ * destination that does not keep up holds only a few of them, so that it cannot
+ * fill the room of the others. Destinations take turns. While a destination has
+ * more in the store than is claimed, it is left out of the general claims and
+ * refilled by claims of its own.
+ */
+#ifndef DELIVERY_SCHEDULER_H
+#define DELIVERY_SCHEDULER_H
+
+#include "delivery/env.h"
+
+#include <stdbool.h>
+
+struct scheduler;
+
+/* on_finished: with once, when everything that was due has had its attempt;
+ * else, and after scheduler_stop, when nothing is claimed any more. */
+struct scheduler *scheduler_new(
+	struct delivery_env *env, bool once, void (*on_finished)(void *arg), void *arg);
+
+/* Something may have become due: look at the store. */
+void scheduler_wake(struct scheduler *s);
+
+/* No new attempts; those that run may go on for grace_ms, then they are
+ * aborted. What was claimed and not begun is given back. */
+void scheduler_stop(struct scheduler *s, int64_t grace_ms);
+void scheduler_free(struct scheduler **s); /* after on_finished */
+
+#endif
