@@ -1,5 +1,5 @@
 # Sessions: one file each, see dialogs/README. The test takes the folder as it
-# finds it and fails if this list and the folder differ.
+# finds it, and fails for a file that is not in this list.
 SMTP_DIALOGS = \
 	tests/smtp/dialogs/aborted-in-final.txt \
 	tests/smtp/dialogs/all-replies-at-once.txt \
@@ -141,12 +141,25 @@ SMTP_DIALOGS = \
 EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/smtp/test_dialogs
-TESTS += tests/smtp/test_dialogs
+SMTP_TESTS = tests/smtp/test_client tests/smtp/test_dialogs \
+	tests/smtp/test_fuzz_client tests/smtp/test_reply
+check_PROGRAMS += $(SMTP_TESTS)
+TESTS += $(SMTP_TESTS)
+SMTP_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(top_srcdir)/tests/smtp
+SMTP_TEST_LIBS = libsmtp.a libmail.a libbase.a $(CMOCKA_LIBS)
 
+tests_smtp_test_client_SOURCES = tests/smtp/test_client.c
+tests_smtp_test_client_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_client_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_dialogs_SOURCES = tests/smtp/test_dialogs.c \
 	tests/smtp/dialog.h tests/smtp/dialog_read.c tests/smtp/dialog_play.c
-tests_smtp_test_dialogs_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) \
-	-I$(top_srcdir)/tests/smtp
-tests_smtp_test_dialogs_LDADD = libsmtp.a libmail.a libbase.a $(CMOCKA_LIBS)
+tests_smtp_test_dialogs_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_dialogs_LDADD = $(SMTP_TEST_LIBS)
+tests_smtp_test_fuzz_client_SOURCES = tests/smtp/test_fuzz_client.c \
+	tests/smtp/fuzz_client.h tests/smtp/fuzz_client.c
+tests_smtp_test_fuzz_client_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_fuzz_client_LDADD = $(SMTP_TEST_LIBS)
+tests_smtp_test_reply_SOURCES = tests/smtp/test_reply.c
+tests_smtp_test_reply_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_reply_LDADD = $(SMTP_TEST_LIBS)
 endif

@@ -25,6 +25,33 @@ static void play(struct dialog *d, const char *path, const struct dialog_mode *m
 	fail_msg("%s: %s: %s", path, mode->piece ? "in pieces" : "whole", e.text);
 }
 
+/* The makefile lists the files by name, for the tarball. */
+static void check_listed(const char *top, const char *name)
+{
+	char *path = xasprintf("%s/tests/smtp/smtp_tests.mk", top);
+	char *entry = xasprintf("/%s", name);
+	struct buf text = BUF_INIT;
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	size_t n;
+	do {
+		n = fread(buf_reserve(&text, 4096), 1, 4096, f);
+		buf_commit(&text, n);
+	} while (n);
+	(void)fclose(f); /* only read */
+	if (!strstr(buf_text(&text), entry))
+		fail_msg("%s does not name %s: add it there", path, name);
+	buf_clear(&text);
+	mem_free(&entry);
+	mem_free(&path);
+}
+
+static const char *top_srcdir(void)
+{
+	const char *top = getenv("TOP_SRCDIR");
+	return top ? top : ".";
+}
+
 static void play_every_way(void **state)
 {
 	const char *path = *state;
@@ -32,6 +59,7 @@ static void play_every_way(void **state)
 	OWN(dialog_free) struct dialog *d = dialog_read(path, &e);
 	if (!d)
 		fail_msg("%s", e.text);
+	check_listed(top_srcdir(), strrchr(path, '/') + 1);
 	play(d, path, &(struct dialog_mode){ 0 });
 	if (!d->only_whole) {
 		play(d, path, &(struct dialog_mode){ .piece = 1 });
@@ -54,9 +82,8 @@ static int is_dialog(const struct dirent *entry)
 
 int main(void)
 {
-	const char *top = getenv("TOP_SRCDIR");
 	struct dirent **entries;
-	char *dir = xasprintf("%s/tests/smtp/dialogs", top ? top : ".");
+	char *dir = xasprintf("%s/tests/smtp/dialogs", top_srcdir());
 	int count = scandir(dir, &entries, is_dialog, alphasort);
 	if (count <= 0) {
 		fprintf(stderr, "no dialogues in %s\n", dir);
