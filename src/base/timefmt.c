@@ -65,19 +65,40 @@ void timefmt_rfc5322(int64_t ms, char *out)
 	snprintf(out, TIMEFMT_MAX, "%.47s", line);
 }
 
+/* Exactly count digits: no sign, no blank, as sscanf would let through. */
+static bool parse_digits(const char **s, int count, int *out)
+{
+	*out = 0;
+	for (int i = 0; i < count; i++, (*s)++) {
+		if (!text_is_digit(**s))
+			return false;
+		*out = *out * 10 + (**s - '0');
+	}
+	return true;
+}
+
+static bool parse_char(const char **s, char c)
+{
+	if (**s != c)
+		return false;
+	(*s)++;
+	return true;
+}
+
 /* The zone after the seconds: "Z", "+09:00" or nothing (UTC). */
 static bool parse_zone(const char *s, int *offset_s)
 {
 	*offset_s = 0;
 	if (!*s || text_equal(s, "Z"))
 		return true;
-	int h, m, n = 0;
-	char sign;
-	if (sscanf(s, "%c%2d:%2d%n", &sign, &h, &m, &n) != 3 || s[n] || h > 23 || m > 59)
+	int h, m, sign = *s == '-' ? -1 : 1;
+	if (*s != '+' && *s != '-')
 		return false;
-	if (sign != '+' && sign != '-')
+	s++;
+	if (!parse_digits(&s, 2, &h) || !parse_char(&s, ':') ||
+		!parse_digits(&s, 2, &m) || *s || h > 23 || m > 59)
 		return false;
-	*offset_s = (h * 3600 + m * 60) * (sign == '-' ? -1 : 1);
+	*offset_s = (h * 3600 + m * 60) * sign;
 	return true;
 }
 
@@ -95,33 +116,46 @@ static bool parse_fraction(const char **s, int *millis)
 	return true;
 }
 
+/* "HH:MM[:SS[.fraction]][zone]" */
+static bool parse_time(const char *s, struct tm *tm, int *millis, int *offset_s)
+{
+	*millis = 0;
+	if (!parse_digits(&s, 2, &tm->tm_hour) || !parse_char(&s, ':') ||
+		!parse_digits(&s, 2, &tm->tm_min))
+		return false;
+	if (parse_char(&s, ':') &&
+		(!parse_digits(&s, 2, &tm->tm_sec) || !parse_fraction(&s, millis)))
+		return false;
+	return parse_zone(s, offset_s) && tm->tm_hour <= 23 && tm->tm_min <= 59 &&
+	       tm->tm_sec <= 60;
+}
+
+/* timegm makes the 1st of March of a 29th of February that is none. */
+static bool is_in_calendar(const struct tm *tm)
+{
+	struct tm day = {
+		.tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday
+	};
+	(void)timegm(&day);
+	return day.tm_mon == tm->tm_mon && day.tm_mday == tm->tm_mday;
+}
+
 static bool parse_date(const char *s, int64_t *ms_out)
 {
 	struct tm tm = { 0 };
-	int n = 0, millis = 0, offset_s = 0;
-	if (sscanf(s, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &n) != 3)
-		return false;
-	s += n;
-	if (*s == 'T' || *s == 't' || *s == ' ') {
-		s++;
-		if (sscanf(s, "%2d:%2d%n", &tm.tm_hour, &tm.tm_min, &n) != 2)
-			return false;
-		s += n;
-		if (*s == ':') {
-			if (sscanf(s, ":%2d%n", &tm.tm_sec, &n) != 1)
-				return false;
-			s += n;
-		}
-		if (!parse_fraction(&s, &millis) || !parse_zone(s, &offset_s))
-			return false;
-	} else if (*s) {
-		return false;
-	}
-	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-		tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60 || tm.tm_year < 1970)
+	int millis = 0, offset_s = 0;
+	if (!parse_digits(&s, 4, &tm.tm_year) || !parse_char(&s, '-') ||
+		!parse_digits(&s, 2, &tm.tm_mon) || !parse_char(&s, '-') ||
+		!parse_digits(&s, 2, &tm.tm_mday) || tm.tm_year < 1970)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
+	if (!is_in_calendar(&tm))
+		return false;
+	if (*s && *s != 'T' && *s != 't' && *s != ' ')
+		return false;
+	if (*s && !parse_time(s + 1, &tm, &millis, &offset_s))
+		return false;
 	*ms_out = ((int64_t)timegm(&tm) - offset_s) * 1000 + millis;
 	return true;
 }
