@@ -196,6 +196,7 @@ static int64_t unit_ms(const char *s, size_t len)
 bool timefmt_parse_duration(const char *s, int64_t *ms_out)
 {
 	int64_t total = 0;
+	const char *begin = s;
 	if (!text_is_digit(*s))
 		return false;
 	while (*s) {
@@ -207,7 +208,7 @@ bool timefmt_parse_duration(const char *s, int64_t *ms_out)
 		size_t len = strspn(end, "wdhms");
 		int64_t unit = len ? unit_ms(end, len) : 1000;
 		/* A number without a unit is only allowed alone. */
-		if (errno || !unit || (!len && (*end || total)))
+		if (errno || !unit || (!len && (*end || s != begin)))
 			return false;
 		int64_t part;
 		if (__builtin_mul_overflow((int64_t)n, unit, &part) ||

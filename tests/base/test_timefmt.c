@@ -134,6 +134,8 @@ static const struct {
 	{ "1x", -1, NULL },
 	{ "1hm", -1, NULL },
 	{ "1h30", -1, NULL },
+	{ "0h30", -1, NULL },
+	{ "30 ", -1, NULL },
 	{ "30 m", -1, NULL },
 	{ " 30m", -1, NULL },
 	{ "-1m", -1, NULL },
