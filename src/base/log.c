@@ -162,6 +162,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 
 void log_part(const char *part, const char *fmt, ...)
 {
+	if (LOG_LEVEL_INFO > state.level)
+		return;
 	va_list ap;
 	va_start(ap, fmt);
 	format_and_emit(LOG_LEVEL_INFO, part, fmt, ap);

@@ -122,11 +122,13 @@ static void the_level_decides_what_is_written(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	log_warning("warning 3");
 	log_error("error 4");
+	log_part("smtp", "part 5");
 	const char *text = written(f, f->path);
 	assert_null(strstr(text, "debug 1"));
 	assert_non_null(strstr(text, "debug 2"));
 	assert_null(strstr(text, "warning 3"));
 	assert_non_null(strstr(text, "error 4"));
+	assert_null(strstr(text, "part 5"));
 }
 
 static void a_rotated_log_is_opened_anew(void **state)
