@@ -70,6 +70,11 @@ bool tls_session_ticket(gnutls_session_t session, gnutls_datum_t *out)
 {
 	/* Under TLS 1.3 the ticket comes after the handshake; asked before that,
 	 * the library would wait for it. */
-	return (gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET) &&
-	       gnutls_session_get_data2(session, out) == 0;
+	bool has_ticket =
+		gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET;
+	/* Before that a resumed session may go on with the ticket it came with. */
+	if (gnutls_session_is_resumed(session) &&
+		gnutls_protocol_get_version(session) < GNUTLS_TLS1_3)
+		has_ticket = true;
+	return has_ticket && gnutls_session_get_data2(session, out) == 0;
 }

@@ -42,6 +42,12 @@ void run_until(struct uv_loop_s *loop, const bool *done)
 	assert_true(*done);
 }
 
+void run_turns(struct uv_loop_s *loop, int turns)
+{
+	while (turns-- > 0)
+		uv_run(loop, UV_RUN_ONCE);
+}
+
 static void close_here(struct client *c, enum close_at where)
 {
 	if (c->close_at != where)

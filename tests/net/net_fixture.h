@@ -22,6 +22,8 @@
 /* A loop; run_until fails the test when *done stays false for 20 seconds. */
 void run_until(struct uv_loop_s *loop, const bool *done);
 
+void run_turns(struct uv_loop_s *loop, int turns);
+
 /* Where a client closes its stream, from inside the callback. */
 enum close_at { CLOSE_NEVER, CLOSE_ON_DATA, CLOSE_ON_END, CLOSE_ON_DRAIN, CLOSE_ON_TLS };
 

@@ -7,18 +7,34 @@ tests_net_libnettest_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $
 net_test_libs = tests/net/libnettest.a libnet.a libbase.a \
 	$(UV_LIBS) $(GNUTLS_LIBS) $(CMOCKA_LIBS)
 
-net_tests = tests/net/test_stream_tcp \
+net_tests = tests/net/test_dial \
+	tests/net/test_dir_watch \
+	tests/net/test_loop \
+	tests/net/test_stream_tcp \
 	tests/net/test_stream_tls \
+	tests/net/test_tls_facts \
 	tests/net/test_tls_handshake
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
+tests_net_test_dial_SOURCES = tests/net/test_dial.c
+tests_net_test_dial_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_dial_LDADD = $(net_test_libs)
+tests_net_test_dir_watch_SOURCES = tests/net/test_dir_watch.c
+tests_net_test_dir_watch_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_dir_watch_LDADD = $(net_test_libs)
+tests_net_test_loop_SOURCES = tests/net/test_loop.c
+tests_net_test_loop_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_loop_LDADD = $(net_test_libs)
 tests_net_test_stream_tcp_SOURCES = tests/net/test_stream_tcp.c
-tests_net_test_stream_tcp_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_stream_tcp_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_stream_tcp_LDADD = $(net_test_libs)
 tests_net_test_stream_tls_SOURCES = tests/net/test_stream_tls.c
-tests_net_test_stream_tls_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_stream_tls_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_stream_tls_LDADD = $(net_test_libs)
+tests_net_test_tls_facts_SOURCES = tests/net/test_tls_facts.c
+tests_net_test_tls_facts_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_facts_LDADD = $(net_test_libs)
 tests_net_test_tls_handshake_SOURCES = tests/net/test_tls_handshake.c
-tests_net_test_tls_handshake_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_handshake_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_handshake_LDADD = $(net_test_libs)
 endif
