@@ -240,6 +240,75 @@ static void any_callback_may_close(void **state)
 	}
 }
 
+/* p->received counts how often it asks. */
+static void script_renegotiate(struct peer *p, int fd)
+{
+	gnutls_session_t session = server_handshake(p, fd);
+	for (size_t i = 0; i < p->received; i++)
+		gnutls_rehandshake(session); /* a HelloRequest */
+	char buf[64];
+	ssize_t n;
+	do {
+		n = gnutls_record_recv(session, buf, sizeof(buf));
+		if (n > 0)
+			gnutls_record_send(session, buf, (size_t)n);
+	} while (n > 0 || (n < 0 && !gnutls_error_is_fatal((int)n)));
+	server_session_free(session);
+}
+
+static void renegotiation_is_refused_and_the_session_goes_on(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_renegotiate, .received = 2 };
+	struct client c;
+	setup_client(&c, &p, versions[0]);
+	client_write(&c, "NOOP\r\n");
+	client_wait(&c, 6);
+	assert_false(c.is_ended);
+	free_all(&c, &p);
+}
+
+static void a_peer_that_insists_on_renegotiation_is_left(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_renegotiate, .received = 10 };
+	struct client c;
+	setup_client(&c, &p, versions[0]);
+	stream_read_start(c.s);
+	run_until(c.loop, &c.is_ended);
+	assert_int_equal(c.end, STREAM_END_TLS);
+	assert_non_null(strstr(c.end_err.text, "renegotiation"));
+	free_all(&c, &p);
+}
+
+static void script_key_update(struct peer *p, int fd)
+{
+	gnutls_session_t session = server_handshake(p, fd);
+	gnutls_session_key_update(session, GNUTLS_KU_PEER);
+	char buf[64];
+	ssize_t n;
+	while ((n = gnutls_record_recv(session, buf, sizeof(buf))) > 0 ||
+		n == GNUTLS_E_AGAIN)
+		if (n > 0)
+			gnutls_record_send(session, buf, (size_t)n);
+	p->end = (int)n;
+	server_session_free(session);
+}
+
+static void a_key_update_passes_unnoticed(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_key_update };
+	struct client c;
+	setup_client(&c, &p, versions[1]);
+	client_write(&c, "NOOP\r\n");
+	client_wait(&c, 6);
+	client_write(&c, "QUIT\r\n");
+	client_wait(&c, 12);
+	free_all(&c, &p);
+	assert_int_equal(p.end, 0);
+}
+
 /* A server at the other end of a pair: GnuTLS fed by hand, no socket at all. */
 struct memory_server {
 	struct stream *s;
@@ -355,6 +424,9 @@ int main(void)
 		cmocka_unit_test(a_pause_holds_between_two_records),
 		cmocka_unit_test(the_end_tells_how),
 		cmocka_unit_test(any_callback_may_close),
+		cmocka_unit_test(renegotiation_is_refused_and_the_session_goes_on),
+		cmocka_unit_test(a_peer_that_insists_on_renegotiation_is_left),
+		cmocka_unit_test(a_key_update_passes_unnoticed),
 		cmocka_unit_test(tls_needs_no_socket),
 	};
 	return cmocka_run_group_tests_name("net/stream_tls", tests, setup, teardown);
