@@ -1,0 +1,12 @@
+#!/bin/sh
+# The manual pages say what the program says of itself: commands, options,
+# configuration with types and defaults, both ways. TAP output.
+set -u
+hikyaku=${HIKYAKU:-$TOP_BUILDDIR/hikyaku}
+if [ ! -x /usr/bin/python3 ]; then
+	echo "1..0 # SKIP /usr/bin/python3 is missing"
+elif [ ! -x "$hikyaku" ]; then
+	echo "1..0 # SKIP $hikyaku is not built"
+else
+	exec /usr/bin/python3 "$TOP_SRCDIR/tests/check_manual.py" "$hikyaku" "$TOP_SRCDIR/doc"
+fi
