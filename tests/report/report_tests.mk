@@ -1,6 +1,6 @@
 EXTRA_DIST += tests/report/report_tests.mk tests/report/records.jsonl \
 	tests/report/test_pflogsumm.sh tests/report/test_dsn_mime.sh \
-	tests/report/read_dsn.py
+	tests/report/read_dsn.py tests/report/test_log_command.sh
 
 report_test_libs = libreport.a libevent.a libbase.a $(JANSSON_LIBS)
 
@@ -12,6 +12,11 @@ tests_report_dsn_print_SOURCES = tests/report/dsn_print.c \
 	tests/report/dsn_cases.c tests/report/dsn_cases.h
 tests_report_dsn_print_LDADD = $(report_test_libs)
 TESTS += tests/report/test_pflogsumm.sh tests/report/test_dsn_mime.sh
+
+check_PROGRAMS += tests/report/log_command
+tests_report_log_command_SOURCES = tests/report/log_command.c src/cli/cmd_log.c
+tests_report_log_command_LDADD = $(report_test_libs)
+TESTS += tests/report/test_log_command.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/report/test_log_line tests/report/test_tls_log \
