@@ -1,6 +1,7 @@
 EXTRA_DIST += tests/report/report_tests.mk tests/report/records.jsonl \
 	tests/report/test_pflogsumm.sh tests/report/test_dsn_mime.sh \
-	tests/report/read_dsn.py tests/report/test_log_command.sh
+	tests/report/read_dsn.py tests/report/test_log_command.sh \
+	tests/report/test_log_manual.sh
 
 report_test_libs = libreport.a libevent.a libbase.a $(JANSSON_LIBS)
 
@@ -16,7 +17,7 @@ TESTS += tests/report/test_pflogsumm.sh tests/report/test_dsn_mime.sh
 check_PROGRAMS += tests/report/log_command
 tests_report_log_command_SOURCES = tests/report/log_command.c src/cli/cmd_log.c
 tests_report_log_command_LDADD = $(report_test_libs)
-TESTS += tests/report/test_log_command.sh
+TESTS += tests/report/test_log_command.sh tests/report/test_log_manual.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/report/test_log_line tests/report/test_tls_log \
