@@ -32,7 +32,8 @@ struct dial {
 	int64_t timeout_ms;
 	struct timer *stagger;
 	struct timer *deadline;
-	struct err last;
+	struct err last;   /* of the failures ... */
+	size_t last_index; /* ... and its address */
 	dial_callback *cb;
 	void *arg;
 };
@@ -56,13 +57,6 @@ static void finish(struct dial *d, struct stream *s, size_t index)
 	cb(arg, s, index, s ? NULL : &e);
 }
 
-static void name_address(struct err *e, const struct addr *a)
-{
-	char text[ADDR_TEXT_MAX];
-	addr_format_with_port(a, text);
-	err_context(e, "%s", text);
-}
-
 static const struct addr *bind_address(const struct dial *d, const struct addr *to)
 {
 	if (addr_family(to) == AF_INET6)
@@ -81,7 +75,7 @@ static bool begin_try(struct dial *d, size_t i)
 	t->stream = stream_tcp_new(d->loop);
 	if (stream_tcp_connect(
 		    t->stream, to, bind_address(d, to), on_try_done, t, &d->last) != 0) {
-		name_address(&d->last, to);
+		d->last_index = i;
 		stream_abort(&t->stream);
 		return false;
 	}
@@ -100,7 +94,7 @@ static void advance(struct dial *d)
 	}
 	timer_stop(d->stagger);
 	if (!d->open_count)
-		finish(d, NULL, 0);
+		finish(d, NULL, d->last_index);
 }
 
 static void on_stagger(void *arg)
@@ -119,7 +113,7 @@ static void on_try_done(void *arg, const struct err *e)
 		return;
 	}
 	d->last = *e;
-	name_address(&d->last, &d->addrs[i]);
+	d->last_index = i;
 	stream_abort(&t->stream);
 	advance(d);
 }
@@ -129,14 +123,14 @@ static void on_deadline(void *arg)
 	struct dial *d = arg;
 	char limit[TIMEFMT_MAX];
 	timefmt_duration(d->timeout_ms, limit);
-	err_set(&d->last, ERR_TIMEOUT, "connect: no answer within %s", limit);
+	err_set(&d->last, ERR_TIMEOUT, "no answer within %s", limit);
 	for (size_t i = d->next; i-- > 0;) {
 		if (!d->tries[i].stream)
 			continue;
-		name_address(&d->last, &d->addrs[i]);
+		d->last_index = i;
 		break;
 	}
-	finish(d, NULL, 0);
+	finish(d, NULL, d->last_index);
 }
 
 static void copy_options(struct dial *d, const struct dial_options *options)

@@ -64,7 +64,7 @@ struct dial_options {
 	int64_t stagger_ms;                   /* usually 250 */
 	const struct addr *bind_v4, *bind_v6; /* source addresses, or NULL */
 };
-/* s is NULL when all failed: then e tells of the last one and index says nothing.
+/* s is NULL when all failed: then e tells of the last one, which is index.
  * Runs once, from the loop; the dial frees itself after it. */
 typedef void dial_callback(
 	void *arg, struct stream *s, size_t index, const struct err *e);

@@ -243,7 +243,7 @@ static void on_connect(uv_connect_t *req, int status)
 		t->connect_cb(t->connect_arg, NULL);
 	} else {
 		struct err e;
-		err_errno(&e, -status, "connect");
+		err_set(&e, err_from_errno(-status), "%s", strerror(-status));
 		t->connect_cb(t->connect_arg, &e);
 	}
 }
@@ -259,5 +259,5 @@ int stream_tcp_connect(struct stream *s, const struct addr *to, const struct add
 	if (status != 0)
 		return err_errno(e, -status, "bind to the source address");
 	status = uv_tcp_connect(&t->connect, &t->tcp, &to->sa, on_connect);
-	return status ? err_errno(e, -status, "connect") : 0;
+	return status ? err_set(e, err_from_errno(-status), "%s", strerror(-status)) : 0;
 }
