@@ -138,6 +138,18 @@ static void log_handshake(struct session *s, const char *error, const char *stag
 	event_hub_handshake(s->env->hub, &h);
 }
 
+static void on_data(void *arg, const char *bytes, size_t len);
+static void on_end(void *arg, enum stream_end why, const struct err *e);
+static void on_drain(void *arg);
+
+static void listen_to_stream(struct session *s)
+{
+	struct stream_events events = {
+		.on_data = on_data, .on_end = on_end, .on_drain = on_drain, .arg = s
+	};
+	stream_set_events(s->stream, &events);
+}
+
 static void on_tls(void *arg, bool ok, bool is_init, const struct err *e)
 {
 	struct session *s = arg;
@@ -177,6 +189,7 @@ static void start_tls(struct session *s)
 	timer_stop(s->timer);
 	stream_read_stop(s->stream);
 	s->stream = tls_client_start(s->env->loop, &s->stream, &params, on_tls, s);
+	listen_to_stream(s);
 }
 
 /* ---- the protocol machine ---- */
@@ -416,9 +429,6 @@ static void on_dialled(
 	void *arg, struct stream *stream, size_t index, const struct err *e)
 {
 	struct session *s = arg;
-	struct stream_events events = {
-		.on_data = on_data, .on_end = on_end, .on_drain = on_drain, .arg = s
-	};
 	enter(s);
 	s->dial = NULL;
 	if (stream) {
@@ -426,13 +436,13 @@ static void on_dialled(
 		s->address = s->addrs[index];
 		s->has_address = true;
 		s->phase = SESSION_TALKING;
-		stream_set_events(stream, &events);
+		listen_to_stream(s);
 		stream_read_start(stream);
 		drive(s);
 	} else {
 		struct session_failure f = { .phase = SESSION_DIALING };
 		snprintf(f.text, sizeof(f.text), "%.310s", e->text);
-		s->address = s->addrs[s->addr_count - 1];
+		s->address = s->addrs[index];
 		s->has_address = true;
 		end(s, &f);
 	}
