@@ -1,0 +1,1 @@
+"""What stands at the other end of the wire in the system tests."""
