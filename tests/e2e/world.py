@@ -19,7 +19,9 @@ import subprocess
 
 from peers import dns, net, smtpd
 
-MESSAGE = b"From: a@sender.test\nTo: b@example.test\nSubject: one\n\nHello.\n"
+HEADER = (b"From: a@sender.test\nTo: b@example.test\nSubject: one\n"
+          b"Date: Sat, 21 Nov 2026 12:00:00 +0000\nMessage-ID: <1@sender.test>\n")
+MESSAGE = HEADER + b"\nHello.\n"
 SENDER = "a@sender.test"
 TIMEOUT_S = 60
 EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CONFIG = 0, 64, 65, 66, 78
@@ -90,7 +92,8 @@ class World:
         self.conf.write_text("\n".join(lines) + "\n" + self.blocks)
 
     def prepare(self):
-        """Starts the name server and writes the configuration, when first needed."""
+        """Writes the configuration, and starts the name server when first needed: the
+        zone is complete by then."""
         if self.name_server is None:
             self.name_server = dns.Knot(self.directory / "knot", f"{self.block.prefix}.1",
                                         self.port, self.zone)
@@ -123,7 +126,7 @@ class World:
 
     def once(self, **how):
         """One round: everything that is due, in a process of its own."""
-        self.write_configuration()
+        self.prepare()
         return self.run("run", "--once", **how)
 
     def retry(self, *words):
@@ -139,7 +142,7 @@ class World:
 
     def daemon(self, env=None):
         """`run` in the background; ends with the world, or by stop()."""
-        self.prepare() if not self.conf.exists() else self.write_configuration()
+        self.prepare()
         out = open(self.directory / f"daemon{len(self.daemons)}.out", "wb")
         process = subprocess.Popen([self.binary, "-c", self.conf, "run"], stdin=subprocess.DEVNULL,
                                    stdout=out, stderr=out, env={**self.env, **(env or {})},
@@ -195,6 +198,7 @@ class World:
     # -- the end --
 
     def close(self):
+        late = False
         for process in self.daemons:
             if process.poll() is None:
                 process.terminate()
@@ -204,16 +208,29 @@ class World:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                raise AssertionError("the daemon did not end within 15 s of SIGTERM") from None
-            finally:
-                pass
+                late = True
         for peer in [*self.servers.values(), *self.closers, self.name_server]:
             if peer is not None:
                 peer.close()
         self.servers, self.closers, self.daemons, self.name_server = {}, [], [], None
+        assert not late, "a daemon did not end within 15 s of SIGTERM"
 
     def sanitizer_reports(self):
         return "".join(p.read_text(errors="replace") for p in self.directory.glob("sanitizer.*"))
+
+
+TRACE = (b"received:", b"return-path:", b"x-original-to:", b"delivered-to:", b"envelope-to:",
+         b"delivery-date:")
+
+
+def without_trace(stored):
+    """A stored message without the trace fields that its receivers put on top."""
+    lines = stored.split(b"\r\n")
+    while lines and lines[0].lower().startswith(TRACE):
+        lines.pop(0)
+        while lines and lines[0][:1] in (b" ", b"\t"):
+            lines.pop(0)
+    return b"\r\n".join(lines)
 
 
 def _value(value):

@@ -45,6 +45,7 @@ class Behaviour:
     stall: tuple = ()            # likewise, but say nothing until the client leaves
     reset: bool = False          # hang up by RST
     flood: str = ""              # "line": a banner that never ends; "banner": lines without end
+    one_message: bool = False    # hang up after the verdict, so that nothing is reused
     hold_data: typing.Optional[threading.Event] = None  # reply to the message when it is set
 
 
@@ -75,6 +76,7 @@ class Session:
     tls_error: str = ""
     resumed: bool = False
     early_bytes: bytes = b""     # came in together with STARTTLS
+    pipelined: bool = False      # a command came in before the reply to the one before
     flooded: int = 0             # octets that a flood got rid of
     ended: bool = False
 
@@ -193,6 +195,7 @@ class Connection:
     def command(self, raw):
         line = raw.decode("utf-8", "surrogateescape")
         self.session.commands.append((self.session.channel, line))
+        self.session.pipelined |= bool(self.buffer)
         verb = line.split(" ")[0].split(":")[0].upper()
         handler = getattr(self, f"do_{verb.lower()}", None)
         if handler:
@@ -275,6 +278,8 @@ class Connection:
         if self.b.hold_data:
             self.b.hold_data.wait(30)
         message.accepted = self.reply(".", "", f"250 2.0.0 taken as {self.session.number}") == "2"
+        if self.b.one_message:
+            raise HangUp
 
     # -- STARTTLS --
 
@@ -327,6 +332,7 @@ class SmtpServer:
         self.script = script
         self.certificates = certificates
         self.sessions = []
+        self.most_at_once = 0
         self._connections = collections.deque()
         self._contexts = {}
         self._closing = False
@@ -360,6 +366,10 @@ class SmtpServer:
         return context
 
     @property
+    def open_sessions(self):
+        return sum(not s.ended for s in self.sessions)
+
+    @property
     def messages(self):
         return [m for s in self.sessions for m in s.messages if m.accepted]
 
@@ -371,6 +381,7 @@ class SmtpServer:
                 return
             session = Session(len(self.sessions) + 1, time.monotonic(), client[0])
             self.sessions.append(session)
+            self.most_at_once = max(self.most_at_once, self.open_sessions)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(self, sock, session, self.behaviour(session.number))
             thread = threading.Thread(target=connection.run, daemon=True)

@@ -1,0 +1,229 @@
+"""TLS as the servers see it: versions, pins, SNI, certificates, broken handshakes, the greeting inside."""
+import pytest
+
+from peers.smtpd import Behaviour
+from world import EX_CONFIG
+
+VERSIONS = ["TLS1.0", "TLS1.1", "TLS1.2", "TLS1.3"]
+
+
+@pytest.mark.parametrize("version", ["TLS1.2", "TLS1.3"])
+def test_a_server_with_one_current_version_gets_the_message_over_tls(world, version):
+    server = world.one_host(Behaviour(versions=(version,)))
+    message_id = world.send("b@example.test")
+    world.once()
+    assert server.sessions[0].tls_version == version and server.messages[0].channel == "tls"
+    assert world.log(message_id)[0]["tls"]["version"] == version
+
+
+@pytest.mark.parametrize("version", ["TLS1.0", "TLS1.1"])
+def test_an_old_version_is_not_used_unless_it_is_named(world, version):
+    server = world.one_host(Behaviour(versions=(version,)))
+    world.configure(fallback="none")
+    message_id = world.send("b@example.test")
+    world.once()
+    assert world.log(message_id)[0]["failure"] == "tls_handshake" and server.messages == []
+    world.configure(protocols=VERSIONS)
+    world.retry()
+    assert server.messages[0].channel == "tls" and server.sessions[-1].tls_version == version
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_pin_makes_a_destination_speak_that_version(world, version):
+    server = world.one_host(Behaviour(versions=tuple(VERSIONS)))
+    world.policy("mtaproto.txt", f"# the old box\nexample.test {version.lower()}\n")
+    message_id = world.send("b@example.test")
+    world.once()
+    assert server.sessions[0].tls_version == version and server.messages[0].channel == "tls"
+    assert world.log(message_id)[0]["tls"]["version"] == version
+
+
+def test_a_pin_that_a_server_cannot_meet_fails_the_handshake(world):
+    server = world.one_host(Behaviour(versions=("TLS1.2",)))
+    world.policy("mtaproto.txt", "[example.test] TLS1.3\n")
+    message_id = world.send("b@example.test")
+    world.once()
+    assert world.log(message_id)[0]["failure"] == "tls_handshake" and server.messages == []
+    assert world.entry(message_id)["next_channel"] == "plaintext"
+
+
+def test_the_most_specific_pin_wins_and_a_host_pin_beats_a_destination_pin(world):
+    one = world.one_host(Behaviour(versions=tuple(VERSIONS)))
+    other = world.one_host(Behaviour(versions=tuple(VERSIONS)), domain="other.test")
+    third = world.one_host(Behaviour(versions=tuple(VERSIONS)), domain="third.test")
+    world.policy("mtaproto.txt", "* TLS1.3\nexample.test TLS1.2\n[other.test] TLS1.3\n"
+                                 "mx:[mx1.other.test] TLS1.1, TLS1.0\n")
+    world.send("b@example.test", "c@other.test", "d@third.test")
+    world.once()
+    assert [s.sessions[0].tls_version for s in (one, other, third)] == ["TLS1.2", "TLS1.1", "TLS1.3"]
+
+
+def test_a_pin_to_a_version_that_the_library_lacks_is_an_error(world):
+    world.policy("mtaproto.txt", "example.test SSL3.0\n")
+    done = world.run("policy", "check", check=False)
+    assert done.returncode == EX_CONFIG
+    assert b"mtaproto.txt:1" in done.stderr + done.stdout and b"SSL3.0" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("version", ["TLS1.2", "TLS1.3"])
+def test_a_demanded_client_certificate_is_a_failed_handshake_in_every_version(world, version):
+    strict = Behaviour(versions=(version,), demand_certificate=True)
+    server = world.one_host(strict)
+    message_id = world.send("b@example.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert (entry["failure"], entry["outcome"], entry["next_channel"]) == ("tls_handshake", "deferred", "plaintext")
+    world.retry()
+    assert [m.channel for m in server.messages] == ["plaintext"]
+
+
+def test_a_warning_alert_in_the_handshake_is_not_the_end(world):
+    server = world.one_host(Behaviour(handshake="warning", versions=("TLS1.2",)))
+    world.send("b@example.test")
+    world.once()
+    assert [m.channel for m in server.messages] == ["tls"]
+
+
+def test_a_handshake_that_stalls_fails_in_time(world):
+    server = world.one_host(Behaviour(handshake="stall"))
+    world.configure(handshake_timeout="1s")
+    message_id = world.send("b@example.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert entry["failure"] == "tls_handshake" and 900 <= entry["duration_ms"] < 10000
+    world.retry()
+    assert [m.channel for m in server.messages] == ["plaintext"]
+
+
+def test_silence_from_the_handshake_to_the_first_reply_is_a_failed_handshake(world):
+    server = world.one_host(Behaviour(stall=("tls:EHLO",)))
+    world.configure(reply_timeout="1s")
+    message_id = world.send("b@example.test")
+    world.once()
+    assert world.log(message_id)[0]["failure"] == "tls_handshake"
+    assert server.sessions[0].verbs("tls")[0] == "EHLO"
+
+
+def test_after_a_failed_handshake_the_connection_is_not_used_again(world):
+    server = world.one_host(Behaviour(handshake="garbage"))
+    world.configure(fallback="plaintext")
+    world.send("b@example.test")
+    world.once()
+    assert server.sessions[0].verbs() == ["EHLO", "STARTTLS"], "no QUIT in the clear"
+    assert len(server.sessions) == 2 and server.messages[0].channel == "plaintext"
+
+
+@pytest.mark.parametrize("how", ["one segment", "two segments"])
+def test_bytes_before_the_handshake_are_never_parsed_as_smtp(world, how):
+    extra = b"250-mx1.example.test\r\n250 SIZE 1\r\n"
+    injecting = (Behaviour(starttls="220 go", replies={"STARTTLS": b"220 go\r\n" + extra})
+                 if how == "one segment" else Behaviour(inject=extra))
+    server = world.one_host(injecting)
+    world.configure(fallback="none")
+    message_id = world.send("b@example.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert entry["failure"] == "tls_handshake" and entry["outcome"] == "deferred"
+    assert server.messages == [] and server.sessions[0].verbs() == ["EHLO", "STARTTLS"]
+
+
+@pytest.mark.parametrize("option, seen", [("on", "mx1.example.test"), ("off", None),
+                                          ("other.name.test", "other.name.test")])
+def test_sni_is_the_host_or_nothing_or_a_name(world, option, seen):
+    server = world.one_host()
+    world.configure(sni=option)
+    message_id = world.send("b@example.test")
+    world.once()
+    assert server.sessions[0].sni == seen and world.log(message_id)[0]["sni"] == seen
+    assert server.messages[0].channel == "tls"
+
+
+def test_sni_of_one_destination(world):
+    server, other = world.one_host(), world.one_host(domain="other.test")
+    world.configure(blocks='destination "other.test" { sni = off }\n')
+    world.send("b@example.test", "c@other.test")
+    world.once()
+    assert (server.sessions[0].sni, other.sessions[0].sni) == ("mx1.example.test", None)
+
+
+def test_no_sni_for_an_address_literal(world):
+    server = world.host("mx1.example.test")
+    world.send(f"b@[{server.address}]")
+    world.once()
+    assert server.messages[0].channel == "tls" and server.sessions[0].sni is None
+
+
+def test_ehlo_is_the_greeting_inside_tls(world):
+    server = world.one_host()
+    world.send("b@example.test")
+    world.once()
+    assert server.sessions[0].verbs("tls")[:2] == ["EHLO", "MAIL"]
+
+
+def test_helo_inside_tls_gives_up_every_extension(world):
+    server = world.one_host()
+    world.configure(greeting_after_starttls="helo")
+    world.send("b@example.test")
+    world.once()
+    session = server.sessions[0]
+    assert session.verbs("tls")[:2] == ["HELO", "MAIL"] and not session.pipelined
+    assert server.messages[0].parameters == ""
+
+
+def test_ehlo_refused_inside_tls_is_followed_by_helo_on_the_same_session(world):
+    server = world.one_host(Behaviour(replies={"tls:EHLO": "502 5.5.1 no more"}))
+    world.send("b@example.test")
+    world.once()
+    assert len(server.sessions) == 1
+    assert server.sessions[0].verbs("tls")[:3] == ["EHLO", "HELO", "MAIL"]
+    assert server.messages[0].channel == "tls"
+
+
+def test_what_was_learned_before_tls_is_forgotten(world):
+    server = world.one_host(Behaviour(extensions=("8BITMIME",), replies={
+        "plain:EHLO": "250-mx1\r\n250-SIZE 10\r\n250-PIPELINING\r\n250 STARTTLS"}))
+    world.send("b@example.test")
+    world.once()
+    assert server.messages[0].channel == "tls" and "SIZE" not in server.messages[0].parameters
+    assert not server.sessions[0].pipelined
+
+
+def test_starttls_off_is_plaintext_everywhere(world):
+    server = world.one_host()
+    world.configure(starttls=False)
+    world.send("b@example.test")
+    world.once()
+    assert server.messages[0].channel == "plaintext" and not server.sessions[0].asked_for_tls
+
+
+def test_starttls_leaves_alone_and_nothing_is_sent_behind_it(world):
+    server = world.one_host(Behaviour(versions=("TLS1.2",)))
+    world.send("b@example.test")
+    world.once()
+    assert server.sessions[0].early_bytes == b""
+
+
+def test_a_trusted_certificate_is_noted_as_verified_and_another_delivers_all_the_same(world, certificates):
+    world.one_host()
+    message_id = world.send("b@example.test")
+    world.once()
+    assert world.log(message_id)[0]["tls"]["verified"] is False
+    world.configure(trust_file=str(certificates.ca))
+    message_id = world.send("b@example.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert entry["tls"]["verified"] is True and "mail.test" in entry["tls"]["peer"]
+
+
+def test_the_tls_log_has_a_line_for_each_handshake_and_each_error(world):
+    world.one_host(Behaviour(versions=("TLS1.3",)))
+    world.one_host(Behaviour(handshake="alert"), domain="other.test")
+    world.send("b@example.test", "c@other.test")
+    world.once()
+    lines = (world.directory / "tls.log").read_text().splitlines()
+    good = [l for l in lines if "mx1.example.test" in l]
+    bad = [l for l in lines if "mx1.other.test" in l]
+    assert len(good) == 1 and len(bad) >= 1
+    for part in ("TLS1.3", "AES", "mail.test"):
+        assert part in good[0], part
+    assert "alert" in bad[0].lower()
