@@ -31,6 +31,7 @@ enum {
 	HEADER_FLAGS = 3,   /* octet of the header that holds AD */
 	FLAG_AD = 0x20,
 	CLASS_IN = 1,
+	SOCKETS_MAX = 4, /* of one exchange: UDP, then TCP */
 	PORT = 53
 };
 
@@ -177,9 +178,17 @@ static void step(struct dns_exchange *x)
 	exchange_report(x);
 }
 
+/* Timers run before sockets are polled: after a turn that took long, the answer
+ * may be here already. It is read before the time-out is believed. */
 static void on_timer(uv_timer_t *t)
 {
 	struct dns_exchange *x = t->data;
+	ares_socket_t fds[SOCKETS_MAX];
+	size_t count = 0;
+	for (struct watch *w = x->watches; w && count < SOCKETS_MAX; w = w->next)
+		fds[count++] = w->fd;
+	for (size_t i = 0; i < count && !x->has_result; i++)
+		ares_process_fd(x->channel, fds[i], ARES_SOCKET_BAD);
 	if (!x->has_result)
 		ares_process_fd(x->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	step(x);
