@@ -10,7 +10,7 @@
 
 /* Where an answer goes: to a UDP address or a TCP client. */
 struct route {
-	const struct sockaddr_in *udp;
+	const struct addr *udp;
 	uv_stream_t *tcp;
 };
 
@@ -30,8 +30,8 @@ static void transmit(struct fake_dns *s, const struct route *to, const struct wi
 	if (to->tcp)
 		ASSERT(uv_try_write(to->tcp, bufs, 2) == (int)w->len + 2);
 	else
-		ASSERT(uv_udp_try_send(&s->udp, &bufs[1], 1,
-			       (const struct sockaddr *)to->udp) == (int)w->len);
+		ASSERT(uv_udp_try_send(&s->udp, &bufs[1], 1, &to->udp->sa) ==
+			(int)w->len);
 }
 
 static void note_query(struct fake_dns *s, ns_msg *msg, bool is_tcp)
@@ -113,10 +113,9 @@ static void on_datagram(uv_udp_t *h, ssize_t len, const uv_buf_t *buf,
 	const struct sockaddr *from, unsigned flags)
 {
 	(void)flags;
-	if (len <= 0 || !from)
+	struct addr peer;
+	if (len <= 0 || !from || !addr_from_sockaddr(&peer, from))
 		return;
-	struct sockaddr_in peer;
-	memcpy(&peer, from, sizeof(peer));
 	serve(h->data, &(struct route){ .udp = &peer }, buf->base, (size_t)len);
 }
 

@@ -1,5 +1,5 @@
 /*
- * A DNS server inside the test: UDP and TCP on one free port of 127.0.0.1, on
+ * A DNS server inside the test: UDP and TCP on one free port of an address, on
  * the loop of the test, and never a reason for the loop to go on.
  *
  * It answers the nth query with the nth step of its script, and queries after
@@ -51,7 +51,7 @@ struct fake_dns {
 	struct fake_query queries[FAKE_QUERIES_MAX];
 	size_t query_count;
 	struct wire held;
-	struct sockaddr_in held_for;
+	struct addr held_for;
 	char received[2048]; /* by uv, before it is looked at */
 };
 

@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -429,6 +431,37 @@ static void the_ad_bit_of_a_server_elsewhere_is_not_believed(void **state)
 	fixture_clear(&f);
 }
 
+static bool has_ipv6_loopback(void)
+{
+	struct addr a;
+	assert_true(addr_parse("::1", 0, &a));
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	if (fd < 0)
+		return false;
+	bool has = bind(fd, &a.sa, addr_len(&a)) == 0;
+	close(fd);
+	return has;
+}
+
+static void a_server_may_have_an_ipv6_address(void **state)
+{
+	(void)state;
+	static const struct fake_step steps[] = { { .flags = WIRE_TC },
+		{ .flags = WIRE_AD, .records = { "an @ 300 MX 10 mx.test" } } };
+	struct fixture f;
+	if (!has_ipv6_loopback())
+		skip();
+	fixture_init(&f);
+	fake_dns_start(&f.servers[0], &f.loop, "::1", steps, 2);
+	fixture_open(&f, 1, PATIENT_MS, 1);
+	struct caller c = { .f = &f };
+	caller_ask(&c, "example.test");
+	fixture_run(&f);
+	assert_string_equal(buf_text(&c.text), "ok 300 secure: 10 mx.test");
+	buf_clear(&c.text);
+	fixture_clear(&f);
+}
+
 static void without_servers_the_system_is_asked_which(void **state)
 {
 	(void)state;
@@ -470,6 +503,7 @@ int main(void)
 		cmocka_unit_test(the_same_question_twice_is_one_query),
 		cmocka_unit_test(a_name_that_cannot_be_asked_does_not_exist),
 		cmocka_unit_test(the_ad_bit_of_a_server_elsewhere_is_not_believed),
+		cmocka_unit_test(a_server_may_have_an_ipv6_address),
 		cmocka_unit_test(without_servers_the_system_is_asked_which),
 		cmocka_unit_test(too_many_servers_are_an_error),
 	};
