@@ -137,6 +137,9 @@ static void on_body(void *arg)
 {
 	struct attempt *a = arg;
 	const struct queue_item *item = a->item;
+	/* The other side wants the message: the mark is written while the body is
+	 * on its way. Earlier, a crash would cry doubt where there is none. */
+	ask_for_mark(a);
 	if (!item->body) {
 		a->body_wanted = true;
 		if (!a->body_pending)
@@ -263,7 +266,6 @@ static void on_ready(void *arg)
 	a->message = (struct smtp_message){ .envelope = &a->item->envelope,
 		.recipients = a->asked,
 		.recipient_count = a->asked_count };
-	ask_for_mark(a);
 	session_send(a->session, &a->message);
 }
 
