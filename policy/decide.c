@@ -252,15 +252,6 @@ static void decide_fallback(struct decider *d)
 			default_mark(s->fallback_from), effects[s->fallback]);
 }
 
-static bool has_host_pins(const struct policy_set *set)
-{
-	for (size_t i = 0; i < policy_set_count(set, POLICY_FILE_PINS); i++) {
-		if (policy_set_entry(set, POLICY_FILE_PINS, i)->is_host)
-			return true;
-	}
-	return false;
-}
-
 static void decide_protocols(struct decider *d)
 {
 	const struct policy_settings *s = d->settings;
@@ -282,7 +273,7 @@ static void decide_protocols(struct decider *d)
 			default_mark(s->protocols_from));
 	}
 	if (d->set && !d->query->host && d->query->destination[0] != '[' &&
-		has_host_pins(d->set))
+		policy_set_has_host_pins(d->set))
 		add_reason(d, policy_set_path(d->set, POLICY_FILE_PINS),
 			"it has pins for hosts (mx:) too; whether one of them counts is "
 			"known when the MX host is");

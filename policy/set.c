@@ -19,6 +19,7 @@ struct part {
 	const char *path;
 	struct policy_entry *entries;
 	size_t count, cap;
+	bool has_hosts; /* some entry has "mx:" */
 	struct policy_index index;
 	uint32_t *trees; /* numbers of the TREE entries: substring matching only */
 	size_t tree_count, tree_cap;
@@ -119,6 +120,7 @@ static void add_entry(struct policy_set *set, enum policy_file file,
 	if (e->kind == POLICY_PATTERN_TREE &&
 		set->options.match == POLICY_MATCH_SUBSTRING)
 		add_tree(part, part->count);
+	part->has_hosts |= e->is_host;
 	part->count++;
 }
 
@@ -284,6 +286,11 @@ void policy_entry_pattern(const struct policy_entry *entry, struct policy_patter
 {
 	out->kind = entry->kind;
 	policy_text(out->name, sizeof(out->name), "%s", entry->name);
+}
+
+bool policy_set_has_host_pins(const struct policy_set *set)
+{
+	return set->parts[POLICY_FILE_PINS].has_hosts;
 }
 
 /* --- looking a name up --- */

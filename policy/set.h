@@ -90,6 +90,9 @@ const struct policy_entry *policy_set_entry(
 const struct policy_entry *policy_set_find(
 	const struct policy_set *set, enum policy_file file, const char *destination);
 
+/* Are there pins for hosts ("mx:")? Then a pin is final only with the host. */
+bool policy_set_has_host_pins(const struct policy_set *set);
+
 /* The pin that counts for a destination at a host (host NULL: not known yet). */
 const struct policy_entry *policy_set_pin(
 	const struct policy_set *set, const char *destination, const char *host);

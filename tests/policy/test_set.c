@@ -46,6 +46,8 @@ static const struct line_case {
 		BYTES("\xff\xfe"
 		      "#\0\x3d\xd8\xa9\xdc\n\0a\0"),
 		"a", 2, 1 },
+	{ "UTF-16 with a name outside the basic plane, at the end",
+		BYTES("\xff\xfe\x40\xd8\x0b\xdc"), "xn--u50i", 1, 1 },
 	{ "UTF-16 byte order mark alone", BYTES("\xff\xfe"), "a", 0, 0 },
 	{ "the same entry twice is harmless", "a.example\na.example\n", 0, "a.example", 1,
 		2 },
@@ -169,6 +171,26 @@ static void check_pin(void **state)
 	const struct policy_entry *e = policy_set_pin(set, c->destination, c->host);
 	assert_int_equal(e ? e->line : 0, c->line);
 	assert_int_equal(e ? e->versions : 0, c->versions);
+	policy_set_unref(&set);
+}
+
+/* Substring matching is for the bare entries of pins too, each on its own side. */
+static void check_substring_pins(void **state)
+{
+	struct policy_set *set = fixture_good(
+		NULL, NULL, "xam TLS1.2\nmx:xamp TLS1.3\n", POLICY_MATCH_SUBSTRING);
+	(void)state;
+	const struct policy_entry *e = policy_set_pin(set, "example.com", "mx.test");
+	assert_non_null(e);
+	assert_int_equal(e->line, 1);
+	e = policy_set_pin(set, "a.test", "mx.example.com");
+	assert_non_null(e);
+	assert_int_equal(e->line, 2);
+	assert_null(policy_set_pin(set, "a.test", "mx.test"));
+	assert_true(policy_set_has_host_pins(set));
+	policy_set_unref(&set);
+	set = fixture_good(NULL, NULL, "a TLS1.2\n", POLICY_MATCH_LABEL);
+	assert_false(policy_set_has_host_pins(set));
 	policy_set_unref(&set);
 }
 
@@ -361,7 +383,8 @@ static void check_references(void **state)
 
 static const struct named {
 	const char *name;
-} all_errors_case[] = { { "all errors are told, in file and line order" } },
+} substring_pins_case[] = { { "a bare pin anywhere in the name" } },
+  all_errors_case[] = { { "all errors are told, in file and line order" } },
   many_errors_case[] = { { "of very many errors 100 are told and all counted" } },
   long_list_case[] = { { "100,000 lines: every one is found, nothing else is" } },
   digest_case[] = { { "the digest changes with what the files say" } },
@@ -373,6 +396,7 @@ int main(void)
 		TABLE(check_lines, lines),
 		TABLE(check_substring, substrings),
 		TABLE(check_pin, pins),
+		TABLE(check_substring_pins, substring_pins_case),
 		TABLE(check_error, bad),
 		TABLE(check_all_errors, all_errors_case),
 		TABLE(check_many_errors, many_errors_case),
