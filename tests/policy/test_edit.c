@@ -4,6 +4,8 @@
 
 #include "policy/edit.h"
 
+#include <sys/wait.h>
+
 #define BYTES(s) s, sizeof(s) - 1
 
 enum { ADD, REMOVE };
@@ -44,6 +46,8 @@ static const struct edit_case {
 		      "a\0\r\0\n\0\x8b\x4f.\0j\0p\0\r\0\n\0") },
 	{ "add to UTF-16, big endian", ADD, POLICY_FILE_ALLOW, "b", BYTES("\xfe\xff\0a"),
 		BYTES("\xfe\xff\0a\0\n\0b\0\n") },
+	{ "add a name outside the basic plane to UTF-16", ADD, POLICY_FILE_ALLOW, "𠀋",
+		BYTES("\xff\xfe"), BYTES("\xff\xfe\x40\xd8\x0b\xdc\n\0") },
 	{ "add what is there", ADD, POLICY_FILE_ALLOW, "example.com",
 		BYTES("example.com\n"), NULL, 0 },
 	{ "add what is there in another spelling", ADD, POLICY_FILE_ALLOW, "例え.JP.",
@@ -230,9 +234,46 @@ static void check_leftover(void **state)
 	fixture_dir_remove(&d);
 }
 
+/* Each process adds entries of its own; none is lost. */
+static void check_two_editors(void **state)
+{
+	enum { EDITORS = 4, ENTRIES = 10 };
+	struct fixture_dir d;
+	struct policy_errors errors;
+	pid_t editors[EDITORS];
+	(void)state;
+	fixture_dir_make(&d);
+	for (int i = 0; i < EDITORS; i++) {
+		editors[i] = fork();
+		assert_true(editors[i] >= 0);
+		if (editors[i] > 0)
+			continue;
+		struct policy_error error;
+		char name[64];
+		int failed = 0;
+		for (int n = 0; n < ENTRIES; n++) {
+			snprintf(name, sizeof(name), "e%d-%d.example", i, n);
+			failed |= policy_edit_add(d.path, POLICY_FILE_ALLOW, name,
+					  &fixture_label, &error) != POLICY_EDIT_DONE;
+		}
+		_exit(failed);
+	}
+	for (int i = 0; i < EDITORS; i++) {
+		int status = -1;
+		assert_int_equal(waitpid(editors[i], &status, 0), editors[i]);
+		assert_int_equal(status, 0);
+	}
+	struct policy_set *set = policy_set_load(d.path, &fixture_label, 1, &errors);
+	fixture_dir_remove(&d);
+	assert_non_null(set);
+	assert_int_equal(policy_set_count(set, POLICY_FILE_ALLOW), EDITORS * ENTRIES);
+	policy_set_unref(&set);
+}
+
 static const struct {
 	const char *name;
 } directory_case[] = { { "a missing directory is made by add, not by remove" } },
+  editors_case[] = { { "editors at the same time lose nothing" } },
   leftover_case[] = { { "what a crash left behind is no hindrance" } };
 
 int main(void)
@@ -242,6 +283,7 @@ int main(void)
 		TABLE(check_refused, refused),
 		TABLE(check_makes_directory, directory_case),
 		TABLE(check_leftover, leftover_case),
+		TABLE(check_two_editors, editors_case),
 	};
 	return TABLE_RUN_ALL("policy/edit", tables);
 }
