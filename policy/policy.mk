@@ -17,3 +17,4 @@ libpolicy_a_SOURCES = \
 	policy/types.c policy/types.h \
 	policy/util.c policy/util.h
 EXTRA_DIST += policy/README.md
+dist_man_MANS += doc/hikyaku-policy.5
