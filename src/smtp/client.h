@@ -14,6 +14,9 @@
  *	[-> HELO_TLS] -> READY -> MAIL -> RCPT -> DATA -> BODY -> MARK -> FINAL
  *	-> READY [-> RSET] -> MAIL ... -> READY -> QUIT -> CLOSED
  *
+ * The owner goes on reading while it writes: a host may answer before it has
+ * read all, and one that cannot get rid of its answers stops reading.
+ *
  * With PIPELINING, MAIL, RCPT and DATA leave in one write; replies are matched
  * in order; QUIT never leaves together with a message. RSET leaves before the
  * next MAIL if the transaction before it did not end with its final dot.
@@ -99,7 +102,8 @@ enum smtp_action {
 				*/
 	SMTP_ACTION_MESSAGE_DONE, /* the transaction is over: step.undecided says how many
 				     recipients still want another transaction */
-	SMTP_ACTION_FAILED,       /* the session is over: step.failure */
+	SMTP_ACTION_FAILED,       /* the session is over: step.failure; in state READY
+				     between messages nothing is lost by it */
 	SMTP_ACTION_CLOSE         /* nothing more to do: close the connection */
 };
 

@@ -23,11 +23,13 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/body-bare-line-ends.txt \
 	tests/smtp/dialogs/body-dots-and-folds.txt \
 	tests/smtp/dialogs/body-unreadable.txt \
+	tests/smtp/dialogs/content-line-of-dots.txt \
 	tests/smtp/dialogs/data-250.txt \
 	tests/smtp/dialogs/data-421.txt \
 	tests/smtp/dialogs/data-451-plain.txt \
 	tests/smtp/dialogs/data-554.txt \
 	tests/smtp/dialogs/dsn-bad-values.txt \
+	tests/smtp/dialogs/dsn-long-values.txt \
 	tests/smtp/dialogs/dsn-not-offered.txt \
 	tests/smtp/dialogs/dsn-offered.txt \
 	tests/smtp/dialogs/ehlo-200-lines.txt \
@@ -35,6 +37,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/ehlo-421.txt \
 	tests/smtp/dialogs/ehlo-4xx.txt \
 	tests/smtp/dialogs/ehlo-keywords-fold.txt \
+	tests/smtp/dialogs/ehlo-lines-are-for-ehlo.txt \
 	tests/smtp/dialogs/ehlo-refused-helo.txt \
 	tests/smtp/dialogs/eight-bit-not-offered.txt \
 	tests/smtp/dialogs/enhanced-malformed.txt \
@@ -54,10 +57,12 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/helo-refused.txt \
 	tests/smtp/dialogs/injection-in-recipient.txt \
 	tests/smtp/dialogs/injection-in-sender.txt \
+	tests/smtp/dialogs/injection-of-brackets.txt \
 	tests/smtp/dialogs/lost-with-verdict.txt \
 	tests/smtp/dialogs/mail-354.txt \
 	tests/smtp/dialogs/mail-421.txt \
 	tests/smtp/dialogs/mail-451-then-rset.txt \
+	tests/smtp/dialogs/mail-550-over-the-limit.txt \
 	tests/smtp/dialogs/mail-550-pipelined.txt \
 	tests/smtp/dialogs/mail-550-rcpt-250-data-354.txt \
 	tests/smtp/dialogs/mail-550.txt \
@@ -85,6 +90,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/rcpt-all-refused-plain.txt \
 	tests/smtp/dialogs/rcpt-hundred-and-twenty.txt \
 	tests/smtp/dialogs/rcpt-limit-of-two.txt \
+	tests/smtp/dialogs/rcpt-limit-too-high.txt \
 	tests/smtp/dialogs/rcpt-lost-midway.txt \
 	tests/smtp/dialogs/rcpt-mixed.txt \
 	tests/smtp/dialogs/ready-421-second-message.txt \
@@ -106,6 +112,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/reply-too-large.txt \
 	tests/smtp/dialogs/reply-too-many-lines.txt \
 	tests/smtp/dialogs/rset-refused.txt \
+	tests/smtp/dialogs/size-overflow.txt \
 	tests/smtp/dialogs/size-parameter.txt \
 	tests/smtp/dialogs/size-too-large.txt \
 	tests/smtp/dialogs/size-zero.txt \
