@@ -45,7 +45,7 @@ void run_until(struct uv_loop_s *loop, const bool *done)
 void run_turns(struct uv_loop_s *loop, int turns)
 {
 	while (turns-- > 0)
-		uv_run(loop, UV_RUN_ONCE);
+		uv_run(loop, UV_RUN_NOWAIT);
 }
 
 static void close_here(struct client *c, enum close_at where)

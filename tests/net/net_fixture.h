@@ -22,7 +22,7 @@
 /* A loop; run_until fails the test when *done stays false for 20 seconds. */
 void run_until(struct uv_loop_s *loop, const bool *done);
 
-void run_turns(struct uv_loop_s *loop, int turns);
+void run_turns(struct uv_loop_s *loop, int turns); /* never waits */
 
 /* Where a client closes its stream, from inside the callback. */
 enum close_at { CLOSE_NEVER, CLOSE_ON_DATA, CLOSE_ON_END, CLOSE_ON_DRAIN, CLOSE_ON_TLS };
