@@ -36,7 +36,8 @@ struct tls_params {
 	const char *sni;         /* NULL or "": none */
 	const char *verify_name; /* name the certificate is checked against, or NULL */
 	int64_t handshake_timeout_ms; /* for the whole handshake */
-	/* Bytes of an earlier session's ticket for the same peer, or NULL. */
+	/* Bytes of an earlier session's ticket for the same peer, or NULL. What
+	 * does not fit costs a full handshake, no more. */
 	const void *resume;
 	size_t resume_len;
 };
@@ -71,7 +72,8 @@ struct stream *tls_client_start(struct uv_loop_s *loop, struct stream **lower,
 /* Facts of a stream made by tls_client_start; valid until it is closed. */
 const struct tls_facts *tls_stream_facts(const struct stream *s);
 
-/* The ticket of the session for later resumption; *out is malloc'ed, or NULL. */
+/* The latest ticket of the session for later resumption; *out is malloc'ed, or
+ * NULL. Under TLS 1.3 it comes after the handshake: ask right before the close. */
 void tls_stream_ticket(const struct stream *s, void **out, size_t *len_out);
 
 #endif

@@ -76,6 +76,7 @@ struct peer {
 	bool asks_for_certificate; /* demands it under TLS 1.3 by an alert */
 	const gnutls_datum_t *ticket_key;
 	unsigned connections; /* to serve, one after the other; 0 means 1 */
+	int gate;             /* for scripts that wait for the test */
 	/* What it saw. */
 	char sni[256];
 	bool is_handshake_ok;

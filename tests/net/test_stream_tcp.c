@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,10 +180,12 @@ static void any_callback_may_close(void **state)
 	}
 }
 
+/* Reads nothing before the gate opens. */
 static void script_count(struct peer *p, int fd)
 {
-	char buf[4096];
+	static char buf[1 << 16];
 	ssize_t n;
+	(void)!read(p->gate, buf, 1);
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		p->received += (size_t)n;
 	p->end = (int)n;
@@ -191,16 +194,24 @@ static void script_count(struct peer *p, int fd)
 static void close_sends_what_is_queued(void **state)
 {
 	(void)state;
-	struct peer p = { .script = script_count };
+	int gate[2];
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	struct peer p = { .script = script_count, .gate = gate[0] };
 	struct client c;
 	setup(&c, &p, "127.0.0.1");
-	size_t len = 32u << 20; /* more than the system takes at once */
+	size_t len = 6u << 20; /* more than the system takes at once */
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len);
 	free(sent);
+	run_turns(c.loop, 2);
+	assert_int_equal(stream_pending(c.s), len);
+	stream_close(&c.s);
+	assert_int_equal(write(gate[1], "x", 1), 1);
 	free_all(&c, &p);
 	assert_int_equal(p.received, len);
 	assert_int_equal(p.end, 0);
+	close(gate[0]);
+	close(gate[1]);
 }
 
 static void script_deaf(struct peer *p, int fd)
