@@ -1,0 +1,320 @@
+#include "cli/intake.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "base/timefmt.h"
+#include "mail/address.h"
+#include "mail/content.h"
+#include "policy/name.h"
+#include "queue/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	RECEIVED_MAX = 100,          /* RFC 5321 6.3 */
+	OUTSTANDING_MAX = 300,       /* messages without an answer */
+	BACKLOG_MAX = 1024 * 1024,   /* octets of one message */
+	HELD_MAX = 16 * 1024 * 1024, /* octets of all of them */
+	HELD_EACH_MAX = 512 * 1024   /* the queue stages what is more */
+};
+
+struct intake {
+	const struct config *config;
+	struct queue *queue;
+	struct queue_port *port;
+	int64_t last_id;
+	size_t held_bytes; /* of messages that are under way */
+};
+
+struct intake_message {
+	struct intake *in;
+	struct mail_envelope envelope;
+	struct queue_new_recipient *recipients; /* owned, with their strings */
+	size_t count, cap;
+	struct queue_put *put;
+	struct content_intake content;
+	struct buf normal; /* scratch */
+	bool needs_smtputf8;
+	/* after the commit */
+	size_t held;
+	intake_done *done;
+	void *arg;
+};
+
+int intake_open(const struct config *config, struct intake **out, struct err *e)
+{
+	struct queue_options options;
+	struct queue *queue;
+	queue_options_default(&options, config->queue);
+	int rc = queue_open(&options, &queue, e);
+	if (rc != 0)
+		return rc;
+	struct intake *in = xcalloc(1, sizeof(*in));
+	in->config = config;
+	in->queue = queue;
+	in->port = queue_port_new(queue, NULL, NULL);
+	*out = in;
+	return 0;
+}
+
+void intake_wait_all(struct intake *in)
+{
+	while (queue_port_pending(in->port))
+		queue_wait(in->port);
+}
+
+void intake_close(struct intake **inp)
+{
+	struct intake *in = *inp;
+	if (!in)
+		return;
+	*inp = NULL;
+	intake_wait_all(in);
+	queue_port_close(&in->port);
+	queue_close(&in->queue);
+	free(in);
+}
+
+/* Chance keeps processes apart, counting keeps the messages of one apart. */
+static int64_t make_id(struct intake *in, int64_t now_ms)
+{
+	int64_t id = mail_id_make(now_ms, rng_u32());
+	if (id <= in->last_id)
+		id = in->last_id + 1;
+	return in->last_id = id;
+}
+
+struct intake_message *intake_message_new(struct intake *in)
+{
+	struct intake_message *m = xcalloc(1, sizeof(*m));
+	m->in = in;
+	m->envelope.arrival_ms = clock_wall_ms();
+	m->envelope.id = make_id(in, m->envelope.arrival_ms);
+	content_intake_init(&m->content, in->config->max_message_size);
+	return m;
+}
+
+void intake_message_free(struct intake_message **mp)
+{
+	struct intake_message *m = *mp;
+	if (!m)
+		return;
+	*mp = NULL;
+	queue_put_abort(&m->put);
+	for (size_t i = 0; i < m->count; i++) {
+		free((char *)(uintptr_t)m->recipients[i].address);
+		free((char *)(uintptr_t)m->recipients[i].domain);
+		free((char *)(uintptr_t)m->recipients[i].orcpt);
+	}
+	free(m->recipients);
+	mail_envelope_clear(&m->envelope);
+	buf_clear(&m->normal);
+	free(m);
+}
+
+struct mail_envelope *intake_envelope(struct intake_message *m)
+{
+	return &m->envelope;
+}
+
+size_t intake_recipient_count(const struct intake_message *m)
+{
+	return m->count;
+}
+
+/* ---- addresses ---- */
+
+/* The address as it will be sent: with the domain in A-labels where that makes
+ * it ASCII as a whole, so that it needs no SMTPUTF8 for its domain's sake. */
+static char *form_address(const struct address *a, const char *domain, bool *utf8_out)
+{
+	bool is_ascii_local = text_is_ascii(a->text, a->at);
+	*utf8_out = a->needs_smtputf8 && !is_ascii_local;
+	if (a->needs_smtputf8 && is_ascii_local)
+		return xasprintf("%.*s@%s", (int)a->at, a->text, domain);
+	return xstrdup(a->text);
+}
+
+static int normalize(const struct address *a, char *out, struct err *e)
+{
+	const char *domain = address_domain(a);
+	char why[POLICY_TEXT_MAX];
+	if (policy_destination_normalize(domain, strlen(domain), out, why))
+		return 0;
+	return err_set(e, ERR_INVALID, "domain \"%.260s\": %.400s", domain, why);
+}
+
+/* With what the person wrote in front. */
+static int complain(struct err *e, const char *what, const char *s, size_t len)
+{
+	char shown[200];
+	text_clean(s, len, shown, sizeof(shown));
+	return err_context(e, "%s \"%s\"", what, shown);
+}
+
+int intake_set_sender(struct intake_message *m, const char *s, size_t len, struct err *e)
+{
+	struct address a;
+	char domain[POLICY_NAME_MAX + 1];
+	bool utf8 = false;
+	if (address_parse_sender(s, len, &a, e) != 0)
+		return complain(e, "sender", s, len);
+	free(m->envelope.sender);
+	m->envelope.sender = NULL;
+	if (!a.text[0]) {
+		m->envelope.sender = xstrdup("");
+		return 0;
+	}
+	if (normalize(&a, domain, e) != 0)
+		return complain(e, "sender", s, len);
+	m->envelope.sender = form_address(&a, domain, &utf8);
+	m->needs_smtputf8 = m->needs_smtputf8 || utf8;
+	return 0;
+}
+
+/* Without <>, and with the hostname where there is no domain. */
+static char *qualify(const struct intake_message *m, const char *s, size_t len)
+{
+	if (len >= 2 && s[0] == '<' && s[len - 1] == '>') {
+		s++;
+		len -= 2;
+	}
+	if (!len || memchr(s, '@', len))
+		return xstrndup(s, len);
+	return xasprintf("%.*s@%s", (int)len, s, m->in->config->hostname);
+}
+
+/* Local parts are the receiver's business: case counts there. */
+static bool is_known(
+	const struct intake_message *m, const struct address *a, const char *domain)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		const struct queue_new_recipient *r = &m->recipients[i];
+		if (strcmp(r->domain, domain) == 0 &&
+			strncmp(r->address, a->text, a->at) == 0 &&
+			strrchr(r->address, '@') == r->address + a->at)
+			return true;
+	}
+	return false;
+}
+
+int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
+	unsigned notify, const char *orcpt, struct err *e)
+{
+	struct address a;
+	char domain[POLICY_NAME_MAX + 1];
+	bool utf8 = false;
+	/* A NUL would hide the rest from all that takes it for a string. */
+	if (memchr(s, '\0', len)) {
+		err_set(e, ERR_INVALID, "address contains a NUL octet");
+		return complain(e, "recipient", s, len);
+	}
+	OWN(mem_free) char *full = qualify(m, s, len);
+	if (address_parse_recipient(full, strlen(full), &a, e) != 0 ||
+		normalize(&a, domain, e) != 0)
+		return complain(e, "recipient", s, len);
+	if (is_known(m, &a, domain))
+		return 0;
+	if (m->count == m->cap) {
+		m->cap = m->cap ? 2 * m->cap : 8;
+		m->recipients =
+			xreallocarray(m->recipients, m->cap, sizeof(*m->recipients));
+	}
+	m->recipients[m->count++] = (struct queue_new_recipient){
+		.address = form_address(&a, domain, &utf8),
+		.domain = xstrdup(domain),
+		.orcpt = xstrdup(orcpt),
+		.notify = notify,
+	};
+	m->needs_smtputf8 = m->needs_smtputf8 || utf8;
+	return 0;
+}
+
+/* ---- content ---- */
+
+/* The trace, RFC 5321 4.4: where a loop shows, and by which id to look it up. */
+static void begin_content(struct intake_message *m)
+{
+	char id[MAIL_ID_MAX], date[TIMEFMT_MAX];
+	OWN(mem_free) char *trace = NULL;
+	mail_id_format(m->envelope.id, id);
+	timefmt_rfc5322(m->envelope.arrival_ms, date);
+	trace = xasprintf("Received: by %s (hikyaku, from userid %u)\r\n\tid %s; %s\r\n",
+		m->in->config->hostname, (unsigned)getuid(), id, date);
+	m->put = queue_put_begin(m->in->port);
+	queue_put_write(m->put, trace, strlen(trace));
+}
+
+static int explain_content(struct intake_message *m, struct err *e)
+{
+	if (e->code == ERR_LIMIT)
+		return err_set(e, ERR_LIMIT,
+			"message is over %llu octets, the limit set by max_message_size",
+			(unsigned long long)m->in->config->max_message_size);
+	return e->code;
+}
+
+int intake_write(struct intake_message *m, const char *bytes, size_t len, struct err *e)
+{
+	if (!m->put)
+		begin_content(m);
+	buf_reset(&m->normal);
+	if (content_intake_feed(&m->content, bytes, len, &m->normal, e) != 0)
+		return explain_content(m, e);
+	queue_put_write(m->put, buf_bytes(&m->normal), buf_len(&m->normal));
+	while (queue_put_backlog(m->put) > BACKLOG_MAX)
+		queue_wait(m->in->port);
+	return 0;
+}
+
+static int end_content(struct intake_message *m, struct err *e)
+{
+	if (!m->put)
+		begin_content(m);
+	buf_reset(&m->normal);
+	if (content_intake_end(&m->content, &m->normal, e) != 0)
+		return explain_content(m, e);
+	queue_put_write(m->put, buf_bytes(&m->normal), buf_len(&m->normal));
+	if (m->content.received_count > RECEIVED_MAX)
+		return err_set(e, ERR_INVALID,
+			"message has %u Received fields, more than %d: it goes round in "
+			"a loop",
+			m->content.received_count, RECEIVED_MAX);
+	m->envelope.content = m->content.content;
+	m->envelope.content.needs_smtputf8 |= m->needs_smtputf8;
+	return 0;
+}
+
+static void on_put(void *arg, int64_t id, const struct err *e)
+{
+	struct intake_message *m = arg;
+	m->in->held_bytes -= m->held;
+	m->done(m->arg, id, e);
+	intake_message_free(&m);
+}
+
+int intake_commit(struct intake_message **mp, intake_done *done, void *arg, struct err *e)
+{
+	struct intake_message *m = *mp;
+	struct intake *in = m->in;
+	int rc = end_content(m, e);
+	if (rc != 0)
+		return rc;
+	if (!m->count)
+		return err_set(e, ERR_INVALID, "message has no recipient");
+	m->done = done;
+	m->arg = arg;
+	uint64_t size = m->content.content.size_bytes;
+	m->held = size < HELD_EACH_MAX ? (size_t)size : HELD_EACH_MAX;
+	in->held_bytes += m->held;
+	*mp = NULL;
+	queue_put_commit(&m->put, &m->envelope, m->recipients, m->count, on_put, m);
+	while (queue_port_pending(in->port) > OUTSTANDING_MAX ||
+		in->held_bytes > HELD_MAX)
+		queue_wait(in->port);
+	return 0;
+}
