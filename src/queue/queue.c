@@ -34,7 +34,7 @@ struct queue {
 	pthread_cond_t done; /* for those who wait for completions */
 	struct request_list waiting;
 	size_t open_ports;
-	uint64_t commits;
+	uint64_t commits, steps; /* of the store, for tests */
 	bool stopping, paused;
 };
 
@@ -157,6 +157,7 @@ static void *store_thread(void *arg)
 			store_renew(q->store);
 		pthread_mutex_lock(&q->mutex);
 		q->commits = store_commits(q->store);
+		q->steps = store_steps(q->store);
 		for (size_t i = 0; i < n; i++)
 			post(q, group[i]);
 		if (n)
@@ -362,6 +363,14 @@ uint64_t queue_commits(struct queue *q)
 {
 	pthread_mutex_lock(&q->mutex);
 	uint64_t n = q->commits;
+	pthread_mutex_unlock(&q->mutex);
+	return n;
+}
+
+uint64_t queue_steps(struct queue *q)
+{
+	pthread_mutex_lock(&q->mutex);
+	uint64_t n = q->steps;
 	pthread_mutex_unlock(&q->mutex);
 	return n;
 }

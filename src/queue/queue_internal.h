@@ -17,5 +17,6 @@ void queue_refuse(struct queue_port *p, struct request *r);
 /* Tests: the store thread leaves requests alone until it is let go on. */
 void queue_pause(struct queue *q, bool paused);
 uint64_t queue_commits(struct queue *q);
+uint64_t queue_steps(struct queue *q); /* work done so far, see store_steps */
 
 #endif

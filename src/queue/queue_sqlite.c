@@ -128,6 +128,11 @@ uint64_t store_commits(const struct store *s)
 	return s->commits;
 }
 
+uint64_t store_steps(const struct store *s)
+{
+	return db_steps(&s->db);
+}
+
 /* ---- transactions ---- */
 
 int store_begin(struct store *s, struct err *e)
@@ -191,7 +196,7 @@ static int run_commit(struct store *s, struct err *e)
 	if (errnum)
 		return err_errno(e, errnum, "commit to queue %s", s->path);
 	sqlite3_stmt *stmt = db_query(&s->db, e, "COMMIT", "");
-	int rc = stmt ? db_step(&s->db, stmt, e) : ERR_IO;
+	int rc = db_step(&s->db, stmt, e);
 	errnum = failpoint("queue.commit.after");
 	if (rc == 0 && errnum)
 		return err_errno(e, errnum, "commit to queue %s", s->path);

@@ -108,8 +108,6 @@ int body_load(struct db *db, int64_t num, uint64_t offset, size_t max, char **ou
 	sqlite3_stmt *stmt = db_query(db, e,
 		"SELECT bytes FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id", "ii",
 		chunk_id(num, seq), chunk_id(num, last));
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(db, stmt, e)) == 1) {
 		const char *chunk = sqlite3_column_blob(stmt, 0);
 		size_t n = (size_t)sqlite3_column_bytes(stmt, 0);

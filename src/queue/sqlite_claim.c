@@ -67,8 +67,6 @@ static int find_items(struct claim *c, int64_t destination)
 		" ORDER BY due_ms LIMIT ?5",
 		"iiiii", destination, c->asked->now_ms, (int64_t)c->asked->for_once,
 		s->token, limit < INT64_MAX ? (int64_t)limit + 1 : INT64_MAX);
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(&s->db, stmt, &c->request->err)) == 1) {
 		if (n++ < limit)
 			id_list_add(&c->items, db_int(stmt, 0));
@@ -100,8 +98,8 @@ static int find_due(struct claim *c)
 	struct db *db = &c->store->db;
 	size_t max_items = limit_of(c->asked->max_items);
 	sqlite3_stmt *stmt = query_destinations(c);
-	int rc = stmt ? 0 : ERR_IO;
-	while (stmt && (rc = db_step(db, stmt, &c->request->err)) == 1) {
+	int rc;
+	while ((rc = db_step(db, stmt, &c->request->err)) == 1) {
 		if (!is_wanted(c->asked, db_text(stmt, 1)))
 			continue;
 		rc = find_items(c, db_int(stmt, 0));
@@ -122,7 +120,7 @@ static int apply_memory(struct claim *c, struct queue_item *item)
 	sqlite3_stmt *stmt = db_query(&s->db, &c->request->err,
 		"SELECT channel, reason FROM memory WHERE domain = ?1 AND until_ms > ?2",
 		"ti", item->domain, c->asked->now_ms);
-	int rc = stmt ? db_step(&s->db, stmt, &c->request->err) : ERR_IO;
+	int rc = db_step(&s->db, stmt, &c->request->err);
 	if (rc != 1)
 		return rc;
 	item->next_channel = db_strdup(stmt, 0);
@@ -189,8 +187,6 @@ static int find_next_due(struct claim *c)
 		"SELECT domain, next_due_ms FROM destination WHERE next_due_ms > ?1"
 		" ORDER BY next_due_ms",
 		"i", c->asked->now_ms);
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(&s->db, stmt, &c->request->err)) == 1) {
 		if (!is_wanted(c->asked, db_text(stmt, 0)))
 			continue;

@@ -15,9 +15,9 @@ int db_open(struct db *db, const char *path, int flags, int64_t busy_timeout_ms,
 	int rc = sqlite3_open_v2(path, &db->handle,
 		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc != SQLITE_OK) {
-		db_fail(db, e, "open");
+		rc = db_fail(db, e, "open");
 		db_close(db);
-		return e ? (int)e->code : ERR_IO;
+		return rc;
 	}
 	sqlite3_busy_timeout(db->handle, (int)busy_timeout_ms);
 	return 0;
@@ -59,7 +59,7 @@ static const struct complaint complaints[] = {
 	{ SQLITE_TOOBIG, ERR_LIMIT, "" },
 };
 
-int db_fail(struct db *db, struct err *e, const char *doing)
+static int complain(struct db *db, struct err *e, const char *doing)
 {
 	int rc = db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_NOMEM;
 	const char *said = db->handle ? sqlite3_errmsg(db->handle) : "out of memory";
@@ -77,6 +77,11 @@ int db_fail(struct db *db, struct err *e, const char *doing)
 			doing, db->path, said, rc,
 			errnum ? strerror(errnum) : "no detail");
 	return err_set(e, ERR_IO, "%s queue %s: %s (%d)", doing, db->path, said, rc);
+}
+
+int db_fail(struct db *db, struct err *e, const char *doing)
+{
+	return db->failed = complain(db, e, doing);
 }
 
 int db_exec(struct db *db, const char *sql, struct err *e)
@@ -142,6 +147,8 @@ sqlite3_stmt *db_query(
 
 int db_step(struct db *db, sqlite3_stmt *stmt, struct err *e)
 {
+	if (!stmt)
+		return db->failed;
 	int rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		return 1;
@@ -161,8 +168,6 @@ int db_run(struct db *db, struct err *e, const char *sql, const char *types, ...
 	va_start(ap, types);
 	sqlite3_stmt *stmt = query(db, e, sql, types, ap);
 	va_end(ap);
-	if (!stmt)
-		return ERR_IO;
 	int rc = db_step(db, stmt, e);
 	if (rc == 1)
 		db_reset(stmt);
@@ -176,8 +181,6 @@ int db_value(struct db *db, struct err *e, int64_t *out, const char *sql,
 	va_start(ap, types);
 	sqlite3_stmt *stmt = query(db, e, sql, types, ap);
 	va_end(ap);
-	if (!stmt)
-		return ERR_IO;
 	int rc = db_step(db, stmt, e);
 	if (rc == 0)
 		return ERR_NOT_FOUND;
@@ -186,6 +189,15 @@ int db_value(struct db *db, struct err *e, int64_t *out, const char *sql,
 	*out = db_int(stmt, 0);
 	db_reset(stmt);
 	return 0;
+}
+
+uint64_t db_steps(const struct db *db)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < db->count; i++)
+		n += (unsigned)sqlite3_stmt_status(
+			db->cache[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
+	return n;
 }
 
 int64_t db_int(sqlite3_stmt *stmt, int column)

@@ -22,6 +22,7 @@ struct db {
 		sqlite3_stmt *stmt;
 	} cache[DB_STATEMENTS_MAX];
 	size_t count;
+	int failed; /* the code of the last error */
 };
 
 int db_open(struct db *db, const char *path, int flags, int64_t busy_timeout_ms,
@@ -37,7 +38,7 @@ int db_exec(struct db *db, const char *sql, struct err *e);
 /* A statement that is prepared once, with its parameters. types has a letter a
  * parameter: i int64_t, t const char * (may be NULL), b const void * and size_t.
  * sql is a literal. Texts must stay until the statement is through.
- * NULL: e is set. */
+ * NULL: e is set, and db_step gives the error back. */
 sqlite3_stmt *db_query(
 	struct db *db, struct err *e, const char *sql, const char *types, ...);
 /* 1: a row; 0: no more; negative: an error. Resets at the end and after an
@@ -50,6 +51,9 @@ int db_run(struct db *db, struct err *e, const char *sql, const char *types, ...
 /* The first column of the first row; ERR_NOT_FOUND (e unset) if there is none. */
 int db_value(struct db *db, struct err *e, int64_t *out, const char *sql,
 	const char *types, ...);
+
+/* Virtual machine instructions of all statements so far. */
+uint64_t db_steps(const struct db *db);
 
 int64_t db_int(sqlite3_stmt *stmt, int column);
 const char *db_text(sqlite3_stmt *stmt, int column); /* NULL for NULL */

@@ -35,8 +35,6 @@ static int load_recipients(struct store *s, struct queue_item *item, struct err 
 		"SELECT id, address, orcpt, notify FROM recipient WHERE item = ?1"
 		" AND outcome = 0 ORDER BY id",
 		"i", item->id);
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(&s->db, stmt, e)) == 1) {
 		if (item->recipient_count == cap) {
 			cap = cap ? 2 * cap : 4;
@@ -63,7 +61,7 @@ int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *
 		" JOIN message m ON m.num = i.message"
 		" JOIN destination d ON d.id = i.destination WHERE i.id = ?1",
 		"i", id);
-	int rc = stmt ? db_step(&s->db, stmt, e) : ERR_IO;
+	int rc = db_step(&s->db, stmt, e);
 	if (rc == 0)
 		return err_set(e, ERR_INVALID,
 			"queue %s is damaged: item %lld has no message", s->path,
@@ -88,7 +86,7 @@ int item_check(struct store *s, int64_t id, enum item_step step, struct item_row
 		"SELECT message, destination, state, holder IS ?2 AND had_by IS ?3"
 		" FROM item WHERE id = ?1",
 		"iii", id, s->slot, s->token);
-	int rc = stmt ? db_step(&s->db, stmt, e) : ERR_IO;
+	int rc = db_step(&s->db, stmt, e);
 	bool is_ours = false;
 	if (rc < 0)
 		return rc;

@@ -39,8 +39,8 @@ static int load_holders(
 		" OR token <> ?2",
 		"ii", s->slot, s->token);
 	size_t n = 0;
-	int rc = stmt ? 0 : ERR_IO;
-	while (stmt && (rc = db_step(&s->db, stmt, e)) == 1) {
+	int rc;
+	while ((rc = db_step(&s->db, stmt, e)) == 1) {
 		struct holder h = { db_int(stmt, 0), db_int(stmt, 1), db_int(stmt, 2),
 			db_int(stmt, 3) };
 		if (!lease_is_alive(
@@ -108,7 +108,7 @@ static int lose_item(struct store *s, const struct holder *h, bool with_doubt,
 		"SELECT id, state, destination FROM item WHERE holder = ?1"
 		" AND had_by = ?2 AND (state = 1 OR ?3) LIMIT 1",
 		"iii", h->slot, h->token, (int64_t)with_doubt);
-	int rc = stmt ? db_step(&s->db, stmt, e) : ERR_IO;
+	int rc = db_step(&s->db, stmt, e);
 	*more_out = rc == 1;
 	if (rc != 1)
 		return rc;

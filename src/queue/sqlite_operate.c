@@ -83,8 +83,8 @@ static int for_each(struct store *s, const char *sql,
 	int (*f)(struct store *, int64_t, struct err *), struct err *e)
 {
 	sqlite3_stmt *stmt = db_query(&s->db, e, sql, "");
-	int rc = stmt ? 0 : ERR_IO;
-	while (stmt && (rc = db_step(&s->db, stmt, e)) == 1) {
+	int rc;
+	while ((rc = db_step(&s->db, stmt, e)) == 1) {
 		rc = f(s, db_int(stmt, 0), e);
 		if (rc != 0) {
 			db_reset(stmt);

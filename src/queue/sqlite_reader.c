@@ -109,8 +109,6 @@ static int load_recipients(struct queue_reader *r, int64_t num, struct err *e)
 		"SELECT r.address FROM recipient r JOIN item i ON r.item = i.id"
 		" WHERE i.message = ?1 AND r.outcome = 0 ORDER BY r.id",
 		"i", num);
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
 		add_name(&r->recipients, &r->recipient_count, &r->recipient_cap,
 			keep_column(r, stmt, 0));
@@ -155,8 +153,6 @@ static int load_items(
 		" i.last_error FROM item i JOIN destination d ON d.id = i.destination"
 		" WHERE i.message = ?1 ORDER BY i.id",
 		"i", num);
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
 		sum_up_item(r, out, stmt);
 	return rc;
@@ -204,7 +200,7 @@ bool queue_reader_next(
 		return false;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		MESSAGE_COLUMNS " WHERE id > ?1 ORDER BY id LIMIT 1", "i", after_id);
-	int rc = stmt ? db_step(&r->db, stmt, e) : ERR_IO;
+	int rc = db_step(&r->db, stmt, e);
 	if (rc == 1 && load_entry(r, stmt, out, e) == 0)
 		return true;
 	reader_end(r);
@@ -228,7 +224,7 @@ int queue_reader_get(
 	reader_forget(r);
 	sqlite3_stmt *stmt =
 		db_query(&r->db, e, MESSAGE_COLUMNS " WHERE id = ?1", "i", id);
-	int rc = stmt ? db_step(&r->db, stmt, e) : ERR_IO;
+	int rc = db_step(&r->db, stmt, e);
 	if (rc == 0)
 		return complain_not_queued(id, e);
 	return rc == 1 ? load_entry(r, stmt, out, e) : rc;
@@ -257,8 +253,6 @@ static int load_item_recipients(struct queue_reader *r, size_t index, struct err
 		"SELECT address, outcome, text FROM recipient WHERE item = ?1"
 		" ORDER BY id",
 		"i", item->id);
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(&r->db, stmt, e)) == 1) {
 		if (item->recipient_count == cap) {
 			cap = cap ? 2 * cap : 4;
@@ -305,8 +299,6 @@ int queue_reader_items(struct queue_reader *r, int64_t id,
 		" JOIN destination d ON d.id = i.destination WHERE i.message ="
 		" (SELECT num FROM message WHERE id = ?1) ORDER BY i.id",
 		"i", id);
-	if (!stmt)
-		return ERR_IO;
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
 		add_item(r, stmt);
 	if (rc == 0 && !r->item_count)
@@ -371,7 +363,7 @@ bool queue_reader_note(struct queue_reader *r, const char *name, const char **va
 		"SELECT n.value, h.slot, h.inode, h.lease_until_ms FROM note n"
 		" JOIN holder h ON h.slot = n.holder WHERE n.name = ?1 ORDER BY h.slot",
 		"t", name);
-	while (stmt && !found && db_step(&r->db, stmt, NULL) == 1) {
+	while (!found && db_step(&r->db, stmt, NULL) == 1) {
 		found = lease_is_alive(&r->lock, db_int(stmt, 1), db_int(stmt, 2),
 			db_int(stmt, 3), clock_wall_ms());
 		if (found) {
@@ -389,13 +381,10 @@ int queue_reader_counts(struct queue_reader *r, struct queue_counts *out, struct
 	*out = (struct queue_counts){ 0 };
 	int rc = db_value(&r->db, e, &messages,
 		"SELECT count(*) FROM message WHERE id IS NOT NULL", "");
-	sqlite3_stmt *stmt = rc == 0 ? db_query(&r->db, e,
-					       "SELECT state, count(*) FROM item"
-					       " GROUP BY state",
-					       "")
-				     : NULL;
-	if (!stmt)
-		return rc ? rc : ERR_IO;
+	if (rc != 0)
+		return rc;
+	sqlite3_stmt *stmt = db_query(
+		&r->db, e, "SELECT state, count(*) FROM item GROUP BY state", "");
 	while ((rc = db_step(&r->db, stmt, e)) == 1) {
 		int64_t state = db_int(stmt, 0);
 		if (state >= 0 && state < ITEM_STATE_COUNT)

@@ -13,14 +13,14 @@ enum { SINCE_SLACK_MS = 24 * 3600 * 1000 };
 static int skip_old(
 	struct queue_reader *r, int64_t since_ms, int64_t *after, struct err *e)
 {
-	int64_t first = 0;
+	int64_t last = 0;
 	if (*after || since_ms <= 0)
 		return 0;
-	int rc = db_value(&r->db, e, &first,
-		"SELECT id FROM record WHERE time_ms >= ?1 ORDER BY time_ms LIMIT 1", "i",
-		since_ms - SINCE_SLACK_MS);
-	if (rc == 0 && first > 0)
-		*after = first - 1;
+	int rc = db_value(&r->db, e, &last,
+		"SELECT id FROM record WHERE time_ms < ?1 ORDER BY time_ms DESC LIMIT 1",
+		"i", since_ms - SINCE_SLACK_MS);
+	if (rc == 0)
+		*after = last;
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
@@ -54,7 +54,7 @@ bool queue_reader_log(struct queue_reader *r, const struct queue_log_query *quer
 		return false;
 	int rc = skip_old(r, query->since_ms, &after, e);
 	sqlite3_stmt *stmt = rc == 0 ? query_log(r, query, after, e) : NULL;
-	rc = stmt ? db_step(&r->db, stmt, e) : ERR_IO;
+	rc = db_step(&r->db, stmt, e);
 	if (rc == 1) {
 		*position_out = db_int(stmt, 0);
 		*json_out = reader_keep(r, db_strdup(stmt, 1));

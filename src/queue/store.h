@@ -26,5 +26,8 @@ void store_renew(struct store *s);
 
 /* Write transactions committed so far. */
 uint64_t store_commits(const struct store *s);
+/* Instructions that the database's machine has run for us: what a request
+ * costs, without a clock. */
+uint64_t store_steps(const struct store *s);
 
 #endif

@@ -1,20 +1,26 @@
 if HAVE_CMOCKA
 check_LIBRARIES += libqueuetest.a
 libqueuetest_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
-libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h \
-	tests/queue/mail_stand_in.c
+libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h
 
 queue_tests = \
+	tests/queue/test_claim \
 	tests/queue/test_finish \
 	tests/queue/test_lease \
+	tests/queue/test_open \
+	tests/queue/test_operate \
 	tests/queue/test_put \
 	tests/queue/test_states
 check_PROGRAMS += $(queue_tests)
 TESTS += $(queue_tests)
-queue_test_libs = libqueuetest.a libqueue.a libmail.a libqueuetest.a libbase.a \
+queue_test_libs = libqueuetest.a libqueue.a libmail.a libbase.a \
 	$(SQLITE_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_queue_test_claim_LDADD = $(queue_test_libs)
+tests_queue_test_claim_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 tests_queue_test_finish_LDADD = $(queue_test_libs)
 tests_queue_test_lease_LDADD = $(queue_test_libs)
+tests_queue_test_open_LDADD = $(queue_test_libs)
+tests_queue_test_operate_LDADD = $(queue_test_libs)
 tests_queue_test_put_LDADD = $(queue_test_libs)
 tests_queue_test_states_LDADD = $(queue_test_libs)
 endif

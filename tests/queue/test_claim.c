@@ -1,0 +1,209 @@
+/* Claims: order, limits, and that their cost does not grow with the queue. */
+#include "fixture.h"
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+static void limits_and_excludes_are_kept(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t max_items, max_per_domain;
+		const char *domain, *exclude[3];
+		size_t expected;
+		bool is_more;
+	} cases[] = {
+		{ "all", 0, 0, NULL, { NULL }, 9, false },
+		{ "max_items", 4, 0, NULL, { NULL }, 4, true },
+		{ "exactly", 9, 0, NULL, { NULL }, 9, false },
+		{ "max_per_domain", 0, 2, NULL, { NULL }, 6, true },
+		{ "both", 3, 2, NULL, { NULL }, 3, true },
+		{ "one domain", 0, 0, "b.test", { NULL }, 3, false },
+		{ "one domain, limited", 0, 1, "b.test", { NULL }, 1, true },
+		{ "unknown domain", 0, 0, "x.test", { NULL }, 0, false },
+		{ "exclude", 0, 0, NULL, { "c.test", "a.test" }, 3, false },
+		{ "exclude all", 0, 0, NULL, { "c.test", "a.test", "b.test" }, 0, false },
+	};
+	struct fixture *f = *state;
+	for (int i = 0; i < 3; i++) {
+		put(f, "x", "u@a.test", NULL);
+		put(f, "x", "u@b.test", NULL);
+		put(f, "x", "u@c.test", NULL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct claimed c;
+		struct queue_claim asked = { .now_ms = clock_wall_ms(),
+			.max_items = cases[i].max_items,
+			.max_per_domain = cases[i].max_per_domain,
+			.domain = cases[i].domain,
+			.exclude = cases[i].exclude };
+		while (asked.exclude_count < 3 && asked.exclude[asked.exclude_count])
+			asked.exclude_count++;
+		claim_with(f, &asked, &c);
+		if (c.count != cases[i].expected)
+			fail_msg("%s: %zu", cases[i].name, c.count);
+		if ((c.next_due_ms <= asked.now_ms) != cases[i].is_more)
+			fail_msg("%s: next due %lld", cases[i].name,
+				(long long)c.next_due_ms);
+		for (size_t n = 0; n < c.count; n++)
+			assert_int_equal(give_back(f, c.items[n]->id), 0);
+		claimed_clear(&c);
+	}
+}
+
+static void the_oldest_due_comes_first(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c;
+	put(f, "x", "u@a.test", NULL);
+	put(f, "x", "u@b.test", NULL);
+	put(f, "x", "v@a.test", NULL);
+	sql(f, "UPDATE item SET due_ms = 100 * (4 - id)");
+	sql(f, "UPDATE destination SET next_due_ms = (SELECT min(due_ms) FROM item"
+	       " WHERE destination = destination.id)");
+	claim(f, 1, &c);
+	assert_string_equal(c.items[0]->recipients[0].address, "v@a.test");
+	claimed_clear(&c);
+	claim(f, 1, &c);
+	assert_string_equal(c.items[0]->recipients[0].address, "u@b.test");
+	claimed_clear(&c);
+}
+
+static void once_means_never_an_item_it_had_before(void **state)
+{
+	struct fixture *f = *state, other = *f;
+	struct claimed c;
+	struct queue_claim asked = {
+		.now_ms = clock_wall_ms() + 1000000, .max_items = 10, .for_once = true
+	};
+	put(f, "x", "u@a.test", NULL);
+	claim_with(f, &asked, &c);
+	assert_int_equal(c.count, 1);
+	assert_int_equal(finish_all(f, c.items[0], QUEUE_OUTCOME_DEFERRED), 0);
+	claimed_clear(&c);
+	put(f, "x", "v@a.test", NULL);
+	claim_with(f, &asked, &c);
+	assert_int_equal(c.count, 1);
+	assert_string_equal(c.items[0]->recipients[0].address, "v@a.test");
+	assert_int_equal(c.next_due_ms, INT64_MAX);
+	claimed_clear(&c);
+	claim_with(f, &asked, &c);
+	assert_int_equal(c.count, 0);
+	fixture_open(&other);
+	claim_with(&other, &asked, &c);
+	assert_int_equal(c.count, 1);
+	claimed_clear(&c);
+	fixture_close(&other);
+}
+
+static void small_bodies_come_along_and_large_ones_do_not(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c;
+	fixture_close(f);
+	f->options.inline_body_max = 5;
+	fixture_open(f);
+	put(f, "", "u@a.test", NULL);
+	put(f, "12345", "u@b.test", NULL);
+	put(f, "123456", "u@c.test", NULL);
+	claim(f, 10, &c);
+	assert_string_equal(c.items[0]->body, "");
+	assert_string_equal(c.items[1]->body, "12345");
+	assert_null(c.items[2]->body);
+	claimed_clear(&c);
+}
+
+/* ---- cost ---- */
+
+/* rows of one message in each of a hundred destinations, due, or in an hour */
+static void fill(struct fixture *f, int destinations, int items, bool is_due)
+{
+	sqlite3 *db;
+	OWN(mem_free)
+	char *text = xasprintf(
+		"PRAGMA synchronous=OFF; BEGIN;"
+		"INSERT INTO message(num, id, sender, ret, arrival_ms, size, flags)"
+		" WITH RECURSIVE c(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM c"
+		" WHERE n < %d) SELECT n, n, 's', 0, 0, 0, 0 FROM c;"
+		"INSERT INTO destination(id, domain, next_due_ms)"
+		" WITH RECURSIVE c(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM c"
+		" WHERE n < %d) SELECT n, 'd' || n || '.test', %s FROM c;"
+		"INSERT INTO item(message, destination, state, due_ms, attempts,"
+		" was_in_doubt, delay_notified)"
+		" SELECT num, 1 + num %% %d, 0, %s, 0, 0, 0 FROM message;"
+		"COMMIT",
+		items, destinations, is_due ? "1000" : "9000000000000000", destinations,
+		is_due ? "1000" : "9000000000000000");
+	char *said = NULL;
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, &said) != SQLITE_OK)
+		fail_msg("%s", said);
+	sqlite3_close(db);
+}
+
+/* Steps of SQLite's machine for one claim: a measure without a clock. */
+static long long steps_of_claim(
+	struct fixture *f, const struct queue_claim *asked, struct claimed *c)
+{
+	long long before = (long long)queue_steps(f->queue);
+	claim_with(f, asked, c);
+	assert_int_equal(c->err.code, 0);
+	return (long long)queue_steps(f->queue) - before;
+}
+
+static void full_destinations_cost_a_step_each_not_an_item_each(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c;
+	const char *exclude[] = { "d1.test", "d2.test", "d3.test", "d4.test" };
+	fill(f, 5, 50000, true);
+	struct queue_claim asked = {
+		.now_ms = 2000, .max_items = 10, .exclude = exclude, .exclude_count = 4
+	};
+	claim(f, 1, &c); /* registers */
+	claimed_clear(&c);
+	long long steps = steps_of_claim(f, &asked, &c);
+	assert_int_equal(c.count, 10);
+	for (size_t i = 0; i < c.count; i++)
+		assert_string_equal(c.items[i]->domain, "d5.test");
+	claimed_clear(&c);
+	if (steps > 5000)
+		fail_msg("%lld steps", steps);
+}
+
+static void nothing_due_costs_one_look_whatever_is_deferred(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c;
+	struct queue_claim asked = { .now_ms = 2000, .max_items = 10 };
+	fill(f, 20000, 50000, false);
+	claim(f, 1, &c); /* registers */
+	assert_int_equal(c.count, 0);
+	long long steps = steps_of_claim(f, &asked, &c);
+	assert_int_equal(c.count, 0);
+	assert_int_equal(c.next_due_ms, 9000000000000000);
+	if (steps > 300)
+		fail_msg("%lld steps", steps);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(limits_and_excludes_are_kept),
+		CASE(the_oldest_due_comes_first),
+		CASE(once_means_never_an_item_it_had_before),
+		CASE(small_bodies_come_along_and_large_ones_do_not),
+		CASE(full_destinations_cost_a_step_each_not_an_item_each),
+		CASE(nothing_due_costs_one_look_whatever_is_deferred),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+/* Operators' verbs, the reader's views, pruning, notes. */
+#include "fixture.h"
+
+#include "base/mem.h"
+#include "base/timefmt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+static struct queue_reader *open_reader(struct fixture *f)
+{
+	struct queue_reader *r;
+	struct err e = { 0 };
+	if (queue_reader_open(f->path, 1000, &r, &e) != 0)
+		fail_msg("%s", e.text);
+	return r;
+}
+
+static void verbs_take_what_was_selected_and_leave_what_is_claimed(void **state)
+{
+	struct fixture *f = *state;
+	size_t affected, busy;
+	int64_t first = put(f, "x", "a@one.test", "a@two.test", NULL);
+	put(f, "x", "b@one.test", NULL);
+	assert_int_equal(
+		operate_on(f, QUEUE_HOLD, first, "one.test", &affected, &busy), 0);
+	assert_int_equal(affected, 1);
+	assert_int_equal(operate_on(f, QUEUE_HOLD, 0, "one.test", &affected, &busy), 0);
+	assert_int_equal(affected, 1);
+	struct queue_item *item = claim_one(f);
+	assert_string_equal(item->domain, "two.test");
+	assert_int_equal(operate_on(f, QUEUE_RELEASE, 0, NULL, &affected, &busy), 0);
+	assert_int_equal(affected, 2);
+	assert_int_equal(busy, 1);
+	assert_int_equal(operate_on(f, QUEUE_REMOVE, 0, NULL, &affected, &busy), 0);
+	assert_int_equal(affected, 2);
+	assert_int_equal(busy, 1);
+	/* The message with the claimed item stays whole. */
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM destination"), 1);
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
+	assert_int_equal(
+		operate_on(f, QUEUE_HOLD, first, NULL, NULL, NULL), ERR_NOT_FOUND);
+	queue_item_free(&item);
+}
+
+static void retry_makes_deferred_items_due(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c;
+	put(f, "x", "a@one.test", NULL);
+	struct queue_item *item = claim_one(f);
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DEFERRED), 0);
+	queue_item_free(&item);
+	claim(f, 10, &c);
+	assert_int_equal(c.count, 0);
+	assert_int_equal(operate_on(f, QUEUE_RETRY, 0, "one.test", NULL, NULL), 0);
+	claim(f, 10, &c);
+	assert_int_equal(c.count, 1);
+	claimed_clear(&c);
+}
+
+static void a_message_sums_up_its_items(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_entry entry;
+	struct err e = { 0 };
+	int64_t id = put(f, "12345", "a@one.test", "b@two.test", "c@one.test", NULL);
+	struct queue_item *item = claim_one(f);
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DEFERRED), 0);
+	queue_item_free(&item);
+	assert_int_equal(operate_on(f, QUEUE_HOLD, 0, "two.test", NULL, NULL), 0);
+	struct queue_reader *r = open_reader(f);
+	assert_true(queue_reader_next(r, 0, &entry, &e));
+	assert_int_equal(entry.envelope.id, id);
+	assert_int_equal(entry.envelope.content.size_bytes, 5);
+	assert_string_equal(entry.state, "mixed");
+	assert_int_equal(entry.attempts, 1);
+	assert_int_equal(entry.recipient_count, 3);
+	assert_int_equal(entry.domain_count, 2);
+	assert_string_equal(entry.next_channel, "plaintext");
+	assert_string_equal(entry.last_error, "it said no");
+	assert_true(entry.next_attempt_ms > clock_wall_ms());
+	assert_false(queue_reader_next(r, id, &entry, &e));
+	assert_int_equal(e.code, 0);
+	assert_int_equal(queue_reader_get(r, 4711, &entry, &e), ERR_NOT_FOUND);
+	struct queue_counts counts;
+	assert_int_equal(queue_reader_counts(r, &counts, &e), 0);
+	assert_int_equal(counts.messages, 1);
+	assert_int_equal(counts.due, 1);
+	assert_int_equal(counts.held, 1);
+	queue_reader_close(&r);
+}
+
+static void a_listing_sees_one_moment(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_entry entry;
+	struct err e = { 0 };
+	for (int i = 0; i < 3; i++)
+		put(f, "x", "a@one.test", NULL);
+	struct queue_reader *r = open_reader(f);
+	assert_true(queue_reader_next(r, 0, &entry, &e));
+	assert_int_equal(operate_on(f, QUEUE_REMOVE, 0, NULL, NULL, NULL), 0);
+	int n = 1;
+	while (queue_reader_next(r, entry.envelope.id, &entry, &e))
+		n++;
+	assert_int_equal(n, 3);
+	assert_false(queue_reader_next(r, 0, &entry, &e));
+	queue_reader_close(&r);
+}
+
+static void the_stored_content_is_read_in_pieces(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "s@x.test" };
+	struct queue_new_recipient to = { .address = "a@one.test", .domain = "one.test" };
+	enum { LEN = 700000 };
+	OWN(mem_free) char *bytes = xmalloc(LEN);
+	int64_t id;
+	struct err e = { 0 };
+	for (size_t i = 0; i < LEN; i++)
+		bytes[i] = (char)(i * 7 % 251);
+	assert_int_equal(put_recipients(f, &m, &to, 1, bytes, LEN, &id, NULL), 0);
+	struct queue_reader *r = open_reader(f);
+	const char *piece;
+	size_t len, at = 0;
+	int rc;
+	while ((rc = queue_reader_body(r, id, at, &piece, &len, &e)) == 1) {
+		assert_memory_equal(piece, bytes + at, len);
+		at += len;
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(at, LEN);
+	assert_int_equal(queue_reader_body(r, 4711, 0, &piece, &len, &e), -1);
+	queue_reader_close(&r);
+}
+
+/* ---- the log ---- */
+
+static void record(
+	struct fixture *f, int64_t time_ms, const char *domain, bool is_failure)
+{
+	OWN(mem_free) char *address = xasprintf("a@%s", domain);
+	int64_t id = put(f, "x", address, NULL);
+	OWN(mem_free) char *json = xasprintf("{\"t\":%lld}", (long long)time_ms);
+	struct queue_item *item = claim_one(f);
+	struct queue_recipient_result done = { item->recipients[0].id,
+		QUEUE_OUTCOME_DELIVERED, NULL };
+	struct queue_record rec = { time_ms, id, domain, is_failure, json };
+	struct queue_result result = { .item_id = item->id,
+		.recipients = &done,
+		.recipient_count = 1,
+		.count_attempt = true,
+		.records = &rec,
+		.record_count = 1 };
+	assert_int_equal(finish_with(f, &result, NULL), 0);
+	queue_item_free(&item);
+}
+
+static size_t count_log(struct queue_reader *r, struct queue_log_query query)
+{
+	const char *json;
+	size_t n = 0;
+	struct err e = { 0 };
+	while (queue_reader_log(r, &query, &json, &query.after, &e))
+		n++;
+	assert_int_equal(e.code, 0);
+	return n;
+}
+
+static void the_log_is_looked_up_by_its_fields(void **state)
+{
+	static const int64_t day = 24 * 3600 * 1000;
+	struct fixture *f = *state;
+	record(f, 1 * day, "one.test", true);
+	record(f, 5 * day, "two.test", false);
+	record(f, 5 * day - 1, "one.test", false);
+	record(f, 9 * day, "one.test", true);
+	int64_t id = sql(f, "SELECT message_id FROM record WHERE domain = 'two.test'");
+	const struct {
+		struct queue_log_query query;
+		size_t expected;
+	} cases[] = {
+		{ { 0 }, 4 },
+		{ { .domain = "one.test" }, 3 },
+		{ { .domain = "none.test" }, 0 },
+		{ { .failures_only = true }, 2 },
+		{ { .domain = "two.test", .failures_only = true }, 0 },
+		{ { .message_id = id }, 1 },
+		{ { .message_id = id, .domain = "one.test" }, 0 },
+		{ { .since_ms = 5 * day - 1 }, 3 },
+		{ { .since_ms = 5 * day }, 2 },
+		{ { .since_ms = 10 * day }, 0 },
+	};
+	struct queue_reader *r = open_reader(f);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t n = count_log(r, cases[i].query);
+		if (n != cases[i].expected)
+			fail_msg("case %zu: %zu", i, n);
+	}
+	/* Whoever follows it sees what comes later. */
+	struct queue_log_query follow = { 0 };
+	const char *json;
+	struct err e = { 0 };
+	while (queue_reader_log(r, &follow, &json, &follow.after, &e))
+		;
+	record(f, 10 * day, "one.test", false);
+	assert_true(queue_reader_log(r, &follow, &json, &follow.after, &e));
+	assert_string_equal(json, "{\"t\":864000000}");
+	queue_reader_close(&r);
+	assert_int_equal(prune_before(f, 5 * day), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM record"), 3);
+}
+
+static void pruning_goes_on_until_it_is_through(void **state)
+{
+	struct fixture *f = *state;
+	sql(f, "INSERT INTO record(time_ms, message_id, domain, is_failure, json)"
+	       " WITH RECURSIVE c(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM c"
+	       " WHERE n < 12000) SELECT n, 1, 'd', 0, '{}' FROM c");
+	assert_int_equal(prune_before(f, 11001), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM record"), 1000);
+}
+
+static void a_note_goes_with_its_worker(void **state)
+{
+	struct fixture *f = *state;
+	const char *value;
+	struct queue_reader *r = open_reader(f);
+	assert_false(queue_reader_note(r, "policy", &value));
+	assert_int_equal(queue_worker_register(f->port, 30, NULL), 0);
+	queue_set_note(f->port, "policy", "2 errors");
+	queue_wait(f->port);
+	assert_true(queue_reader_note(r, "policy", &value));
+	assert_string_equal(value, "2 errors");
+	queue_set_note(f->port, "policy", NULL);
+	queue_wait(f->port);
+	assert_false(queue_reader_note(r, "policy", &value));
+	queue_set_note(f->port, "policy", "again");
+	queue_wait(f->port);
+	assert_true(queue_reader_note(r, "policy", &value));
+	fixture_close(f);
+	assert_false(queue_reader_note(r, "policy", &value));
+	queue_reader_close(&r);
+}
+
+static void a_call_back_may_close_its_port(void *arg, const struct err *e)
+{
+	struct fixture *f = arg;
+	(void)e;
+	queue_port_close(&f->port);
+}
+
+static void no_call_back_runs_after_the_port_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 3; i++)
+		queue_prune(f->port, 0, a_call_back_may_close_its_port, f);
+	struct queue_port *p = f->port;
+	while (f->port)
+		queue_wait(p);
+	queue_close(&f->queue);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(verbs_take_what_was_selected_and_leave_what_is_claimed),
+		CASE(retry_makes_deferred_items_due),
+		CASE(a_message_sums_up_its_items),
+		CASE(a_listing_sees_one_moment),
+		CASE(the_stored_content_is_read_in_pieces),
+		CASE(the_log_is_looked_up_by_its_fields),
+		CASE(pruning_goes_on_until_it_is_through),
+		CASE(a_note_goes_with_its_worker),
+		CASE(no_call_back_runs_after_the_port_is_closed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
