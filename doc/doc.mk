@@ -4,3 +4,4 @@ dist_man_MANS += doc/hikyaku.8
 dist_man_MANS += doc/hikyaku.conf.5
 dist_doc_DATA += doc/hikyaku.conf.example
 dist_man_MANS += doc/hikyaku-log.5
+dist_man_MANS += doc/hikyaku-queue.5

@@ -31,6 +31,7 @@ struct batch {
 	unsigned number;                /* of the message, from 1 */
 	unsigned message_line;          /* of its MAIL */
 	bool is_bad;                    /* this message is refused: its rest is skipped */
+	bool in_message;                /* from MAIL to the final dot: errors name it */
 	struct intake_message *message; /* from MAIL to the final dot */
 	int status;
 };
@@ -46,7 +47,7 @@ static void note_status(struct batch *b, int status)
 /* The message under way is not queued; what follows it is. */
 static void refuse(struct batch *b, const struct err *e)
 {
-	if (b->number)
+	if (b->in_message)
 		cli_fail(0, "message %u, line %u: %s", b->number, b->line, e->text);
 	else
 		cli_fail(0, "line %u: %s", b->line, e->text);
@@ -252,6 +253,7 @@ static enum batch_state run_mail(struct batch *b, char *text)
 	b->number++;
 	b->message_line = b->line;
 	b->is_bad = false;
+	b->in_message = true;
 	b->message = intake_message_new(b->in);
 	int rc = parse_path(text, &path, &len, &rest, &e);
 	if (rc == 0)
@@ -300,7 +302,7 @@ static enum batch_state run_reset(struct batch *b, char *text)
 {
 	(void)text;
 	intake_message_free(&b->message);
-	b->is_bad = false;
+	b->is_bad = b->in_message = false;
 	return BATCH_COMMAND;
 }
 
@@ -458,7 +460,7 @@ static void commit(struct batch *b)
 			refuse(b, &e);
 		}
 	}
-	b->is_bad = false;
+	b->is_bad = b->in_message = false;
 }
 
 /* At the start of a line: the final dot, or a dot that was put there. */
