@@ -10,7 +10,7 @@ AM_TESTS_ENVIRONMENT = \
 	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR;
 
 EXTRA_DIST += tests/LAYERS tests/check_layers.sh tests/check_headers.sh
-TESTS += tests/check_layers.sh tests/check_headers.sh
+TESTS += tests/check_layers.sh tests/check_headers.sh tests/check_manual.sh
 
 include tests/policy/policy_tests.mk
 include tests/base/base_tests.mk

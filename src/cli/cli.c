@@ -36,6 +36,16 @@ int cli_fail(int status, const char *fmt, ...)
 	return status;
 }
 
+int cli_fail_lines(int status, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		cli_fail(status, "%.*s", (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+	return status;
+}
+
 int cli_status(enum err_code code)
 {
 	switch (code) {
@@ -80,7 +90,7 @@ const struct config *cli_config(struct cli *cli)
 	if (!cli->config_given && access(path, F_OK) != 0)
 		path = NULL;
 	if (config_load(path, tls_versions_available(), &cli->config, &e) != 0) {
-		cli_fail(EX_CONFIG, "%s", e.text);
+		cli_fail_lines(EX_CONFIG, e.text);
 		return NULL;
 	}
 	return cli->config;

@@ -58,8 +58,9 @@ const char *cli_option(const struct cli_args *args, const char *name);
 /* Prints "hikyaku: text" on standard error; returns the status, so that
  * `return cli_fail(EX_USAGE, ...)` reads well. */
 int cli_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int cli_fail_err(const struct err *e); /* status from the code */
-int cli_status(enum err_code code);    /* the exit status of sysexits.h for it */
+int cli_fail_lines(int status, const char *text); /* each line of it as cli_fail */
+int cli_fail_err(const struct err *e);            /* status from the code */
+int cli_status(enum err_code code); /* the exit status of sysexits.h for it */
 
 /* The configuration, loaded once; NULL after it has complained (exit EX_CONFIG).
  * The default file may be missing: then the defaults count. A file named with
