@@ -91,6 +91,23 @@ static void given_back_uncounted_it_is_as_it_was(void **state)
 	queue_item_free(&item);
 }
 
+static void a_recipient_of_another_item_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	put(f, "x", "a@one.test", "b@two.test", NULL);
+	struct queue_item *item = claim_one(f), *other = claim_one(f);
+	struct queue_recipient_result mixed = { other->recipients[0].id,
+		QUEUE_OUTCOME_DELIVERED, NULL };
+	struct queue_result result = { .item_id = item->id,
+		.recipients = &mixed,
+		.recipient_count = 1,
+		.count_attempt = true };
+	assert_int_equal(finish_with(f, &result, NULL), ERR_INVALID);
+	assert_int_equal(state_of(f, item->id), ITEM_CLAIMED);
+	queue_item_free(&item);
+	queue_item_free(&other);
+}
+
 /* ---- bounces ---- */
 
 static const char original[] = "Subject: hello\r\nFrom: me\r\n\r\nbody\r\n";
@@ -258,6 +275,7 @@ int main(void)
 		CASE(a_deferred_item_keeps_its_next_channel_and_reason),
 		CASE(only_what_is_left_is_tried_again),
 		CASE(given_back_uncounted_it_is_as_it_was),
+		CASE(a_recipient_of_another_item_is_refused),
 		CASE(a_bounce_carries_what_it_is_to_carry),
 		CASE(a_big_original_is_copied_inside_the_store),
 		CASE(a_bounce_that_fails_takes_the_whole_result_back),
