@@ -29,9 +29,9 @@ struct policy_reason {
 };
 
 struct policy_decision {
-	enum policy_channel channel;   /* of this attempt */
-	bool use_starttls;             /* send STARTTLS where it is offered */
-	bool tls_required;             /* plaintext is never an outcome (2.3) */
+	enum policy_channel channel; /* of this attempt */
+	bool use_starttls;           /* send STARTTLS where it is offered */
+	bool tls_required;           /* plaintext is never an outcome (2.3) */
 	bool by_fallback; /* plaintext because an earlier attempt failed: a downgrade */
 	enum policy_fallback fallback; /* the mode in force; NONE where required */
 	unsigned protocols;            /* mask */

@@ -7,6 +7,7 @@ hikyaku_SOURCES = \
 	src/cli/cmd_queue.c src/cli/cmd_run.c src/cli/cmd_send.c \
 	src/cli/cmd_version.c src/cli/versions.h \
 	src/cli/intake.c src/cli/intake.h \
+	src/cli/lost_record.c src/cli/lost_record.h \
 	src/cli/main.c \
 	src/cli/run_notices.c src/cli/run_notices.h
 # From the user down to the base, so that a static link resolves in one pass.

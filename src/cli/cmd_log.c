@@ -27,7 +27,7 @@ enum { FOLLOW_INTERVAL_MS = 200, NARROWEST = 40 };
 
 const struct cli_option cli_log_options[] = {
 	{ 0, "id", "ID", "only this message" },
-	{ 0, "domain", "D", "only this destination" },
+	{ 0, "domain", "DOMAIN", "only this destination" },
 	{ 0, "since", "T", "from then on: a date and time (UTC), or an age like 2h" },
 	{ 0, "failures", NULL, "only what was not delivered" },
 	{ 0, "follow", NULL, "then wait for more and print it as it comes" },

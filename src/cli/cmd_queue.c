@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "cli/lost_record.h"
 #include "mail/envelope.h"
 #include "policy/name.h"
 #include "queue/queue.h"
@@ -414,6 +415,8 @@ static int operate(const struct config *config, enum queue_verb verb,
 	struct queue *queue;
 	queue_options_default(&options, config->queue);
 	options.create = false;
+	/* What a dead worker left is freed on the way, so that it can be retried. */
+	options.lost_record = lost_record;
 	if (queue_open(&options, &queue, &out->err) != 0)
 		return out->err.code;
 	struct queue_port *port = queue_port_new(queue, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/lost_record.h"
 #include "cli/run_notices.h"
 #include "delivery/worker.h"
 #include "event/event.h"
@@ -36,34 +37,6 @@ static int reload(void *arg, struct config **out, struct err *e)
 	if (result != 0)
 		return result;
 	return config_load(sinks->config_path, tls_versions_available(), out, e);
-}
-
-/* The record of an attempt whose worker died after the message may have been
- * handed over: all that is left to say is that nobody knows. */
-static char *lost_record(
-	void *arg, const struct queue_item *item, const char *host, int64_t now_ms)
-{
-	struct event_attempt a = {
-		.time_ms = now_ms,
-		.id = item->envelope.id,
-		.attempt = item->attempts + 1,
-		.next_attempt_ms = item->due_ms,
-	};
-	(void)arg;
-	event_set(&a.sender, item->envelope.sender);
-	event_set(&a.domain, item->domain);
-	event_set(&a.mx, host);
-	event_set(&a.channel, item->next_channel ? item->next_channel : "tls");
-	event_set(&a.next_channel, a.channel);
-	event_set(&a.outcome, "in_doubt");
-	event_set(&a.failure, "in_doubt");
-	event_set(&a.stage, "final");
-	event_set(&a.detail, "the worker ended while the message was being handed over");
-	for (size_t i = 0; i < item->recipient_count; i++)
-		event_attempt_add_recipient(&a, item->recipients[i].address, "in_doubt");
-	char *json = event_attempt_to_json(&a);
-	event_attempt_clear(&a);
-	return json;
 }
 
 static int open_sinks(const struct config *config, struct run_sinks *sinks)

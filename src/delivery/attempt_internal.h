@@ -33,6 +33,7 @@ struct turn {
 	int64_t begun_ms;      /* wall clock */
 	int64_t begun_mono_ms; /* monotonic */
 	int64_t sent_mono_ms;  /* when the transaction began; 0: it did not */
+	uint64_t policy_generation;
 	struct policy_decision decision;
 	enum policy_channel channel;
 	bool is_reused, is_reconnect; /* in plaintext, to the address that failed */

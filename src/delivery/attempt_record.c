@@ -47,8 +47,9 @@ static const char *turn_outcome(const struct attempt *a)
 
 static void set_reply(struct event_reply *to, const struct smtp_reply *from)
 {
-	if (from->code)
-		event_reply_set(to, from->code, from->enhanced, from->text);
+	/* A verdict of ours has a status, but no reply. */
+	event_reply_set(to, from->code, from->enhanced[0] ? from->enhanced : NULL,
+		from->code ? from->text : NULL);
 }
 
 static void add_recipients(const struct attempt *a, struct event_attempt *e)
@@ -109,7 +110,7 @@ static void add_policy(const struct attempt *a, struct event_attempt *e)
 	event_set(&e->rule, rule);
 	event_set(&e->rule_text, text);
 	event_set(&e->fallback, policy_fallback_name(d->fallback));
-	e->policy_generation = a->env->policy ? policy_set_generation(a->env->policy) : 0;
+	e->policy_generation = a->turn.policy_generation;
 }
 
 static void add_connection(const struct attempt *a, struct event_attempt *e)

@@ -15,6 +15,8 @@
 
 enum { STORE_RETRY_MS = 1000 };
 
+#define NO_HOST_STATUS "5.4.4" /* RFC 3463: unable to route */
+
 /* Everything a queue_finish needs, built on the way there. */
 struct finishing {
 	struct queue_result result;
@@ -76,7 +78,8 @@ static void settle_hopeless(struct attempt *a)
 		if (!stays(r->standing))
 			continue;
 		if (!r->reply.enhanced[0])
-			snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "5.4.4");
+			snprintf(r->reply.enhanced, sizeof(r->reply.enhanced),
+				NO_HOST_STATUS);
 		r->standing = STANDING_PERMANENT;
 	}
 }
@@ -235,8 +238,13 @@ static void mark_expired(struct event_attempt *e)
 
 static void mark_hopeless(const struct attempt *a, struct event_attempt *e)
 {
-	if (!a->any_temporary && !a->was_in_doubt && strcmp(e->outcome, "deferred") == 0)
-		mark_expired(e);
+	if (a->any_temporary || a->was_in_doubt || strcmp(e->outcome, "deferred") != 0)
+		return;
+	mark_expired(e);
+	for (size_t i = 0; i < e->recipient_count; i++) {
+		if (!e->recipients[i].reply.enhanced)
+			event_set(&e->recipients[i].reply.enhanced, NO_HOST_STATUS);
+	}
 }
 
 static void add_records(struct attempt *a, struct finishing *f, bool goes_on)

@@ -21,6 +21,7 @@ void turn_begin(struct attempt *a)
 	a->turn.begun_mono_ms = loop_now_ms(a->env->loop);
 	a->turn.step = POLICY_STEP_NEXT_HOST;
 	a->turn.stage = "connect";
+	a->turn.policy_generation = policy_set_generation(a->env->policy);
 	a->turns++;
 	a->body_offset = 0;
 }

@@ -52,9 +52,9 @@ static void report_errors(struct policy_watch *w, const struct policy_errors *er
 		log_error("policy: %s", text);
 	}
 	timefmt_rfc3339(w->loaded_ms / 1000 * 1000, when);
-	snprintf(text, sizeof(text), "%zu %s, using version of %s", errors->total,
+	snprintf(text, sizeof(text), "policy: %zu %s, using version of %s", errors->total,
 		errors->total == 1 ? "error" : "errors", when);
-	log_error("policy: %s", text);
+	log_error("%s", text);
 	queue_set_note(w->env->queue, "policy", text);
 	w->has_errors = true;
 }

@@ -519,7 +519,8 @@ bool session_offered_starttls(const struct session *s)
 
 const struct smtp_reply *session_starttls_refusal(const struct session *s)
 {
-	return smtp_client_starttls_refusal(s->client);
+	const struct smtp_reply *refusal = smtp_client_starttls_refusal(s->client);
+	return refusal->code ? refusal : NULL;
 }
 
 enum smtp_state session_state(const struct session *s)

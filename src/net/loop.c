@@ -226,6 +226,6 @@ const char *loop_library_version(void)
 
 const char *loop_library_built(void)
 {
-	return NUMBER_TEXT(UV_VERSION_MAJOR) "." NUMBER_TEXT(UV_VERSION_MINOR) "." NUMBER_TEXT(
-		UV_VERSION_PATCH);
+	return NUMBER_TEXT(UV_VERSION_MAJOR) "." NUMBER_TEXT(
+		UV_VERSION_MINOR) "." NUMBER_TEXT(UV_VERSION_PATCH);
 }
