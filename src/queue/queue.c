@@ -328,6 +328,9 @@ size_t queue_dispatch(struct queue_port *p)
 	}
 	struct queue *q = p->queue;
 	pthread_mutex_lock(&q->mutex);
+	/* What came in meanwhile found the list not empty and woke nobody. */
+	if (p->done.head && p->wake && !p->closed)
+		p->wake(p->arg);
 	p->dispatching = false;
 	free_port(p);
 	pthread_mutex_unlock(&q->mutex);

@@ -9,6 +9,7 @@ queue_tests = \
 	tests/queue/test_lease \
 	tests/queue/test_open \
 	tests/queue/test_operate \
+	tests/queue/test_port \
 	tests/queue/test_put \
 	tests/queue/test_states
 check_PROGRAMS += $(queue_tests)
@@ -21,6 +22,7 @@ tests_queue_test_finish_LDADD = $(queue_test_libs)
 tests_queue_test_lease_LDADD = $(queue_test_libs)
 tests_queue_test_open_LDADD = $(queue_test_libs)
 tests_queue_test_operate_LDADD = $(queue_test_libs)
+tests_queue_test_port_LDADD = $(queue_test_libs)
 tests_queue_test_put_LDADD = $(queue_test_libs)
 tests_queue_test_states_LDADD = $(queue_test_libs)
 endif
