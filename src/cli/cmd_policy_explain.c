@@ -47,7 +47,8 @@ struct explain {
 struct answer {
 	struct config_destination config;
 	struct policy_decision decision;
-	enum policy_channel next; /* of the attempt after this one, should it fail */
+	enum policy_channel
+		after_failure; /* of the attempt after this one, should it fail */
 };
 
 /* --- finding the answer --- */
@@ -103,7 +104,7 @@ static void find_answer(
 	later.due = due_after(&out->decision);
 	later.attempts++;
 	decide(x, &later, &out->config.policy, &after);
-	out->next = after.channel;
+	out->after_failure = after.channel;
 }
 
 /* --- telling it --- */
@@ -167,7 +168,10 @@ static int print_json(const struct subject *s, const struct answer *a)
 	policy_json_set(o, "protocols", policy_json_versions(d->protocols));
 	policy_json_set(o, "sni", policy_json_text(sni_of(s, a)));
 	policy_json_set(o, "fallback", json_string(policy_fallback_name(d->fallback)));
-	policy_json_set(o, "next_channel", json_string(policy_channel_name(a->next)));
+	/* As in the queue and in the log: the channel of the next attempt. */
+	policy_json_set(o, "next_channel", json_string(policy_channel_name(d->channel)));
+	policy_json_set(o, "channel_after_failure",
+		json_string(policy_channel_name(a->after_failure)));
 	policy_json_set(o, "reasons", reasons_to_json(d));
 	add_queued_json(o, s);
 	return policy_json_print(o);
@@ -185,7 +189,7 @@ static const char *headline(const struct policy_decision *d)
 static const char *after_failure(const struct answer *a)
 {
 	const struct policy_decision *d = &a->decision;
-	bool next_is_tls = a->next == POLICY_CHANNEL_TLS;
+	bool next_is_tls = a->after_failure == POLICY_CHANNEL_TLS;
 	if (!d->use_starttls)
 		return next_is_tls ? "the attempt after it is over TLS again"
 				   : "the attempt after it is in plaintext too";

@@ -26,6 +26,7 @@ struct attempt_recipient {
 	char detail[320];        /* our fact, where there is no reply */
 	char mx[DNS_NAME_MAX];   /* who said it */
 	size_t turn;             /* in which turn it was last asked about */
+	enum smtp_state state;   /* of the machine, at the verdict */
 };
 
 /* One host's turn: from choosing an address to the end of the session's work. */

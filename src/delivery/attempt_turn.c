@@ -169,6 +169,7 @@ static void on_recipient(void *arg, size_t index, enum smtp_verdict verdict,
 	struct attempt_recipient *r = &a->recipients[a->asked_index[index]];
 	r->standing = standings[verdict];
 	r->reply = *reply;
+	r->state = session_state(a->session);
 	r->detail[0] = '\0';
 	snprintf(r->mx, sizeof(r->mx), "%s", session_mx(a->session));
 	if (verdict == SMTP_VERDICT_AGAIN)
@@ -197,7 +198,7 @@ static bool turn_asked(const struct attempt *a, size_t i)
 /* What a transaction that ran to its end says of the turn. */
 static void judge_turn(struct attempt *a)
 {
-	const struct smtp_reply *shown = NULL;
+	const struct attempt_recipient *shown = NULL;
 	enum policy_failure failure = POLICY_FAILURE_NONE;
 	for (size_t i = 0; i < a->item->recipient_count; i++) {
 		const struct attempt_recipient *r = &a->recipients[i];
@@ -205,17 +206,19 @@ static void judge_turn(struct attempt *a)
 			continue;
 		if (r->standing == STANDING_TEMPORARY || r->standing == STANDING_HOST) {
 			failure = POLICY_FAILURE_SMTP_TEMPORARY;
-			shown = &r->reply;
+			shown = r;
 		} else if (r->standing == STANDING_PERMANENT &&
 			   failure == POLICY_FAILURE_NONE) {
 			failure = POLICY_FAILURE_SMTP_PERMANENT;
-			shown = &r->reply;
+			shown = r;
 		} else if (!shown) {
-			shown = &r->reply;
+			shown = r;
 		}
 	}
-	if (shown)
-		a->turn.reply = *shown;
+	if (shown) {
+		a->turn.reply = shown->reply;
+		a->turn.stage = smtp_state_name(shown->state);
+	}
 	a->any_conversed = true;
 	if (failure != POLICY_FAILURE_NONE)
 		note_failure(a, failure, session_is_tls(a->session));
@@ -226,7 +229,6 @@ static void fail_turn(struct attempt *a, enum policy_failure failure, bool insid
 
 static void complete_turn(struct attempt *a)
 {
-	a->turn.stage = smtp_state_name(SMTP_STATE_FINAL);
 	judge_turn(a);
 	if (attempt_has_work(a)) {
 		turn_end(a);
