@@ -155,8 +155,7 @@ static void on_body(void *arg)
 
 /* ---- the verdicts ---- */
 
-static void on_recipient(void *arg, size_t index, enum smtp_verdict verdict,
-	const struct smtp_reply *reply)
+static void on_recipient(void *arg, const struct smtp_step *step)
 {
 	static const enum standing standings[] = {
 		[SMTP_VERDICT_DELIVERED] = STANDING_DELIVERED,
@@ -166,19 +165,19 @@ static void on_recipient(void *arg, size_t index, enum smtp_verdict verdict,
 		[SMTP_VERDICT_HOST] = STANDING_HOST,
 	};
 	struct attempt *a = arg;
-	struct attempt_recipient *r = &a->recipients[a->asked_index[index]];
-	r->standing = standings[verdict];
-	r->reply = *reply;
-	r->state = session_state(a->session);
+	struct attempt_recipient *r = &a->recipients[a->asked_index[step->recipient]];
+	r->standing = standings[step->verdict];
+	r->reply = step->reply;
+	r->state = step->verdict_state;
 	r->detail[0] = '\0';
 	snprintf(r->mx, sizeof(r->mx), "%s", session_mx(a->session));
-	if (verdict == SMTP_VERDICT_AGAIN)
+	if (step->verdict == SMTP_VERDICT_AGAIN)
 		r->turn = 0;
-	if (verdict == SMTP_VERDICT_TEMPORARY)
+	if (step->verdict == SMTP_VERDICT_TEMPORARY)
 		a->any_temporary = true;
-	if (verdict == SMTP_VERDICT_HOST) {
+	if (step->verdict == SMTP_VERDICT_HOST) {
 		/* The verdict is ours; the text is no reply of the host. */
-		snprintf(r->detail, sizeof(r->detail), "%.310s", reply->text);
+		snprintf(r->detail, sizeof(r->detail), "%.310s", step->reply.text);
 		r->reply.code = 0;
 	}
 }

@@ -243,8 +243,7 @@ static bool act(struct session *s, enum smtp_action action, const struct smtp_st
 		s->events.on_mark(s->events.arg);
 		return false;
 	case SMTP_ACTION_RECIPIENT:
-		s->events.on_recipient(
-			s->events.arg, step->recipient, step->verdict, &step->reply);
+		s->events.on_recipient(s->events.arg, step);
 		return true;
 	case SMTP_ACTION_MESSAGE_DONE:
 		s->events.on_message_done(s->events.arg, step->undecided);

@@ -40,8 +40,7 @@ struct session_events {
 	void (*on_ready)(void *arg); /* a message may be sent */
 	void (*on_body)(void *arg);  /* session_body or session_body_end */
 	void (*on_mark)(void *arg);  /* session_marked, when "in doubt" is durable */
-	void (*on_recipient)(void *arg, size_t index, enum smtp_verdict verdict,
-		const struct smtp_reply *reply);
+	void (*on_recipient)(void *arg, const struct smtp_step *step);
 	void (*on_message_done)(void *arg, size_t undecided);
 	void (*on_failed)(void *arg, const struct session_failure *failure);
 	void *arg;

@@ -146,7 +146,8 @@ struct smtp_step {
 	size_t len;
 	size_t recipient; /* index into the message's recipients */
 	enum smtp_verdict verdict;
-	struct smtp_reply reply; /* code 0: a verdict of ours, no reply */
+	enum smtp_state verdict_state; /* which command it answers */
+	struct smtp_reply reply;       /* code 0: a verdict of ours, no reply */
 	size_t undecided;
 	struct smtp_failure failure;
 };

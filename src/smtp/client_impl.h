@@ -44,6 +44,7 @@ struct rcpt {
 	enum rcpt_state state;
 	enum smtp_verdict verdict;
 	enum rcpt_reason reason;
+	enum smtp_state at; /* state of the machine when it was decided */
 };
 
 struct transaction {

@@ -30,7 +30,7 @@ static void decide(struct smtp_client *c, size_t i, enum smtp_verdict verdict,
 	struct transaction *t = &c->mail;
 	struct rcpt *r = &t->rcpts[i];
 	ASSERT(r->state < RCPT_DECIDED); /* nobody is judged twice */
-	*r = (struct rcpt){ RCPT_DECIDED, verdict, reason };
+	*r = (struct rcpt){ RCPT_DECIDED, verdict, reason, c->state };
 	if (verdict == SMTP_VERDICT_AGAIN)
 		t->undecided++;
 	if (i < t->report_at)
@@ -84,6 +84,7 @@ bool smtp_report(
 		r->state = RCPT_REPORTED;
 		step->recipient = i;
 		step->verdict = r->verdict;
+		step->verdict_state = r->at;
 		explain(c, r, &step->reply);
 		*action_out = SMTP_ACTION_RECIPIENT;
 		return true;
