@@ -144,7 +144,7 @@ class World:
         """`run` in the background; ends with the world, or by stop()."""
         self.prepare()
         out = open(self.directory / f"daemon{len(self.daemons)}.out", "wb")
-        process = subprocess.Popen([self.binary, "-c", self.conf, "run"], stdin=subprocess.DEVNULL,
+        process = subprocess.Popen([*net.DIE_WITH_PARENT, self.binary, "-c", self.conf, "run"], stdin=subprocess.DEVNULL,
                                    stdout=out, stderr=out, env={**self.env, **(env or {})},
                                    cwd=self.directory)
         out.close()

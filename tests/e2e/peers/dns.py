@@ -74,7 +74,7 @@ zone:
     file: zone
 """)
         with open(directory / "knot.out", "wb") as out:
-            self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(conf)],
+            self.process = subprocess.Popen([*net.DIE_WITH_PARENT, "/usr/sbin/knotd", "-c", str(conf)],
                                             stdout=out, stderr=out)
         net.wait_for(self._answers, "knotd to serve its zone")
 

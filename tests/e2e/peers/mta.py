@@ -116,7 +116,7 @@ class Receiver:
 
     def start(self, *words):
         with open(self.home / "out", "wb") as out:
-            self.process = subprocess.Popen(["chroot", str(self.root), *words], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*net.DIE_WITH_PARENT, "chroot", str(self.root), *words], stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out, env={"PATH": "/usr/sbin:/usr/bin"})
         net.wait_for_port(self.address, self.port, f"{type(self).__name__} ({self.home})", self.process)
 

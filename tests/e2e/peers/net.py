@@ -30,6 +30,10 @@ class Block:
         return f"{self.prefix}.{self._next}"
 
 
+# Before the words of a program that must not outlive the test run, however that ends.
+DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "TERM"]
+
+
 def is_free(address, port):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as s:
