@@ -112,13 +112,16 @@ static const struct cli_command *find_command(char **words, int count, int *used
 
 static int unknown_command(char **words, int count)
 {
-	const char *names[sizeof(cli_commands) / sizeof(cli_commands[0]) + 1];
+	static const char *const groups[] = { "queue", "policy", "config" };
+	const char *names[ARRAY_SIZE(cli_commands) + ARRAY_SIZE(groups)];
 	char word[128];
 	size_t n = 0;
 	snprintf(word, sizeof(word), "%s%s%s", words[0], count > 1 ? " " : "",
 		count > 1 ? words[1] : "");
 	for (const struct cli_command *c = cli_commands; c->name; c++)
 		names[n++] = c->name;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		names[n++] = groups[i];
 	names[n] = NULL;
 	const char *near = text_nearest(word, names);
 	if (!near)
