@@ -123,7 +123,9 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 static char *last_error(const struct attempt_recipient *r)
 {
 	if (r->reply.code)
-		return xasprintf("%s said: %d %s", r->mx, r->reply.code, r->reply.text);
+		return xasprintf("%s said: %d %s%s%s", r->mx, r->reply.code,
+			r->reply.enhanced, r->reply.enhanced[0] ? " " : "",
+			r->reply.text);
 	return xasprintf("%s%s%s", r->mx, r->mx[0] ? ": " : "", r->detail);
 }
 
@@ -142,13 +144,17 @@ static struct notice_recipient notice_of(
 	struct attempt *a, size_t i, const struct finishing *f, const char *status)
 {
 	struct attempt_recipient *r = &a->recipients[i];
+	/* The notice quotes the reply itself: a fact of ours goes beside it. */
+	const char *detail = r->reply.code ? NULL : r->detail;
+	if (f->has_expired && stays(r->standing))
+		detail = f->expiry;
 	return (struct notice_recipient){
 		.recipient = &a->item->recipients[i],
 		.mx = r->mx[0] ? r->mx : NULL,
 		.reply = { .code = r->reply.code,
 			.enhanced = r->reply.enhanced,
 			.text = r->reply.text },
-		.detail = f->texts[i] ? f->texts[i] : "",
+		.detail = detail,
 		.status = status,
 	};
 }
