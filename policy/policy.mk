@@ -17,4 +17,3 @@ libpolicy_a_SOURCES = \
 	policy/types.c policy/types.h \
 	policy/util.c policy/util.h
 EXTRA_DIST += policy/README.md
-dist_man_MANS += doc/hikyaku-policy.5

@@ -6,4 +6,3 @@ libreport_a_SOURCES = \
 	src/report/tls_log.c src/report/tls_log.h \
 	src/report/words.c src/report/words.h
 EXTRA_DIST += src/report/README.md
-dist_man_MANS += doc/hikyaku-log.5
