@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MARK_SLOTS = 64 };
+enum { MARK_KEPT_MS = 60000 }; /* longer than a look-up can take */
 
 static const struct request_class {
 	int (*run)(struct store *s, struct request *r);
@@ -119,6 +119,7 @@ void store_close(struct store **sp)
 		lease_unregister(s);
 	db_close(&s->db);
 	lock_close(&s->lock);
+	free(s->doubtful);
 	free(s->path);
 	free(s);
 }
@@ -149,24 +150,30 @@ void store_rollback(struct store *s)
 		(void)db_run(&s->db, NULL, "ROLLBACK", "");
 }
 
-/* The row is shared by all tokens with this remainder; see is_committed. */
+/* A row a transaction: nobody else's commit can hide it. */
 static int write_mark(struct store *s, struct err *e)
 {
 	s->serial++;
-	return db_run(&s->db, e,
-		"INSERT INTO mark(slot, token, serial) VALUES(?1, ?2, ?3)"
-		" ON CONFLICT(slot) DO UPDATE SET token = ?2, serial = ?3",
-		"iii", s->token % MARK_SLOTS, s->token, s->serial);
+	int rc = db_run(&s->db, e,
+		"INSERT INTO mark(token, serial, time_ms) VALUES(?1, ?2, ?3)", "iii",
+		s->token, s->serial, s->now_ms);
+	/* More than one comes: the table shrinks again after a rush. */
+	if (rc == 0)
+		rc = db_run(&s->db, e,
+			"DELETE FROM mark WHERE time_ms < ?1 AND num IN"
+			" (SELECT num FROM mark ORDER BY num LIMIT 3)",
+			"i", s->now_ms - MARK_KEPT_MS);
+	return rc;
 }
 
-/* Whether the last transaction that was tried is in the database. */
-static bool is_committed(struct store *s)
+/* Whether the last transaction that was tried is in the database: 0 or an
+ * error: ERR_NOT_FOUND if it is not, another one if nobody knows. */
+static int find_mark(struct store *s)
 {
-	int64_t serial = 0;
-	return db_value(&s->db, NULL, &serial,
-		       "SELECT serial FROM mark WHERE slot = ?1 AND token = ?2", "ii",
-		       s->token % MARK_SLOTS, s->token) == 0 &&
-	       serial == s->serial;
+	int64_t any;
+	return db_value(&s->db, NULL, &any,
+		"SELECT 1 FROM mark WHERE token = ?1 AND serial = ?2", "ii", s->token,
+		s->serial);
 }
 
 /* Writes everything afresh: TRUNCATE waits for the others and starts a new log. */
@@ -180,6 +187,9 @@ static int checkpoint_all(struct store *s, struct err *e)
 
 static int reopen(struct store *s, struct err *e)
 {
+	int errnum = failpoint("queue.reopen");
+	if (errnum)
+		return err_errno(e, errnum, "open queue %s again", s->path);
 	if (s->db.handle)
 		db_close(&s->db);
 	int rc = open_database(s, false, e);
@@ -203,6 +213,25 @@ static int run_commit(struct store *s, struct err *e)
 	return rc;
 }
 
+/* What became of a commit that failed with e. */
+static int resolve_commit(struct store *s, struct err *e)
+{
+	s->suspect = true;
+	int rc = reopen(s, NULL);
+	if (rc == 0)
+		rc = find_mark(s);
+	if (rc == 0) {
+		*e = (struct err){ 0 };
+	} else if (rc != ERR_NOT_FOUND) {
+		s->suspect = true;
+		err_set(e, e->code,
+			"%s; what was asked for may be stored all the same: look before "
+			"it is done again",
+			e->text);
+	}
+	return e->code;
+}
+
 int store_commit(struct store *s, struct err *e)
 {
 	struct err own = { 0 };
@@ -217,15 +246,43 @@ int store_commit(struct store *s, struct err *e)
 		store_rollback(s);
 		if (rc == ERR_BUSY || rc == ERR_NO_SPACE)
 			return rc; /* the log has no end mark of it */
-		s->suspect = true;
-		if (reopen(s, NULL) != 0 || !is_committed(s))
+		rc = resolve_commit(s, e);
+		if (rc != 0)
 			return rc;
-		*e = (struct err){ 0 };
 	}
 	s->commits += changed;
 	if (s->wakes)
 		(void)queue_wake_send(s->path); /* nobody listening is fine */
 	return 0;
+}
+
+/* ---- claims that nobody knows of ---- */
+
+/* The caller is told that the claim failed. Should it be in the database after
+ * all, its items would be ours as long as we live, and never attempted. */
+static void keep_doubtful_claims(struct store *s, struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct request *r = group[i];
+		if (r->kind != REQUEST_CLAIM || r->err.code)
+			continue;
+		s->doubtful = xreallocarray(s->doubtful,
+			s->doubtful_count + r->claim.count, sizeof(*s->doubtful));
+		for (size_t n = 0; n < r->claim.count; n++)
+			s->doubtful[s->doubtful_count++] = r->claim.items[n]->id;
+	}
+}
+
+static void free_doubtful_claims(struct store *s)
+{
+	int rc = s->doubtful_count ? store_begin(s, NULL) : ERR_NOT_FOUND;
+	for (size_t i = 0; i < s->doubtful_count && rc == 0; i++)
+		rc = item_free_claimed(s, s->doubtful[i], NULL);
+	if (rc == 0)
+		rc = store_commit(s, NULL);
+	store_rollback(s);
+	if (rc == 0)
+		s->doubtful_count = 0;
 }
 
 /* ---- groups ---- */
@@ -319,6 +376,8 @@ static bool run_writes(struct store *s, struct request **group, size_t count)
 		}
 	}
 	if (store_commit(s, &e) != 0) {
+		if (s->suspect)
+			keep_doubtful_claims(s, group, count);
 		reset_answers(group, count);
 		fail_all(group, count, &e);
 	}
@@ -346,6 +405,7 @@ void store_execute(struct store *s, struct request **group, size_t count)
 		fail_all(group, count, &e);
 		return;
 	}
+	free_doubtful_claims(s);
 	prepare_group(s, group, count);
 	if (group_writes(group, count)) {
 		/* Each round that fails has one request less to try. */

@@ -139,6 +139,22 @@ int item_mark(struct store *s, struct request *r)
 		r->mark.item_id, r->mark.host);
 }
 
+int item_free_claimed(struct store *s, int64_t id, struct err *e)
+{
+	int64_t destination;
+	int rc = db_value(&s->db, e, &destination,
+		"SELECT destination FROM item WHERE id = ?1 AND state = 1"
+		" AND holder IS ?2 AND had_by IS ?3",
+		"iii", id, s->slot, s->token);
+	if (rc != 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	s->wakes = true;
+	rc = db_run(&s->db, e,
+		"UPDATE item SET state = 0, holder = NULL, had_by = NULL WHERE id = ?1",
+		"i", id);
+	return rc == 0 ? item_refresh_destination(s, destination, e) : rc;
+}
+
 int item_give_back(struct store *s, struct request *r)
 {
 	for (size_t i = 0; i < r->give_back.count; i++) {

@@ -53,9 +53,10 @@ static const char schema[] =
 	" lease_until_ms INTEGER NOT NULL);"
 	"CREATE TABLE note (name TEXT NOT NULL, holder INTEGER NOT NULL,"
 	" value TEXT NOT NULL, PRIMARY KEY (name, holder)) WITHOUT ROWID;"
-	/* Who committed last, to look up a commit whose outcome is unknown. */
-	"CREATE TABLE mark (slot INTEGER PRIMARY KEY, token INTEGER NOT NULL,"
-	" serial INTEGER NOT NULL);";
+	/* The transactions of the last minute, to look up whether a commit that
+	 * failed took place. */
+	"CREATE TABLE mark (num INTEGER PRIMARY KEY, token INTEGER NOT NULL,"
+	" serial INTEGER NOT NULL, time_ms INTEGER NOT NULL);";
 
 static char *directory_of(const char *path)
 {

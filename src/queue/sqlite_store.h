@@ -36,7 +36,9 @@ struct store {
 	bool suspect; /* a commit failed: reopen before anything else */
 	bool wakes;   /* the transaction under way makes something due soon */
 	uint64_t commits;
-	int64_t serial;         /* of the last transaction tried, see mark */
+	int64_t serial;    /* of the last transaction tried, see mark */
+	int64_t *doubtful; /* items of claims whose commit nobody knows of */
+	size_t doubtful_count;
 	int64_t now_ms;         /* of the transaction */
 	int64_t changes_before; /* as SQLite counts them, when it began */
 };
@@ -100,6 +102,8 @@ int item_check(struct store *s, int64_t id, enum item_step step, struct item_row
 /* Brings destination.next_due_ms up to date; removes it with its last item. */
 int item_refresh_destination(struct store *s, int64_t destination, struct err *e);
 int item_remove_if_message_done(struct store *s, int64_t message, struct err *e);
+/* Makes it due again if this worker has claimed it, and not marked it. */
+int item_free_claimed(struct store *s, int64_t id, struct err *e);
 int item_mark(struct store *s, struct request *r);
 int item_give_back(struct store *s, struct request *r);
 

@@ -257,6 +257,68 @@ static void a_commit_with_unknown_outcome_is_looked_up(void **state)
 	assert_int_equal(in_child(*state, fail_commits, false), 0);
 }
 
+/* Other processes commit before the outcome is looked up. */
+static int fail_commit_among_others(struct fixture *f)
+{
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "s@x.test" };
+	struct queue_new_recipient to = { .address = "a@one.test", .domain = "one.test" };
+	int64_t id;
+	struct err e = { 0 };
+	fixture_open(f);
+	sql(f, "CREATE TRIGGER others AFTER INSERT ON mark BEGIN"
+	       " INSERT INTO mark(token, serial, time_ms) WITH RECURSIVE t(n) AS"
+	       " (SELECT 0 UNION SELECT n + 1 FROM t WHERE n < 1000)"
+	       " SELECT n, 1, new.time_ms FROM t; END");
+	setenv("HIKYAKU_FAILPOINTS", "queue.commit.after=error:EIO", 1);
+	int rc = put_recipients(f, &m, &to, 1, "x", 1, &id, &e);
+	fixture_close(f);
+	return rc == 0 && id ? 0 : 1;
+}
+
+static void commits_of_others_do_not_hide_a_commit(void **state)
+{
+	assert_int_equal(in_child(*state, fail_commit_among_others, false), 0);
+}
+
+/* The outcome is unknown: it is said, and the item is not ours for ever. */
+static int lose_sight_of_commits(struct fixture *f)
+{
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "s@x.test" };
+	struct queue_new_recipient to = { .address = "a@one.test", .domain = "one.test" };
+	struct queue_claim now = { .now_ms = INT64_MAX, .max_items = 10 };
+	struct claimed c;
+	int64_t id;
+	struct err e = { 0 };
+	fixture_open(f);
+	setenv("HIKYAKU_FAILPOINTS",
+		"queue.commit.after=error:EIO,queue.reopen=error:EIO", 1);
+	if (put_recipients(f, &m, &to, 1, "x", 1, &id, &e) != ERR_IO)
+		return 1;
+	if (!strstr(e.text, "may be stored all the same"))
+		return 2;
+	unsetenv("HIKYAKU_FAILPOINTS");
+	/* A claim registers its holder first: that commit is the first. */
+	if (queue_worker_register(f->port, 60, &e) != 0)
+		return 3;
+	setenv("HIKYAKU_FAILPOINTS",
+		"queue.commit.after=error:EIO,queue.reopen=error:EIO", 1);
+	claim_with(f, &now, &c);
+	if (!c.err.code || c.count)
+		return 4;
+	unsetenv("HIKYAKU_FAILPOINTS");
+	claim_with(f, &now, &c);
+	if (c.err.code || c.count != 1)
+		return 5;
+	claimed_clear(&c);
+	fixture_close(f);
+	return 0;
+}
+
+static void a_claim_of_unknown_outcome_is_not_kept_for_ever(void **state)
+{
+	assert_int_equal(in_child(*state, lose_sight_of_commits, false), 0);
+}
+
 static void finish_while_killed(struct fixture *f, const char *where)
 {
 	struct queue_item *item;
@@ -313,6 +375,8 @@ int main(void)
 		CASE(after_an_error_of_the_disk_it_goes_on),
 #ifdef WITH_FAILPOINTS
 		CASE(a_commit_with_unknown_outcome_is_looked_up),
+		CASE(commits_of_others_do_not_hide_a_commit),
+		CASE(a_claim_of_unknown_outcome_is_not_kept_for_ever),
 		CASE(a_kill_at_the_commit_is_all_or_nothing),
 #endif
 	};
