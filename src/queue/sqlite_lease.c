@@ -213,14 +213,12 @@ static void schedule_renewal(struct store *s)
 	s->renew_at_ms = clock_monotonic_ms() + s->lease_s * 1000 / 3;
 }
 
-static int insert_holder(struct store *s, struct err *e)
+static int insert_row(struct store *s, struct err *e)
 {
-	int64_t inode = 0;
-	int rc = lease_recover(s, s->is_worker, e);
-	if (rc == 0 && !s->slot)
+	int64_t inode = s->lock.inode;
+	int rc = 0;
+	if (!s->slot)
 		rc = take_slot(s, &inode, e);
-	else
-		inode = s->lock.inode;
 	if (rc != 0)
 		return rc;
 	return db_run(&s->db, e,
@@ -229,6 +227,12 @@ static int insert_holder(struct store *s, struct err *e)
 		" ON CONFLICT(slot) DO UPDATE SET lease_s = ?4, lease_until_ms = ?5",
 		"iiiii", s->slot, s->token, inode, s->lease_s,
 		s->now_ms + s->lease_s * 1000);
+}
+
+static int insert_holder(struct store *s, struct err *e)
+{
+	int rc = lease_recover(s, s->is_worker, e);
+	return rc == 0 ? insert_row(s, e) : rc;
 }
 
 int lease_register(struct store *s, int64_t lease_s, bool is_worker, struct err *e)
@@ -255,17 +259,19 @@ int lease_register(struct store *s, int64_t lease_s, bool is_worker, struct err 
 
 int lease_ensure(struct store *s, struct err *e)
 {
-	int64_t own;
-	int rc = db_value(&s->db, e, &own,
-		"SELECT 1 FROM holder WHERE slot = ?1 AND token = ?2", "ii", s->slot,
-		s->token);
-	if (rc != ERR_NOT_FOUND)
+	int64_t token;
+	int rc = db_value(&s->db, e, &token, "SELECT token FROM holder WHERE slot = ?1",
+		"i", s->slot);
+	if (rc == 0 && token == s->token)
+		return 0;
+	if (rc != 0 && rc != ERR_NOT_FOUND)
 		return rc;
-	return db_run(&s->db, e,
-		"INSERT INTO holder(slot, token, inode, lease_s, lease_until_ms)"
-		" VALUES(?1, ?2, ?3, ?4, ?5)",
-		"iiiii", s->slot, s->token, s->lock.inode, s->lease_s,
-		s->now_ms + s->lease_s * 1000);
+	if (rc == 0) {
+		/* What we held in it is freed: somebody else has it now. */
+		lock_drop(&s->lock, s->slot);
+		s->slot = 0;
+	}
+	return insert_row(s, e);
 }
 
 int64_t store_renew_at_ms(const struct store *s)

@@ -8,21 +8,42 @@ enum { ID_TRIES = 8 };
 
 /* ---- staging ---- */
 
+/* Whoever took this process for dead has removed what it staged. */
+static int complain_removed(struct store *s, struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND,
+		"the content that was on its way into queue %s was removed: this process "
+		"had not been heard of for too long; send the message again",
+		s->path);
+}
+
+static int check_staged(struct store *s, int64_t num, struct err *e)
+{
+	int64_t any;
+	int rc = db_value(&s->db, e, &any,
+		"SELECT 1 FROM message WHERE num = ?1 AND id IS NULL", "i", num);
+	return rc == ERR_NOT_FOUND ? complain_removed(s, e) : rc;
+}
+
 static int stage_chunks(struct store *s, struct request *r)
 {
 	struct stage *stage = r->put.stage;
 	int errnum = failpoint("queue.put.stage");
 	if (errnum)
 		return err_errno(&r->err, errnum, "stage content in queue %s", s->path);
-	if (!stage->num) {
-		int rc = lease_ensure(s, &r->err);
+	int rc;
+	if (stage->num) {
+		rc = check_staged(s, stage->num, &r->err);
+	} else {
+		rc = lease_ensure(s, &r->err);
 		if (rc == 0)
 			rc = db_run(&s->db, &r->err,
 				"INSERT INTO message(holder) VALUES(?1)", "i", s->slot);
-		if (rc != 0)
-			return rc;
-		stage->num = sqlite3_last_insert_rowid(s->db.handle);
+		if (rc == 0)
+			stage->num = sqlite3_last_insert_rowid(s->db.handle);
 	}
+	if (rc != 0)
+		return rc;
 	return chunk_insert(s, stage->num, r->put.seq, r->put.bytes, r->put.len, &r->err);
 }
 
@@ -161,8 +182,10 @@ int put_commit(struct store *s, struct request *r)
 		return r->err.code;
 	}
 	int64_t num = stage->num;
-	int rc = store_message(
-		s, &r->put.envelope, r->put.size, &num, &r->put.id, &r->err);
+	int rc = num ? check_staged(s, num, &r->err) : 0;
+	if (rc == 0)
+		rc = store_message(
+			s, &r->put.envelope, r->put.size, &num, &r->put.id, &r->err);
 	if (rc == 0)
 		rc = chunk_insert(s, num, r->put.seq, r->put.bytes, r->put.len, &r->err);
 	if (rc == 0)

@@ -11,14 +11,15 @@
 
 /*
  * message.id is NULL while the content is being staged by `holder`: no query
- * by id sees such a row. chunk.id is message.num << 20 | sequence.
+ * by id sees such a row. chunk.id is message.num << 20 | sequence. A number is
+ * never used again: who stages content may come back after it was removed.
  *
  * destination keeps the time of its first due item, so that a claim walks the
  * destinations that have something to do: those that are full cost one step
  * each, however many items they have.
  */
 static const char schema[] =
-	"CREATE TABLE message (num INTEGER PRIMARY KEY, id INTEGER UNIQUE,"
+	"CREATE TABLE message (num INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER UNIQUE,"
 	" sender TEXT, envid TEXT, ret INTEGER, arrival_ms INTEGER, size INTEGER,"
 	" flags INTEGER, holder INTEGER);"
 	"CREATE INDEX message_staged ON message(holder) WHERE holder IS NOT NULL;"

@@ -257,6 +257,63 @@ static void staged_leftovers_of_the_dead_are_removed(void **state)
 	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
 }
 
+static void on_put(void *arg, int64_t id, const struct err *e)
+{
+	*(struct err *)arg = e ? *e : (struct err){ 0 };
+	assert_true(e || id);
+}
+
+/* A process that was stopped for long where locks cannot tell. */
+static void a_message_whose_staged_content_was_removed_is_not_acknowledged(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "s@x.test" };
+	struct queue_new_recipient to = { .address = "a@one.test", .domain = "one.test" };
+	OWN(mem_free) char *bytes = xcalloc(1, 1024 * 1024);
+	for (int more = 0; more < 2; more++) {
+		struct err e = { 0 };
+		struct queue_put *p = queue_put_begin(f->port);
+		queue_put_write(p, bytes, 1024 * 1024);
+		while (queue_port_pending(f->port))
+			queue_wait(f->port);
+		sql(f, "DELETE FROM chunk");
+		sql(f, "DELETE FROM message");
+		sql(f, "DELETE FROM holder");
+		if (more)
+			queue_put_write(p, bytes, 1024 * 1024);
+		queue_put_commit(&p, &m, &to, 1, on_put, &e);
+		while (queue_port_pending(f->port))
+			queue_wait(f->port);
+		assert_int_equal(e.code, ERR_NOT_FOUND);
+		assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
+		assert_int_equal(sql(f, "SELECT count(*) FROM item"), 0);
+	}
+}
+
+static void a_number_of_staged_content_is_never_used_again(void **state)
+{
+	struct fixture *f = *state;
+	put(f, "x\r\n", "a@one.test", NULL);
+	long long first = sql(f, "SELECT max(num) FROM message");
+	assert_int_equal(operate_on(f, QUEUE_REMOVE, 0, NULL, NULL, NULL), 0);
+	put(f, "x\r\n", "a@one.test", NULL);
+	assert_true(sql(f, "SELECT max(num) FROM message") > first);
+}
+
+/* As after a stop that was longer than the lease, where locks cannot tell. */
+static void a_worker_whose_slot_was_given_away_takes_another(void **state)
+{
+	struct fixture *f = *state;
+	put(f, "x\r\n", "a@one.test", NULL);
+	assert_int_equal(queue_worker_register(f->port, 30, NULL), 0);
+	sql(f, "UPDATE holder SET token = token - 1, inode = 0,"
+	       " lease_until_ms = 1 << 50");
+	struct queue_item *item = claim_one(f);
+	assert_int_equal(sql(f, "SELECT count(*) FROM holder"), 2);
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	queue_item_free(&item);
+}
+
 static void a_worker_whose_row_was_removed_gets_a_new_one(void **state)
 {
 	struct fixture *f = *state;
@@ -330,6 +387,9 @@ int main(void)
 		CASE(closing_gives_claims_back),
 		CASE(staged_leftovers_of_the_dead_are_removed),
 		CASE(a_worker_whose_row_was_removed_gets_a_new_one),
+		CASE(a_message_whose_staged_content_was_removed_is_not_acknowledged),
+		CASE(a_number_of_staged_content_is_never_used_again),
+		CASE(a_worker_whose_slot_was_given_away_takes_another),
 		CASE(a_commit_wakes_who_listens),
 		cmocka_unit_test_setup_teardown(ten_processes_make_and_fill_one_queue,
 			fixture_setup_closed, fixture_teardown),
