@@ -1,6 +1,7 @@
 /*
  * Reading the queue and the retry log, for the short commands: its own
- * read-only connection, blocking, in a snapshot that nobody else disturbs.
+ * read-only connection, blocking. A call sees one moment of the queue and
+ * holds nobody up after it: a listing skips what has left meanwhile.
  * Everything handed out is valid until the next call on the same reader.
  */
 #ifndef QUEUE_READER_H

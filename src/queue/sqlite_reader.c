@@ -1,8 +1,8 @@
 /*
  * The reader: messages, items, content, memory, notes, counts. The retry log
- * is in sqlite_reader_log.c. A listing has one snapshot from its first call to
- * its last; other calls see the present, or the snapshot of a listing that is
- * under way.
+ * is in sqlite_reader_log.c. A call sees one moment, and lets go of it before
+ * it returns: a snapshot that is kept while a pager waits for its reader would
+ * stop every checkpoint, and the log would grow without end.
  */
 #include "queue/sqlite_reader.h"
 
@@ -80,8 +80,6 @@ static const char *keep_column(struct queue_reader *r, sqlite3_stmt *stmt, int c
 
 int reader_begin(struct queue_reader *r, struct err *e)
 {
-	if (!sqlite3_get_autocommit(r->db.handle))
-		return 0;
 	return db_run(&r->db, e, "BEGIN", "");
 }
 
@@ -194,17 +192,14 @@ bool queue_reader_next(
 {
 	*out = (struct queue_entry){ 0 };
 	reader_forget(r);
-	if (!after_id)
-		reader_end(r);
 	if (reader_begin(r, e) != 0)
 		return false;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		MESSAGE_COLUMNS " WHERE id > ?1 ORDER BY id LIMIT 1", "i", after_id);
 	int rc = db_step(&r->db, stmt, e);
-	if (rc == 1 && load_entry(r, stmt, out, e) == 0)
-		return true;
+	bool found = rc == 1 && load_entry(r, stmt, out, e) == 0;
 	reader_end(r);
-	return false;
+	return found;
 }
 
 static int complain_not_queued(int64_t id, struct err *e)
@@ -222,12 +217,18 @@ int queue_reader_get(
 {
 	*out = (struct queue_entry){ 0 };
 	reader_forget(r);
+	int rc = reader_begin(r, e);
+	if (rc != 0)
+		return rc;
 	sqlite3_stmt *stmt =
 		db_query(&r->db, e, MESSAGE_COLUMNS " WHERE id = ?1", "i", id);
-	int rc = db_step(&r->db, stmt, e);
+	rc = db_step(&r->db, stmt, e);
 	if (rc == 0)
-		return complain_not_queued(id, e);
-	return rc == 1 ? load_entry(r, stmt, out, e) : rc;
+		rc = complain_not_queued(id, e);
+	else if (rc == 1)
+		rc = load_entry(r, stmt, out, e);
+	reader_end(r);
+	return rc;
 }
 
 /* ---- items ---- */
@@ -291,8 +292,10 @@ static void add_item(struct queue_reader *r, sqlite3_stmt *stmt)
 int queue_reader_items(struct queue_reader *r, int64_t id,
 	const struct queue_entry_item **out, size_t *count_out, struct err *e)
 {
-	int rc;
 	reader_forget(r);
+	int rc = reader_begin(r, e);
+	if (rc != 0)
+		return rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		"SELECT i.id, d.domain, i.state, i.attempts, i.next_channel,"
 		" i.channel_reason, i.last_error, i.due_ms FROM item i"
@@ -302,9 +305,10 @@ int queue_reader_items(struct queue_reader *r, int64_t id,
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
 		add_item(r, stmt);
 	if (rc == 0 && !r->item_count)
-		return complain_not_queued(id, e);
+		rc = complain_not_queued(id, e);
 	for (size_t i = 0; i < r->item_count && rc == 0; i++)
 		rc = load_item_recipients(r, i, e);
+	reader_end(r);
 	*out = r->items;
 	*count_out = r->item_count;
 	return rc;
@@ -335,8 +339,6 @@ int queue_reader_body(struct queue_reader *r, int64_t id, uint64_t offset,
 	int64_t num;
 	char *bytes = NULL;
 	reader_forget(r);
-	if (!offset)
-		reader_end(r);
 	int rc = reader_begin(r, e);
 	if (rc == 0)
 		rc = db_value(&r->db, e, &num, "SELECT num FROM message WHERE id = ?1",
@@ -345,13 +347,10 @@ int queue_reader_body(struct queue_reader *r, int64_t id, uint64_t offset,
 		complain_not_queued(id, e);
 	if (rc == 0)
 		rc = body_load(&r->db, num, offset, BODY_PIECE, &bytes, len_out, e);
-	if (rc != 0) {
-		reader_end(r);
+	reader_end(r);
+	if (rc != 0)
 		return -1;
-	}
 	*bytes_out = reader_keep(r, bytes);
-	if (!*len_out)
-		reader_end(r);
 	return *len_out ? 1 : 0;
 }
 

@@ -48,8 +48,6 @@ bool queue_reader_log(struct queue_reader *r, const struct queue_log_query *quer
 {
 	int64_t after = query->after;
 	reader_forget(r);
-	if (!after)
-		reader_end(r);
 	if (reader_begin(r, e) != 0)
 		return false;
 	int rc = skip_old(r, query->since_ms, &after, e);
@@ -59,8 +57,7 @@ bool queue_reader_log(struct queue_reader *r, const struct queue_log_query *quer
 		*position_out = db_int(stmt, 0);
 		*json_out = reader_keep(r, db_strdup(stmt, 1));
 		db_reset(stmt);
-		return true;
 	}
 	reader_end(r);
-	return false;
+	return rc == 1;
 }
