@@ -14,6 +14,7 @@
 
 enum { DB_STATEMENTS_MAX = 128 };
 
+/* Stays where it is while it is open: SQLite has its address. */
 struct db {
 	sqlite3 *handle;
 	char *path; /* owned; for error texts */
@@ -23,6 +24,7 @@ struct db {
 	} cache[DB_STATEMENTS_MAX];
 	size_t count;
 	int failed; /* the code of the last error */
+	int64_t busy_timeout_ms, busy_since_ms;
 };
 
 int db_open(struct db *db, const char *path, int flags, int64_t busy_timeout_ms,
