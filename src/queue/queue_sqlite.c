@@ -25,7 +25,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MARK_KEPT_MS = 60000 }; /* longer than a look-up can take */
+enum {
+	MARK_KEPT_MS = 60000,  /* longer than a look-up can take */
+	LOG_PAGES = 1000,      /* of the log, before they are moved at a commit */
+	LOG_PAGES_MAX = 8192,  /* 32 MiB: others wait until it starts anew */
+	LOG_PAGES_MORE = 2048, /* between two tries of that */
+	LOG_WAIT_MS = 500      /* for those who read from it */
+};
 
 static const struct request_class {
 	int (*run)(struct store *s, struct request *r);
@@ -49,10 +55,21 @@ _Static_assert(ARRAY_SIZE(classes) == REQUEST_KIND_COUNT, "every kind has a row"
 
 /* ---- open and close ---- */
 
+static int on_log(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+	struct store *s = arg;
+	(void)handle;
+	(void)name;
+	s->log_pages = pages;
+	return SQLITE_OK;
+}
+
 static int open_database(struct store *s, bool create, struct err *e)
 {
 	const struct queue_options *o = &s->options;
 	int rc = schema_open(&s->db, s->path, create, o->busy_timeout_ms, e);
+	if (rc == 0)
+		sqlite3_wal_hook(s->db.handle, on_log, s);
 	if (rc == 0 && o->max_bytes) {
 		char sql[80];
 		sqlite3_snprintf(sizeof(sql), sql, "PRAGMA max_page_count=%lld",
@@ -213,6 +230,30 @@ static int run_commit(struct store *s, struct err *e)
 	return rc;
 }
 
+/* In place of SQLite's own: what is moved at each commit lets the log start anew
+ * only if nobody writes before it is through. Where several processes write all
+ * the time that hardly ever happens, and the log would grow without end. */
+static void move_log(struct store *s)
+{
+	int mode = SQLITE_CHECKPOINT_PASSIVE;
+	int64_t timeout_ms = s->db.busy_timeout_ms;
+	if (s->log_pages < LOG_PAGES)
+		return;
+	if (s->log_pages < LOG_PAGES_MAX)
+		s->log_pages_tried = 0;
+	else if (s->log_pages >= s->log_pages_tried + LOG_PAGES_MORE) {
+		mode = SQLITE_CHECKPOINT_TRUNCATE;
+		s->log_pages_tried = s->log_pages;
+	}
+	s->db.busy_timeout_ms = timeout_ms < LOG_WAIT_MS ? timeout_ms : LOG_WAIT_MS;
+	int rc = sqlite3_wal_checkpoint_v2(s->db.handle, NULL, mode, NULL, NULL) & 0xff;
+	s->db.busy_timeout_ms = timeout_ms;
+	s->log_pages = 0;
+	/* The next group verifies before it goes on, and says what is wrong. */
+	if (rc == SQLITE_IOERR || rc == SQLITE_CORRUPT)
+		s->suspect = true;
+}
+
 /* What became of a commit that failed with e. */
 static int resolve_commit(struct store *s, struct err *e)
 {
@@ -253,6 +294,7 @@ int store_commit(struct store *s, struct err *e)
 	s->commits += changed;
 	if (s->wakes)
 		(void)queue_wake_send(s->path); /* nobody listening is fine */
+	move_log(s);
 	return 0;
 }
 

@@ -36,8 +36,9 @@ struct store {
 	bool suspect; /* a commit failed: reopen before anything else */
 	bool wakes;   /* the transaction under way makes something due soon */
 	uint64_t commits;
-	int64_t serial;    /* of the last transaction tried, see mark */
-	int64_t *doubtful; /* items of claims whose commit nobody knows of */
+	int log_pages, log_pages_tried; /* of the write-ahead log, see move_log */
+	int64_t serial;                 /* of the last transaction tried, see mark */
+	int64_t *doubtful;              /* items of claims whose commit nobody knows of */
 	size_t doubtful_count;
 	int64_t now_ms;         /* of the transaction */
 	int64_t changes_before; /* as SQLite counts them, when it began */
