@@ -240,13 +240,16 @@ int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
 static void begin_content(struct intake_message *m)
 {
 	char id[MAIL_ID_MAX], date[TIMEFMT_MAX];
-	OWN(mem_free) char *trace = NULL;
 	mail_id_format(m->envelope.id, id);
 	timefmt_rfc5322(m->envelope.arrival_ms, date);
-	trace = xasprintf("Received: by %s (hikyaku, from userid %u)\r\n\tid %s; %s\r\n",
-		m->in->config->hostname, (unsigned)getuid(), id, date);
+	OWN(mem_free)
+	char *head = xasprintf("Received: by %s (hikyaku, from userid %u)\r\n\tid %s",
+		m->in->config->hostname, (unsigned)getuid(), id);
+	OWN(mem_free) char *tail = xasprintf("; %s\r\n", date);
 	m->put = queue_put_begin(m->in->port);
-	queue_put_write(m->put, trace, strlen(trace));
+	queue_put_write(m->put, head, strlen(head));
+	queue_put_mark_id(m->put); /* should another process have made the same one */
+	queue_put_write(m->put, tail, strlen(tail));
 }
 
 static int explain_content(struct intake_message *m, struct err *e)

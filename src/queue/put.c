@@ -17,6 +17,7 @@ struct queue_put {
 	struct stage *stage; /* shared with the requests under way */
 	uint32_t next_seq;   /* chunk number of tail's first octet */
 	uint64_t size;
+	size_t id_at; /* where the content has the id; 0: nowhere */
 	bool is_too_big;
 };
 
@@ -69,6 +70,12 @@ void queue_put_write(struct queue_put *put, const void *bytes, size_t len)
 		if (buf_len(&put->tail) == WINDOW + PIECE)
 			stage_piece(put);
 	}
+}
+
+void queue_put_mark_id(struct queue_put *put)
+{
+	ASSERT(put->size >= MAIL_ID_MAX && put->size <= QUEUE_CHUNK);
+	put->id_at = (size_t)put->size - (MAIL_ID_MAX - 1);
 }
 
 size_t queue_put_backlog(const struct queue_put *put)
@@ -139,6 +146,7 @@ void queue_put_commit(struct queue_put **putp, const struct mail_envelope *envel
 	r->put.recipients = request_copy_recipients(r, recipients, count);
 	r->put.count = count;
 	r->put.size = put->size;
+	r->put.id_at = put->id_at;
 	queue_submit(put->port, r);
 	put_free(putp);
 }

@@ -88,8 +88,14 @@ void queue_put_write(struct queue_put *put, const void *bytes, size_t len);
  * waits for the port when this is over a megabyte. */
 size_t queue_put_backlog(const struct queue_put *put);
 
+/* The content written so far, 64 KiB at most, ends with the envelope's id as
+ * mail_id_format shows it: should that be taken, a new one is made, and written
+ * there. */
+void queue_put_mark_id(struct queue_put *put);
+
 /* Commits the message: content, envelope and recipients in one transaction.
- * envelope->id 0: a new id is made; an id that is taken is ERR_EXISTS.
+ * envelope->id 0: a new id is made; an id that is taken is ERR_EXISTS, unless
+ * the content says where it stands.
  * arrival_ms 0: now. content.size_bytes is what was written, whatever the
  * envelope says. cb gets the id after the commit. Takes the put (set to NULL). */
 typedef void queue_put_cb(

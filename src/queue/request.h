@@ -58,6 +58,7 @@ struct request {
 			char *bytes;
 			size_t len;
 			uint64_t size; /* of the whole content (put) */
+			size_t id_at;  /* of the id in the content, or 0 */
 			struct mail_envelope envelope;
 			struct queue_new_recipient *recipients;
 			size_t count;

@@ -27,6 +27,20 @@ int chunk_insert(struct store *s, int64_t num, uint32_t seq, const char *bytes,
 	return 0;
 }
 
+int chunk_patch(struct store *s, int64_t num, size_t at, const char *bytes, size_t len,
+	struct err *e)
+{
+	sqlite3_blob *blob = NULL;
+	int rc = sqlite3_blob_open(
+		s->db.handle, "main", "chunk", "bytes", chunk_id(num, 0), 1, &blob);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_blob_write(blob, bytes, (int)len, (int)at);
+	if (rc != SQLITE_OK)
+		rc = db_fail(&s->db, e, "write to");
+	sqlite3_blob_close(blob);
+	return rc;
+}
+
 int chunk_flush(struct chunk_writer *w, struct err *e)
 {
 	int rc = chunk_insert(w->store, w->num, w->seq, w->pending, w->pending_len, e);

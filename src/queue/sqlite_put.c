@@ -4,6 +4,8 @@
 #include "base/failpoint.h"
 #include "base/rng.h"
 
+#include <string.h>
+
 enum { ID_TRIES = 8 };
 
 /* ---- staging ---- */
@@ -98,12 +100,13 @@ static int insert_message(struct store *s, const struct mail_envelope *m, int64_
 
 /* num: of the staged row, or 0; out: of the row. */
 static int store_message(struct store *s, const struct mail_envelope *m, uint64_t size,
-	int64_t *num, int64_t *id_out, struct err *e)
+	bool must_have_id, int64_t *num, int64_t *id_out, struct err *e)
 {
-	int rc = ERR_EXISTS;
 	char text[MAIL_ID_MAX];
-	for (int i = 0; i < (m->id ? 1 : ID_TRIES) && rc == ERR_EXISTS; i++) {
-		*id_out = m->id ? m->id : mail_id_make(s->now_ms, rng_u32());
+	*id_out = m->id ? m->id : mail_id_make(s->now_ms, rng_u32());
+	int rc = insert_message(s, m, *id_out, size, *num, e);
+	for (int i = 1; i < ID_TRIES && rc == ERR_EXISTS && !must_have_id; i++) {
+		*id_out = mail_id_make(s->now_ms, rng_u32());
 		rc = insert_message(s, m, *id_out, size, *num, e);
 	}
 	if (rc == ERR_EXISTS) {
@@ -174,6 +177,13 @@ static int insert_recipients(struct store *s, int64_t message,
 	return 0;
 }
 
+static int write_id(struct store *s, struct request *r, int64_t num)
+{
+	char text[MAIL_ID_MAX];
+	mail_id_format(r->put.id, text);
+	return chunk_patch(s, num, r->put.id_at, text, strlen(text), &r->err);
+}
+
 int put_commit(struct store *s, struct request *r)
 {
 	struct stage *stage = r->put.stage;
@@ -181,13 +191,16 @@ int put_commit(struct store *s, struct request *r)
 		r->err = stage->err;
 		return r->err.code;
 	}
+	const struct mail_envelope *m = &r->put.envelope;
 	int64_t num = stage->num;
 	int rc = num ? check_staged(s, num, &r->err) : 0;
 	if (rc == 0)
-		rc = store_message(
-			s, &r->put.envelope, r->put.size, &num, &r->put.id, &r->err);
+		rc = store_message(s, m, r->put.size, m->id && !r->put.id_at, &num,
+			&r->put.id, &r->err);
 	if (rc == 0)
 		rc = chunk_insert(s, num, r->put.seq, r->put.bytes, r->put.len, &r->err);
+	if (rc == 0 && m->id && r->put.id != m->id)
+		rc = write_id(s, r, num);
 	if (rc == 0)
 		rc = insert_recipients(s, num, r->put.recipients, r->put.count, &r->err);
 	return rc;
@@ -214,7 +227,7 @@ int put_message(struct store *s, const struct queue_new_message *m, struct err *
 {
 	struct chunk_writer w = { .store = s };
 	int64_t id;
-	int rc = store_message(s, &m->envelope, 0, &w.num, &id, e);
+	int rc = store_message(s, &m->envelope, 0, false, &w.num, &id, e);
 	if (rc == 0)
 		rc = chunk_write(&w, m->body, m->body_len, e);
 	if (rc == 0)

@@ -81,6 +81,9 @@ struct chunk_writer {
 };
 int chunk_insert(struct store *s, int64_t num, uint32_t seq, const char *bytes,
 	size_t len, struct err *e);
+/* Overwrites octets of the first chunk. */
+int chunk_patch(struct store *s, int64_t num, size_t at, const char *bytes, size_t len,
+	struct err *e);
 int chunk_write(struct chunk_writer *w, const char *bytes, size_t len, struct err *e);
 int chunk_flush(struct chunk_writer *w, struct err *e);
 void chunk_writer_clear(struct chunk_writer *w);

@@ -94,6 +94,44 @@ static void an_id_that_is_taken_is_refused(void **state)
 	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 1);
 }
 
+static void on_id(void *arg, int64_t id, const struct err *e)
+{
+	*(int64_t *)arg = e ? 0 : id;
+}
+
+/* Processes that send at once make the same id now and then. */
+static void an_id_that_is_taken_is_made_anew_where_the_content_has_it(void **state)
+{
+	struct fixture *f = *state;
+	static const size_t sizes[] = { 0, 100000, 1000000 };
+	int64_t first = put(f, "x", "a@one.test", NULL);
+	struct mail_envelope m = plain;
+	m.id = first;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char text[MAIL_ID_MAX];
+		int64_t id = 0;
+		size_t len;
+		OWN(mem_free) char *bytes = xcalloc(1, sizes[i] + 1);
+		struct queue_put *p = queue_put_begin(f->port);
+		mail_id_format(first, text);
+		queue_put_write(p, "id ", 3);
+		queue_put_write(p, text, strlen(text));
+		queue_put_mark_id(p);
+		queue_put_write(p, ";\r\n", 3);
+		queue_put_write(p, bytes, sizes[i]);
+		queue_put_commit(&p, &m, &one, 1, on_id, &id);
+		while (queue_port_pending(f->port))
+			queue_wait(f->port);
+		assert_true(id != 0 && id != first);
+		mail_id_format(id, text);
+		OWN(mem_free) char *body = body_of(f, id, &len);
+		assert_int_equal(len, 22 + sizes[i]);
+		assert_memory_equal(body, "id ", 3);
+		assert_memory_equal(body + 3, text, 16);
+		assert_memory_equal(body + 19, ";\r\n", 3);
+	}
+}
+
 static void ids_that_are_made_differ(void **state)
 {
 	struct fixture *f = *state;
@@ -281,6 +319,7 @@ int main(void)
 		CASE(the_envelope_comes_back_with_the_claim),
 		CASE(bad_requests_are_refused_and_leave_nothing),
 		CASE(an_id_that_is_taken_is_refused),
+		CASE(an_id_that_is_taken_is_made_anew_where_the_content_has_it),
 		CASE(ids_that_are_made_differ),
 		CASE(what_waits_together_is_committed_together),
 		CASE(one_that_fails_does_not_spoil_its_group),
