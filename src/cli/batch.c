@@ -71,15 +71,15 @@ struct origin {
 static void on_done(void *arg, int64_t id, const struct err *e)
 {
 	struct origin *o = arg;
-	char text[MAIL_ID_MAX];
+	int status;
 	if (e) {
 		cli_fail(0, "message %u, line %u: %s", o->number, o->line, e->text);
-		note_status(o->batch, cli_status(e->code));
+		status = cli_status(e->code);
 	} else {
-		mail_id_format(id, text);
-		puts(text);
-		fflush(stdout);
+		status = intake_print_id(id);
 	}
+	if (status != EX_OK)
+		note_status(o->batch, status);
 	free(o);
 }
 
@@ -244,17 +244,22 @@ static int parse_path(char *text, char **path, size_t *len, char **rest, struct 
 
 /* ---- commands ---- */
 
-static enum batch_state run_mail(struct batch *b, char *text)
+static void begin_message(struct batch *b)
 {
-	struct err e = { 0 };
-	char *path, *rest, *key, *value;
-	size_t len;
 	intake_message_free(&b->message);
 	b->number++;
 	b->message_line = b->line;
 	b->is_bad = false;
 	b->in_message = true;
 	b->message = intake_message_new(b->in);
+}
+
+static enum batch_state run_mail(struct batch *b, char *text)
+{
+	struct err e = { 0 };
+	char *path, *rest, *key, *value;
+	size_t len;
+	begin_message(b);
 	int rc = parse_path(text, &path, &len, &rest, &e);
 	if (rc == 0)
 		rc = intake_set_sender(b->message, path, len, &e);
@@ -326,7 +331,7 @@ static const struct batch_command {
 	bool is_whole; /* nothing, or a blank, comes after the word */
 	enum batch_state (*run)(struct batch *b, char *text);
 } commands[] = {
-	{ "MAIL FROM:", false, run_mail },
+	{ "MAIL FROM:", false, run_mail }, /* the first, see step_command */
 	{ "RCPT TO:", false, run_rcpt },
 	{ "DATA", true, run_data },
 	{ "RSET", true, run_reset },
@@ -433,6 +438,8 @@ static enum batch_state step_command(struct batch *b)
 	bool has_nul = memchr(line, '\0', text_len) != NULL;
 	buf_consume(&b->input, len);
 	if (has_nul) {
+		if (text_has_prefix(line, strlen(line), commands[0].word))
+			begin_message(b);
 		refuse_text(b, "command contains a NUL octet");
 		return BATCH_COMMAND;
 	}

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "cli/batch.h"
 #include "cli/intake.h"
-#include "mail/envelope.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -69,14 +68,7 @@ static long long copy_input(struct intake_message *m, struct err *e)
 static void on_done(void *arg, int64_t id, const struct err *e)
 {
 	int *status = arg;
-	char text[MAIL_ID_MAX];
-	if (e) {
-		*status = cli_fail_err(e);
-		return;
-	}
-	mail_id_format(id, text);
-	puts(text);
-	*status = EX_OK;
+	*status = e ? cli_fail_err(e) : intake_print_id(id);
 }
 
 static int send_one(
@@ -98,6 +90,18 @@ static int send_one(
 		return cli_fail_err(&e);
 	intake_wait_all(in);
 	return status;
+}
+
+/* Whoever forgot the "<" would wait for us as we wait for them. */
+static void explain_wait(const struct cli_args *args)
+{
+	if (!isatty(STDIN_FILENO))
+		return;
+	fprintf(stderr,
+		"hikyaku: reading %s from the terminal; Ctrl-D on a line of its "
+		"own ends it, Ctrl-C gives up\n",
+		cli_option(args, "batch") ? "batched SMTP"
+					  : "the message, header first,");
 }
 
 static int check_usage(const struct cli_args *args)
@@ -125,6 +129,7 @@ int cli_send(struct cli *cli, const struct cli_args *args)
 		return status;
 	if (intake_open(config, &in, &e) != 0)
 		return cli_fail_err(&e);
+	explain_wait(args);
 	if (cli_option(args, "batch"))
 		status = batch_run(in, STDIN_FILENO, config->max_message_size);
 	else

@@ -42,4 +42,8 @@ int intake_write(struct intake_message *m, const char *bytes, size_t len, struct
 typedef void intake_done(void *arg, int64_t id, const struct err *e);
 int intake_commit(struct intake_message **m, intake_done *done, void *arg, struct err *e);
 
+/* The id alone on a line, at once; what cannot be printed is said with what
+ * that means. Returns an exit status. */
+int intake_print_id(int64_t id);
+
 #endif
