@@ -115,6 +115,7 @@ static void tell_header(
 	buf_clear(&text);
 	log->has_message = true;
 	log->id = a->id;
+	log->why[0] = log->hint[0] = '\0';
 }
 
 static void tell_heading(const struct retry_log_style *style,
@@ -141,19 +142,23 @@ static bool is_refused(const struct event_attempt *a)
 	return is(a->failure, "starttls_refused");
 }
 
+/* Where a rule stands, if it stands in a file: an option that has its default is
+ * named in the sentence. */
+static void add_place(struct buf *text, const char *rule)
+{
+	if (rule && strchr(rule, '/'))
+		buf_addf(text, " (%s)", rule);
+}
+
 static void add_downgrade_reason(struct buf *text, const struct event_attempt *a)
 {
 	const char *why = a->rule_text ? a->rule_text : "TLS failed before";
-	const char *rule = a->rule;
-	if (is_refused(a)) {
+	if (is_refused(a) && !strstr(why, "STARTTLS"))
 		why = "the host refused STARTTLS";
-		rule = NULL;
-	}
 	buf_addstr(text, why);
-	if (strncmp(why, "fallback = ", strlen("fallback = ")) != 0)
+	if (!strstr(why, "fallback = "))
 		buf_addf(text, "; fallback = %s", a->fallback ? a->fallback : "unknown");
-	if (rule)
-		buf_addf(text, " (%s)", rule);
+	add_place(text, a->rule);
 }
 
 /* Anything sent in plaintext because TLS failed is said first. */
@@ -182,32 +187,65 @@ static void add_host(struct buf *text, const struct event_attempt *a)
 		buf_addf(text, "%s[%s]:%u", a->mx ? " " : "", a->address, a->port);
 }
 
+/* An attempt may be meant for TLS and never get there. */
+static void add_channel(struct buf *text, const struct event_attempt *a)
+{
+	if (is(a->channel, "tls"))
+		buf_addstr(text, a->has_tls ? ", with TLS" : ", TLS was not reached");
+	else if (is(a->channel, "plaintext"))
+		buf_addstr(text, ", in plaintext");
+	if (is(a->channel, "plaintext") && is(a->failure, "no_starttls"))
+		buf_addstr(text, ": the host offers no STARTTLS");
+}
+
 static void tell_host(const struct retry_log_style *style, const struct event_attempt *a,
 	struct buf *out)
 {
 	struct buf text = BUF_INIT;
 	add_host(&text, a);
-	if (is(a->channel, "tls"))
-		buf_addstr(&text, ", with TLS");
-	else if (is(a->channel, "plaintext"))
-		buf_addstr(&text, ", in plaintext");
-	if (is(a->channel, "plaintext") && is(a->failure, "no_starttls"))
-		buf_addstr(&text, ": the host offers no STARTTLS");
+	if (a->address)
+		add_channel(&text, a);
 	add_line(style, out, "", "Host", &text);
 	buf_clear(&text);
 }
 
-static void tell_why(const struct retry_log_style *style, const struct event_attempt *a,
-	struct buf *out)
+static void add_rule(struct buf *text, const struct event_attempt *a)
+{
+	if (!a->rule_text) {
+		buf_addf(text, "decided by %s", a->rule);
+		return;
+	}
+	buf_addstr(text, a->rule_text);
+	add_place(text, a->rule);
+}
+
+/* What is as it was in the entry before is not told again at length. */
+static bool is_news(char told[RETRY_LOG_TOLD_MAX], const char *text)
+{
+	char now[RETRY_LOG_TOLD_MAX];
+	snprintf(now, sizeof(now), "%s", text);
+	if (strcmp(told, now) == 0)
+		return false;
+	memcpy(told, now, sizeof(now));
+	return true;
+}
+
+static void tell_why(
+	struct retry_log *log, const struct event_attempt *a, struct buf *out)
 {
 	struct buf text = BUF_INIT;
-	if ((!a->rule && !a->rule_text) ||
-		(event_attempt_is_downgrade(a) && !is_refused(a)))
-		return; /* the downgrade said it */
-	buf_addstr(&text, a->rule_text ? a->rule_text : "decided by");
-	if (a->rule)
-		buf_addf(&text, " (%s)", a->rule);
-	add_line(style, out, "", "Why", &text);
+	if (event_attempt_is_downgrade(a)) {
+		log->why[0] = '\0'; /* the downgrade said it */
+		return;
+	}
+	if (!a->rule && !a->rule_text)
+		return;
+	add_rule(&text, a);
+	if (!is_news(log->why, buf_text(&text))) {
+		buf_reset(&text);
+		buf_addstr(&text, "as before");
+	}
+	add_line(&log->style, out, "", "Why", &text);
 	buf_clear(&text);
 }
 
@@ -230,6 +268,13 @@ static void tell_tls(const struct retry_log_style *style, const struct event_att
 	buf_clear(&text);
 }
 
+/* The host's own words, and the command they answer, are all of it. */
+static bool is_told_by_reply(const struct event_attempt *a)
+{
+	return is(a->failure, "smtp_temporary") || is(a->failure, "smtp_permanent") ||
+	       is(a->failure, "starttls_refused");
+}
+
 /* What the host said to the recipient, or what happened instead. */
 static void add_reason(
 	struct buf *text, const struct event_attempt *a, const struct event_recipient *r)
@@ -245,8 +290,9 @@ static void add_reason(
 		buf_addc(text, '"');
 		if (command && !is_delivered)
 			buf_addf(text, " to our %s", command);
-		if (*failure && !is(a->failure, "smtp_temporary") &&
-			!is(a->failure, "smtp_permanent"))
+		if (is_told_by_reply(a))
+			return;
+		if (*failure)
 			buf_addf(text, "; %s", failure);
 	} else {
 		buf_addstr(text, *failure       ? failure
@@ -346,13 +392,13 @@ static void tell_next(const struct retry_log_style *style, const struct event_at
 }
 
 /* The command stands alone on its line, to be taken with the mouse. */
-static void tell_hint(const struct retry_log_style *style, const struct event_attempt *a,
-	struct buf *out)
+static void tell_hint(
+	struct retry_log *log, const struct event_attempt *a, struct buf *out)
 {
 	struct buf text = BUF_INIT, command = BUF_INIT;
 	if (event_attempt_is_failure(a) && !words_then(a) &&
-		words_hint(a, &text, &command)) {
-		add_line(style, out, COLOR_BOLD, "Hint", &text);
+		words_hint(a, &text, &command) && is_news(log->hint, buf_text(&text))) {
+		add_line(&log->style, out, COLOR_BOLD, "Hint", &text);
 		if (buf_len(&command))
 			buf_addf(out, "%*s%s\n", 2 * INDENT, "", buf_text(&command));
 	}
@@ -368,11 +414,14 @@ void retry_log_init(struct retry_log *log, const struct retry_log_style *style)
 
 void retry_log_tell(struct retry_log *log, const struct event_attempt *a, struct buf *out)
 {
-	static void (*const parts[])(const struct retry_log_style *style,
-		const struct event_attempt *a, struct buf *out) = { tell_heading,
-		tell_downgrade, tell_host, tell_why, tell_tls, tell_verdicts, tell_next,
-		tell_hint };
+	const struct retry_log_style *style = &log->style;
 	tell_header(log, a, out);
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		parts[i](&log->style, a, out);
+	tell_heading(style, a, out);
+	tell_downgrade(style, a, out);
+	tell_host(style, a, out);
+	tell_why(log, a, out);
+	tell_tls(style, a, out);
+	tell_verdicts(style, a, out);
+	tell_next(style, a, out);
+	tell_hint(log, a, out);
 }

@@ -18,10 +18,14 @@ struct retry_log_style {
 	unsigned width; /* columns to wrap at, 0: never */
 };
 
+enum { RETRY_LOG_TOLD_MAX = 512 };
+
 struct retry_log {
 	struct retry_log_style style;
 	bool has_message; /* a header was printed ... */
 	int64_t id;       /* ... for this message */
+	/* Told last of it: not repeated as long as it stays the same. */
+	char why[RETRY_LOG_TOLD_MAX], hint[RETRY_LOG_TOLD_MAX];
 };
 void retry_log_init(struct retry_log *log, const struct retry_log_style *style);
 

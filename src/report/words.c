@@ -66,8 +66,10 @@ const char *words_command(const char *stage)
 	return NULL;
 }
 
+enum { ENTRY_MAX = 64 }; /* longer ones are cut in the sentence of a rule */
+
 /* Hints are for three in the morning: one thing to know, one thing to type.
- * DOMAIN, RULE and ID are replaced. */
+ * DOMAIN, RULE, ENTRY and ID are replaced. */
 struct hint {
 	const char *text, *command;
 };
@@ -83,6 +85,13 @@ static const struct hint hint_not_allowed = {
 	"to deliver to this domain without TLS from now on, take its entry (RULE) out of "
 	"the allow list:",
 	"hikyaku policy allow remove ENTRY"
+};
+
+/* Where TLS is required no list helps. */
+static const struct hint hint_required = {
+	"TLS is required for this domain, so its mail waits, whatever the lists say; by "
+	"which rule:",
+	"hikyaku policy explain DOMAIN"
 };
 
 static const struct {
@@ -103,7 +112,7 @@ static const struct {
 		  "recipients may then have it twice; to prevent that, hold it and ask "
 		  "the other side:",
 			"hikyaku queue hold ID" } },
-	{ "policy", "TLS works there, but does not meet what is required",
+	{ "policy", "what is required of TLS is not met",
 		{ "mail for this domain waits rather than go out with less; what is "
 		  "required, and by which rule:",
 			"hikyaku policy explain DOMAIN" } },
@@ -147,17 +156,37 @@ const char *words_then(const struct event_attempt *a)
 	return a->then;
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+	return text && strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_still_queued(const struct event_attempt *a)
+{
+	return a->next_attempt_ms || a->next_channel;
+}
+
+/* The command of a hint must be able to help. */
+static const struct hint *adapt(const struct hint *hint, const struct event_attempt *a)
+{
+	if (begins(hint->command, "hikyaku policy exclude add")) {
+		if (begins(a->rule_text, "tls = required"))
+			return &hint_required;
+		if (a->rule && strstr(a->rule, "mtatsl.txt:") &&
+			!strstr(a->rule, "nomtatsl.txt"))
+			return &hint_not_allowed;
+	}
+	if (begins(hint->command, "hikyaku queue") && !is_still_queued(a))
+		return NULL;
+	return hint;
+}
+
 static const struct hint *hint_of(const struct event_attempt *a)
 {
-	bool is_allowed = a->rule && strstr(a->rule, "mtatsl.txt") &&
-			  !strstr(a->rule, "nomtatsl.txt");
 	for (size_t i = 0; a->failure && i < ARRAY_SIZE(failures); i++) {
 		const struct hint *hint = &failures[i].hint;
-		if (strcmp(a->failure, failures[i].failure) != 0)
-			continue;
-		if (is_allowed && hint->command && strstr(hint->command, "exclude add"))
-			return &hint_not_allowed;
-		return hint->text ? hint : NULL;
+		if (strcmp(a->failure, failures[i].failure) == 0)
+			return hint->text ? adapt(hint, a) : NULL;
 	}
 	return NULL;
 }
@@ -173,6 +202,20 @@ static void add_shell_word(struct buf *out, const char *word)
 		buf_addstr(out, word);
 }
 
+/* The sentence of the rule has the entry as it was written, in quotes. */
+static void add_entry(struct buf *out, const struct event_attempt *a)
+{
+	char entry[ENTRY_MAX];
+	const char *from = a->rule_text ? strchr(a->rule_text, '"') : NULL;
+	const char *to = from ? strchr(from + 1, '"') : NULL;
+	if (!to || (size_t)(to - from) > sizeof(entry)) {
+		buf_addstr(out, "ENTRY");
+		return;
+	}
+	snprintf(entry, sizeof(entry), "%.*s", (int)(to - from - 1), from + 1);
+	add_shell_word(out, entry);
+}
+
 static bool put_value(struct buf *out, const struct event_attempt *a, const char **at)
 {
 	char id[EVENT_ID_MAX];
@@ -182,6 +225,9 @@ static bool put_value(struct buf *out, const struct event_attempt *a, const char
 	} else if (strncmp(*at, "RULE", 4) == 0) {
 		buf_addstr(out, a->rule);
 		*at += 4;
+	} else if (strcmp(*at, "ENTRY") == 0) {
+		add_entry(out, a);
+		*at += 5;
 	} else if (strcmp(*at, "ID") == 0) {
 		event_id_format(a->id, id);
 		buf_addstr(out, id);

@@ -16,8 +16,9 @@
 #define HEAD      "Message 0000000001ABCDEF from <alice@example.org>\n"
 #define TIME      "2026-11-22 05:43:00 +0900  "
 #define HOST_TLS  "    Host: mx1.example.com [192.0.2.1]:25, with TLS\n"
+#define HOST_NONE "    Host: mx1.example.com [192.0.2.1]:25, TLS was not reached\n"
 #define HOST_BARE "    Host: mx1.example.com [192.0.2.1]:25, in plaintext\n"
-#define WHY       "    Why: STARTTLS is used where it is offered (starttls)\n"
+#define WHY       "    Why: STARTTLS is used where it is offered\n"
 
 struct story_case {
 	const char *name;
@@ -43,7 +44,7 @@ static const struct story_case story_cases[] = {
 			.next_reason = "plaintext has its turn",
 			.next_in_s = 60 },
 		HEAD TIME
-		"attempt 2 to example.com: deferred\n" HOST_TLS WHY
+		"attempt 2 to example.com: deferred\n" HOST_NONE WHY
 		"    Deferred: <bob@example.com>: the TLS handshake failed: connection "
 		"closed\n"
 		"    Next: another attempt in plaintext at 2026-11-22 05:44:00 +0900, 1m "
@@ -55,16 +56,62 @@ static const struct story_case story_cases[] = {
 			.failure = "tls_handshake",
 			.stage = "tls",
 			.rule = "/p/mtatsl.txt:7",
-			.rule_text = "the allow list has it",
+			.rule_text = "the allow list has \"*\" (every destination): "
+				     "STARTTLS is used",
 			.without_tls = true },
 		HEAD TIME
-		"attempt 2 to example.com: deferred\n" HOST_TLS
-		"    Why: the allow list has it (/p/mtatsl.txt:7)\n"
+		"attempt 2 to example.com: deferred\n" HOST_NONE
+		"    Why: the allow list has \"*\" (every destination): STARTTLS is "
+		"used (/p/mtatsl.txt:7)\n"
 		"    Deferred: <bob@example.com>: the TLS handshake failed\n"
 		"    Next: nothing: it was given up\n"
 		"    Hint: to deliver to this domain without TLS from now on, take its "
 		"entry (/p/mtatsl.txt:7) out of the allow list:\n"
-		"        hikyaku policy allow remove ENTRY\n" },
+		"        hikyaku policy allow remove '*'\n" },
+	{ "where TLS is required the hint is no list",
+		{ .outcome = "deferred",
+			.failure = "tls_handshake",
+			.stage = "tls",
+			.rule = "/c:7",
+			.rule_text = "tls = required: the channel is always TLS",
+			.without_tls = true,
+			.next_channel = "tls" },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_NONE
+		"    Why: tls = required: the channel is always TLS (/c:7)\n"
+		"    Deferred: <bob@example.com>: the TLS handshake failed\n"
+		"    Next: another attempt with TLS\n"
+		"    Hint: TLS is required for this domain, so its mail waits, whatever "
+		"the lists say; by which rule:\n"
+		"        hikyaku policy explain example.com\n" },
+	{ "a refused STARTTLS is told by the host's words",
+		{ .outcome = "deferred",
+			.failure = "starttls_refused",
+			.stage = "starttls",
+			.detail = "host refused STARTTLS",
+			.code = 454,
+			.text = "not now",
+			.without_tls = true,
+			.next_channel = "tls" },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_NONE WHY
+		"    Deferred: <bob@example.com>: the host said \"454 not now\" to our "
+		"STARTTLS command\n"
+		"    Next: another attempt with TLS\n"
+		"    Hint: to deliver to this domain without TLS from now on:\n"
+		"        hikyaku policy exclude add example.com\n" },
+	{ "what has left the queue cannot be retried",
+		{ .outcome = "bounced",
+			.failure = "dns",
+			.stage = "dns",
+			.address = "-",
+			.detail = "host mx1.example.com does not exist",
+			.without_tls = true },
+		HEAD TIME
+		"attempt 2 to example.com: bounced\n"
+		"    Host: mx1.example.com\n" WHY
+		"    Bounced: <bob@example.com>: no host to talk to was found: host "
+		"mx1.example.com does not exist\n" },
 	{ "a downgrade is said first",
 		{ .channel = "plaintext",
 			.rule = "/etc/hikyaku.conf:4",
@@ -93,20 +140,23 @@ static const struct story_case story_cases[] = {
 		HEAD TIME
 		"attempt 2 to example.com: deferred\n"
 		"    DOWNGRADED: tried without TLS because fallback = alternate "
-		"(default): plaintext is due (fallback)\n" HOST_BARE
+		"(default): plaintext is due\n" HOST_BARE
 		"    Deferred: <bob@example.com>: the host said \"450 later\" "
 		"to our RCPT TO command\n"
 		"    Next: another attempt with TLS\n" },
 	{ "a downgrade after a refused STARTTLS says so",
 		{ .channel = "plaintext",
 			.failure = "starttls_refused",
+			.rule = "fallback",
+			.rule_text = "the host refused STARTTLS, and fallback = "
+				     "plaintext goes on",
 			.without_tls = true,
 			.code = 250,
 			.text = "Ok" },
 		HEAD TIME
 		"attempt 2 to example.com: delivered\n"
 		"    DOWNGRADED: sent without TLS because the host refused "
-		"STARTTLS; fallback = alternate\n" HOST_BARE WHY
+		"STARTTLS, and fallback = plaintext goes on\n" HOST_BARE
 		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
 	{ "a host without STARTTLS is no downgrade, but is said",
 		{ .channel = "plaintext",
@@ -127,7 +177,7 @@ static const struct story_case story_cases[] = {
 			.next_channel = "tls",
 			.next_in_s = 900 },
 		HEAD TIME
-		"attempt 2 to example.com: in doubt\n" HOST_TLS WHY
+		"attempt 2 to example.com: in doubt\n" HOST_NONE WHY
 		"    In doubt: <bob@example.com>: the connection was lost after the "
 		"whole "
 		"message was sent and before the reply: it may have been delivered: "
@@ -147,7 +197,7 @@ static const struct story_case story_cases[] = {
 			.enhanced = "5.1.1",
 			.text = "no such user" },
 		HEAD TIME
-		"attempt 2 to example.com: bounced\n" HOST_TLS WHY
+		"attempt 2 to example.com: bounced\n" HOST_NONE WHY
 		"    Bounced: <bob@example.com>: the host said \"550 5.1.1 no such "
 		"user\" "
 		"to our RCPT TO command\n"
@@ -185,19 +235,19 @@ static const struct story_case story_cases[] = {
 			.then = "next_host",
 			.without_tls = true },
 		HEAD TIME
-		"attempt 2 to example.com: deferred\n" HOST_TLS WHY
+		"attempt 2 to example.com: deferred\n" HOST_NONE WHY
 		"    Deferred: <bob@example.com>: no connection: connection refused\n"
 		"    Then: next host, within this attempt\n" },
 	{ "recipients with the same verdict share a line",
 		{ .second = "carol@example.com", .without_tls = true },
-		HEAD TIME "attempt 2 to example.com: delivered\n" HOST_TLS WHY
+		HEAD TIME "attempt 2 to example.com: delivered\n" HOST_NONE WHY
 			  "    Delivered: <bob@example.com>, <carol@example.com>: the "
 			  "host took it\n" },
 	{ "recipients with different verdicts have each a line",
 		{ .second = "carol@example.com",
 			.second_outcome = "bounced",
 			.without_tls = true },
-		HEAD TIME "attempt 2 to example.com: delivered\n" HOST_TLS WHY
+		HEAD TIME "attempt 2 to example.com: delivered\n" HOST_NONE WHY
 			  "    Delivered: <bob@example.com>: the host took it\n"
 			  "    Bounced: <carol@example.com>: no reason known\n" },
 	{ "a literal is quoted for the shell, an escape is not printed",
@@ -209,7 +259,7 @@ static const struct story_case story_cases[] = {
 			.without_tls = true,
 			.next_channel = "tls" },
 		HEAD TIME
-		"attempt 2 to [192.0.2.1]: deferred\n" HOST_TLS WHY
+		"attempt 2 to [192.0.2.1]: deferred\n" HOST_NONE WHY
 		"    Deferred: <bob@example.com>: the TLS handshake failed: ?]0;x?\n"
 		"    Next: another attempt with TLS\n"
 		"    Hint: to deliver to this domain without TLS from now on:\n"
@@ -256,6 +306,49 @@ static void attempts_of_one_message_stand_below_one_header(void **state)
 	assert_memory_equal(second - 2, "\n\nMessage 0000000001ABCDF0", 26);
 	buf_clear(&out);
 	event_attempt_clear(&a);
+}
+
+static void tell_twice(const struct record_case *c, struct buf *out)
+{
+	const struct retry_log_style style = { 0 };
+	struct retry_log log;
+	struct event_attempt a;
+	record_fill(c, &a);
+	retry_log_init(&log, &style);
+	retry_log_tell(&log, &a, out);
+	buf_reset(out);
+	retry_log_tell(&log, &a, out);
+	event_attempt_clear(&a);
+}
+
+static void what_stays_the_same_is_not_told_twice(void **state)
+{
+	(void)state;
+	struct record_case c = { .outcome = "deferred",
+		.failure = "tls_handshake",
+		.stage = "tls",
+		.without_tls = true,
+		.next_channel = "tls" };
+	struct buf out = BUF_INIT;
+	tell_twice(&c, &out);
+	assert_non_null(strstr(buf_text(&out), "    Why: as before\n"));
+	assert_null(strstr(buf_text(&out), "Hint:"));
+	assert_null(strstr(buf_text(&out), "hikyaku policy exclude"));
+	buf_clear(&out);
+}
+
+static void a_downgrade_is_told_every_time(void **state)
+{
+	(void)state;
+	struct record_case c = { .channel = "plaintext",
+		.downgraded = true,
+		.rule_text = "TLS failed",
+		.without_tls = true };
+	struct buf out = BUF_INIT;
+	tell_twice(&c, &out);
+	assert_non_null(strstr(buf_text(&out),
+		"    DOWNGRADED: sent without TLS because TLS failed; fallback"));
+	buf_clear(&out);
 }
 
 static void colours_come_only_when_asked_for(void **state)
@@ -368,6 +461,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_attempt_reads_like_a_story),
 		cmocka_unit_test(attempts_of_one_message_stand_below_one_header),
+		cmocka_unit_test(what_stays_the_same_is_not_told_twice),
+		cmocka_unit_test(a_downgrade_is_told_every_time),
 		cmocka_unit_test(colours_come_only_when_asked_for),
 		cmocka_unit_test(lines_keep_to_the_width),
 		cmocka_unit_test(text_is_broken_between_words),
