@@ -138,7 +138,9 @@ void event_attempt_status(
 {
 	ASSERT(recipient < a->recipient_count);
 	const struct event_recipient *r = &a->recipients[recipient];
-	const char *remote = r->reply.code ? r->reply.enhanced : a->reply.enhanced;
+	/* A verdict of our own has a status, but no reply. */
+	bool is_own = r->reply.code || is_status(r->reply.enhanced);
+	const char *remote = is_own ? r->reply.enhanced : a->reply.enhanced;
 	char class = class_of(r->outcome);
 	if (is_status(remote))
 		snprintf(out, EVENT_STATUS_MAX, "%c%s", class, remote + 1);

@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "policy/types.h"
 #include "report/words.h"
 
 #include <inttypes.h>
@@ -243,18 +244,42 @@ static void add_paragraph(struct draft *d, unsigned indent, const char *text)
 	buf_addstr(&d->text, "\r\n");
 }
 
+static bool ends(const char *text, const char *suffix)
+{
+	size_t n = strlen(text), m = strlen(suffix);
+	return n >= m && strcmp(text + n - m, suffix) == 0;
+}
+
+/* The last error of the queue may be the reply once more, "MX said: CODE TEXT",
+ * perhaps with the reason for giving up before it. NULL: it is not. */
+static const char *find_reply(const struct dsn_recipient *r)
+{
+	char said[POLICY_NAME_MAX + 32];
+	if (!r->detail || !r->reply.code || !r->reply.text ||
+		!ends(r->detail, r->reply.text))
+		return NULL;
+	snprintf(said, sizeof(said), "%s said: %d ", r->mx ? r->mx : "", r->reply.code);
+	return strstr(r->detail, said);
+}
+
+static void add_said(struct draft *d, const struct dsn_recipient *r)
+{
+	struct buf text = BUF_INIT;
+	buf_addf(&text, "%s said: ", r->mx ? r->mx : "the other side");
+	words_reply(&text, &r->reply);
+	add_paragraph(d, 4, buf_text(&text));
+	buf_clear(&text);
+}
+
 static void add_recipient_text(struct draft *d, const struct dsn_recipient *r)
 {
 	struct buf text = BUF_INIT;
+	const char *again = find_reply(r);
 	buf_addf(&text, "<%s>", r->address);
 	add_paragraph(d, 0, buf_text(&text));
-	buf_reset(&text);
-	if (r->reply.code) {
-		buf_addf(&text, "%s said: ", r->mx ? r->mx : "the other side");
-		words_reply(&text, &r->reply);
-		add_paragraph(d, 4, buf_text(&text));
-	}
-	if (r->detail)
+	if (r->reply.code && (!again || again == r->detail))
+		add_said(d, r);
+	if (r->detail && again != r->detail)
 		add_paragraph(d, 4, r->detail);
 	if (!r->reply.code && !r->detail)
 		add_paragraph(d, 4, "no reason is known");

@@ -67,7 +67,7 @@ static void add_remote(
 
 static void add_local(const struct event_attempt *a, struct buf *out)
 {
-	bool is_connect = a->stage && strcmp(a->stage, "connect") == 0;
+	bool is_connect = a->failure && strcmp(a->failure, "connect") == 0;
 	const char *failure = words_failure(a->failure);
 	if (is_connect && a->address) {
 		buf_addstr(out, "connect to ");

@@ -14,6 +14,8 @@ const struct dsn_case dsn_cases[] = {
 					.mx = "mx1.example.com",
 					.reply = { 550, (char *)"5.1.1",
 						(char *)"5.1.1 no such user" },
+					.detail = "mx1.example.com said: 550 5.1.1 no "
+						  "such user",
 					.status = "5.1.1" },
 			{ .address = "carol@example.com",
 				.detail = "given up after 5d: connection refused",
@@ -25,6 +27,8 @@ const struct dsn_case dsn_cases[] = {
 		.recipients = { { .address = "bob@example.com",
 			.mx = "mx1.example.com",
 			.reply = { 450, NULL, (char *)"greylisted" },
+			.detail = "given up; last error: mx1.example.com said: 450 "
+				  "greylisted",
 			.status = "4.0.0" } },
 		.content = { .size_bytes = 2000 } },
 	{ .name = "large",

@@ -70,6 +70,27 @@ static const struct line_case line_cases[] = {
 		"dsn=4.4.1, status=deferred (connect to "
 		"mx1.example.com[192.0.2.1]:25: connection refused), tls=none, "
 		"channel=tls" },
+	{ "a requirement that is not met is no failed connection",
+		{ .outcome = "deferred",
+			.failure = "policy",
+			.stage = "connect",
+			.detail = "the host offers no STARTTLS",
+			.without_tls = true },
+		HEAD RELAY DELAY
+		"dsn=4.7.4, status=deferred (mx1.example.com[192.0.2.1]: what is "
+		"required of TLS is not met: the host offers no STARTTLS), tls=none, "
+		"channel=tls" },
+	{ "a verdict of our own has its status",
+		{ .outcome = "bounced",
+			.failure = "dns",
+			.stage = "dns",
+			.address = "-",
+			.enhanced = "5.4.4",
+			.detail = "host mx1.example.com does not exist",
+			.without_tls = true },
+		HEAD "relay=none, " DELAY
+		     "dsn=5.4.4, status=bounced (no host to talk to was found: host "
+		     "mx1.example.com does not exist), tls=none, channel=tls" },
 	{ "no address",
 		{ .outcome = "deferred",
 			.failure = "dns",
