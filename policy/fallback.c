@@ -118,6 +118,33 @@ static bool goes_back(const struct policy_attempt_summary *summary)
 	return summary->conversed;
 }
 
+/* Why an attempt over TLS that does not flip is followed by another. */
+static const char *why_tls_stays(const struct policy_attempt_summary *summary)
+{
+	bool any = summary->mode == POLICY_FALLBACK_ALTERNATE_ANY;
+	switch (summary->failure) {
+	case POLICY_FAILURE_TLS_SESSION:
+		return any ? "the channel stays"
+			   : "TLS broke after it had worked, and only alternate-any "
+			     "leads "
+			     "to plaintext then";
+	case POLICY_FAILURE_IN_DOUBT:
+		return any ? "the message was not lost inside TLS"
+			   : "a message in doubt leads to plaintext only with "
+			     "alternate-any";
+	case POLICY_FAILURE_POLICY:
+		return "a requirement that is not met never leads to plaintext";
+	case POLICY_FAILURE_CONNECT:
+	case POLICY_FAILURE_DNS:
+		return "no host was spoken to, which says nothing about TLS";
+	case POLICY_FAILURE_SMTP_TEMPORARY:
+	case POLICY_FAILURE_SMTP_PERMANENT:
+		return "the host's answer says nothing against TLS";
+	default:
+		return "nothing that happened speaks against TLS";
+	}
+}
+
 enum policy_channel policy_fallback_next_channel(
 	const struct policy_attempt_summary *summary, const char **reason_out)
 {
@@ -130,19 +157,17 @@ enum policy_channel policy_fallback_next_channel(
 			      "is within the attempt";
 	} else if (summary->channel == POLICY_CHANNEL_PLAINTEXT) {
 		if (goes_back(summary)) {
-			*reason_out = "the attempt in plaintext failed, so TLS has its "
-				      "turn again";
+			*reason_out = "the attempt in plaintext failed";
 			return POLICY_CHANNEL_TLS;
 		}
 		*reason_out = "what happened in plaintext says nothing against "
 			      "plaintext: the channel stays";
 		return POLICY_CHANNEL_PLAINTEXT;
 	} else if (summary->flips) {
-		*reason_out = "the attempt over TLS failed in TLS, so plaintext has its "
-			      "turn";
+		*reason_out = "the attempt over TLS failed in TLS";
 		return POLICY_CHANNEL_PLAINTEXT;
 	} else {
-		*reason_out = "the attempt did not fail in TLS: the channel stays";
+		*reason_out = why_tls_stays(summary);
 	}
 	return POLICY_CHANNEL_TLS;
 }

@@ -173,12 +173,15 @@ static int print_json(const struct subject *s, const struct answer *a)
 	policy_json_set(o, "channel_after_failure",
 		json_string(policy_channel_name(a->after_failure)));
 	policy_json_set(o, "reasons", reasons_to_json(d));
+	policy_json_set(o, "downgrade", json_boolean(d->by_fallback));
 	add_queued_json(o, s);
 	return policy_json_print(o);
 }
 
 static const char *headline(const struct policy_decision *d)
 {
+	if (d->by_fallback)
+		return "DOWNGRADE: plaintext, because TLS failed; STARTTLS is not sent";
 	if (d->tls_required)
 		return "TLS, and nothing without it";
 	if (d->use_starttls)

@@ -2,6 +2,8 @@
 
 #include "policy/fallback.h"
 
+#include <string.h>
+
 /* The columns: none, plaintext, alternate, alternate-any. */
 enum { N = POLICY_STEP_NEXT_HOST, S = POLICY_STEP_PLAINTEXT_SESSION };
 enum { R = POLICY_STEP_PLAINTEXT_RECONNECT, X = POLICY_STEP_STOP };
@@ -170,6 +172,34 @@ static void check_next(void **state)
 	}
 }
 
+/* The reason is read next to the failure, and must not contradict it. */
+static const struct reason_case {
+	const char *name;
+	enum policy_failure failure;
+	const char *says;
+} reason_cases[] = {
+	{ "TLS that broke late did fail in TLS", POLICY_FAILURE_TLS_SESSION,
+		"only alternate-any" },
+	{ "doubt", POLICY_FAILURE_IN_DOUBT, "only with alternate-any" },
+	{ "no connection", POLICY_FAILURE_CONNECT, "no host was spoken to" },
+	{ "no address", POLICY_FAILURE_DNS, "no host was spoken to" },
+	{ "4xx", POLICY_FAILURE_SMTP_TEMPORARY, "nothing against TLS" },
+	{ "a requirement", POLICY_FAILURE_POLICY, "never leads to plaintext" },
+};
+
+static void check_reason(void **state)
+{
+	const struct reason_case *c = *state;
+	const char *reason = NULL;
+	struct policy_attempt_summary s = {
+		.mode = POLICY_FALLBACK_ALTERNATE,
+		.channel = T,
+		.failure = c->failure,
+	};
+	assert_int_equal(policy_fallback_next_channel(&s, &reason), T);
+	assert_non_null(strstr(reason, c->says));
+}
+
 /* The source's modes 3 and 4: TLS, plaintext, TLS, plaintext ... */
 static void check_alternation(void **state)
 {
@@ -219,6 +249,7 @@ int main(void)
 		TABLE(check_required, tls_cases),
 		TABLE(check_plaintext_attempt, tls_cases),
 		TABLE(check_next, next_cases),
+		TABLE(check_reason, reason_cases),
 		TABLE(check_alternation, alternation_case),
 		TABLE(check_needs_retries, retries_case),
 	};
