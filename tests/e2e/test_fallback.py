@@ -80,6 +80,42 @@ def test_queue_log_and_explain_agree_on_the_channel_that_is_due(world):
     assert channels_due(world, message_id, 4) == ["tls", "plaintext", "tls", "plaintext"]
 
 
+BY_MODE = {"none": ["tls"] * 3, "plaintext": ["tls"] * 3, "alternate": ["tls", "plaintext", "tls"],
+           "alternate-any": ["tls", "plaintext", "tls"]}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_explained_before_an_attempt_is_what_the_log_says_after_it(world, mode):
+    world.one_host(FAILURES["tls_handshake close"])
+    world.configure(fallback=mode)
+    message_id = world.send("b@example.test")
+    for number, channel in enumerate(BY_MODE[mode]):
+        explained = world.explain(message_id)
+        words = world.text("policy", "explain", message_id)
+        world.retry() if number else world.once()
+        entry = [e for e in world.log(message_id) if e["attempt"] == number + 1][0]
+        assert (explained["channel"], explained["fallback"]) == (channel, mode)
+        assert (entry["channel"], entry["rule"]) == (channel, explained["decided_by"])
+        assert explained["downgrade"] == entry["downgraded"] == ("DOWNGRADE" in words)
+        last, queued = world.log(message_id)[-1], world.json("queue", "show", message_id)[0]["items"][0]
+        assert explained["channel_after_failure"] == last["next_channel"] == queued["next_channel"]
+        assert last["next_reason"] == queued["channel_reason"]
+        if mode.startswith("alternate"):
+            assert any(last["next_reason"] in r["text"] for r in world.explain(message_id)["reasons"])
+
+
+def test_a_downgrade_is_said_wherever_one_looks(world):
+    world.one_host(Behaviour(handshake="close"))
+    message_id = world.send("b@example.test")
+    world.once()
+    assert "plaintext" in world.text("queue", "show", message_id)
+    assert "DOWNGRADE: plaintext, because TLS failed" in world.text("policy", "explain", message_id)
+    world.retry()
+    assert "DOWNGRADED: sent without TLS" in world.text("log")
+    assert world.log(message_id)[-1]["downgraded"] is True
+    assert "downgraded=yes" in (world.directory / "log").read_text().splitlines()[-1]
+
+
 @pytest.mark.parametrize("mode, attempts, sequence", [("plaintext", 1, "T P"), ("alternate", 2, "T P"),
                                                       ("alternate-any", 2, "T P")])
 def test_a_host_with_broken_tls_gets_the_message_in_plaintext(world, mode, attempts, sequence):
@@ -199,6 +235,20 @@ def test_with_fallback_memory_of_the_destination_others_start_where_it_stands(wo
     assert world.explain(second)["channel"] == "plaintext"
     world.once()
     assert saw(server) == "T P" and server.messages[0].recipients == ["c@example.test"]
+
+
+def test_the_memory_of_a_destination_ends_with_its_time(world):
+    world.one_host(Behaviour(handshake="close"))
+    world.configure(fallback_memory="destination", fallback_memory_ttl="1s")
+    world.send("b@example.test")
+    world.once()
+    net.wait_for(lambda: world.explain("c@example.test")["channel"] == "tls", "the memory to end")
+    world.configure(fallback_memory_ttl="1h")
+    world.send("d@example.test")
+    world.once()
+    explained = world.explain("c@example.test")
+    assert explained["channel"] == "plaintext"
+    assert any("remembered for the destination until" in r["text"] for r in explained["reasons"])
 
 
 @pytest.mark.parametrize("mode, status", [("none", 0), ("plaintext", 0), ("alternate", 78),

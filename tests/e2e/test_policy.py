@@ -120,6 +120,33 @@ def test_a_bad_version_never_replaces_a_good_one(world):
     wait_for_channel(world, server, "tls")
 
 
+def test_one_bad_file_keeps_the_old_version_of_all_files_until_it_is_mended(world):
+    server = world.one_host()
+    world.daemon()
+    assert deliver(world, server) == "tls"
+    world.policy("nomtatsl.txt", "bad..name\n")
+    net.wait_for(lambda: "policy: 1 error, using version of " in _queue_talk(world), "the note")
+    world.policy("mtatsl.txt", "")  # good by itself, and would switch TLS off
+    reason = "nomtatsl.txt:1: an empty label"
+    net.wait_for(lambda: (world.directory / "log").read_text().count(reason) >= 2, "the second complaint")
+    assert deliver(world, server) == "tls", "the good file waits for the bad one"
+    checked = world.run("policy", "check", check=False)
+    (line,) = checked.stderr.decode().splitlines()
+    assert checked.returncode == EX_CONFIG and f"policy: {line}\n" in (world.directory / "log").read_text()
+    (world.policy_dir / "nomtatsl.txt").unlink()
+    wait_for_channel(world, server, "plaintext")
+    net.wait_for(lambda: "error" not in _queue_talk(world), "the note to go")
+
+
+def test_a_kept_session_does_not_outlive_its_policy(world):
+    server = world.one_host()
+    world.daemon()
+    assert [deliver(world, server), deliver(world, server)] == ["tls", "tls"]
+    assert len(server.sessions) == 1, "the second message took the kept session"
+    world.policy("nomtatsl.txt", "example.test\n")
+    wait_for_channel(world, server, "plaintext")
+
+
 def _queue_talk(world):
     done = world.run("queue")
     return (done.stdout + done.stderr).decode()
@@ -134,6 +161,8 @@ def _queue_talk(world):
     ("nomtatsl.txt", b"caf\xe9.test\n", 1),
     ("mtaproto.txt", "example.test\n", 1),
     ("mtaproto.txt", "example.test TLS1.4\n", 1),
+    ("mtaproto.txt", "example.test SSL3.0\n", 1),
+    ("nomtatsl.txt", "good.test\r\nbad..name\r\n".encode("utf-16"), 2),
     ("mtaproto.txt", "a.test TLS1.2\nb.test TLS1.2\nA.test TLS1.3\n", 3),
 ])
 def test_an_error_in_a_policy_file_stops_the_start_and_names_file_and_line(world, name, text, line):
@@ -210,6 +239,21 @@ def test_explain_agrees_with_what_happens_under_every_setting(world, setting, ch
         for field in ("starttls", "decided_by", "rules", "protocols", "sni", "fallback", "next_channel", "reasons"):
             assert field in explained, field
     assert world.text("policy", "explain", "b@example.test").strip(), "and says it in words"
+
+
+@pytest.mark.parametrize("lists", [{"nomtatsl.txt": "example.test\n"}, {"mtatsl.txt": ""},
+                                   {"mtatsl.txt": "other.test\n", "nomtatsl.txt": "*\n"}])
+def test_required_tls_weighs_more_than_the_lists(world, lists):
+    server = world.one_host()
+    world.configure(blocks='destination "example.test" { tls = required }\n')
+    for name, text in lists.items():
+        world.policy(name, text)
+    world.send("b@example.test")
+    explained = world.explain("b@example.test")
+    world.once()
+    assert channel_of(server) == explained["channel"] == "tls"
+    assert "hikyaku.conf:" in explained["decided_by"]
+    assert any("TLS is required, and that weighs more" in r["text"] for r in explained["reasons"])
 
 
 def test_policy_show_prints_the_policy_in_force(world):

@@ -3,7 +3,7 @@
 #include "fixture.h"
 
 /* What a directory entry does to loading. The file in question is the exclude
- * list. Root may read everything: no case depends on a refused read. */
+ * list. Root may read everything, so the case of a refused read is one apart. */
 struct file_case {
 	const char *name;
 	void (*make)(const struct fixture_dir *d);
@@ -138,6 +138,33 @@ static void check_no_directory(void **state)
 	policy_errors_clear(&errors);
 }
 
+/* Not there and not to be read are different things: the one switches a list
+ * off, the other must not. */
+static void check_refused_read(void **state)
+{
+	enum { NOBODY = 65534 };
+	struct fixture_dir d;
+	struct policy_errors errors;
+	(void)state;
+	fixture_dir_make(&d);
+	assert_int_equal(chmod(d.path, 0755), 0);
+	fixture_write(&d, "mtatsl.txt", "example.com\n", 12, 0000);
+	uid_t me = geteuid();
+	assert_int_equal(me == 0 ? seteuid(NOBODY) : 0, 0);
+	struct policy_set *set = policy_set_load(d.path, &fixture_label, 1, &errors);
+	assert_int_equal(me == 0 ? seteuid(me) : 0, 0);
+	fixture_dir_remove(&d);
+	assert_null(set);
+	assert_true(errors.total >= 1);
+	assert_non_null(strstr(errors.list[0].file, "/mtatsl.txt"));
+	assert_non_null(strstr(errors.list[0].text, "Permission denied"));
+	policy_errors_clear(&errors);
+}
+
+static const struct {
+	const char *name;
+} refused_case[] = { { "a file that may not be read is not a missing file" } };
+
 static const struct {
 	const char *name;
 } directory_case[] = { { "no directory is no file; a file in its place is an error" } };
@@ -146,6 +173,7 @@ int main(void)
 {
 	const struct table tables[] = {
 		TABLE(check_file, files),
+		TABLE(check_refused_read, refused_case),
 		TABLE(check_no_directory, directory_case),
 	};
 	return TABLE_RUN_ALL("policy/file", tables);
