@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "report/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,6 +131,49 @@ static void record(void *arg, const struct event_tls_handshake *h)
 	buf_clear(&line);
 }
 
+/* Errors of TLS that no handshake tells of, because it never came to one. */
+static bool is_before_handshake(const struct event_attempt *a)
+{
+	static const char *const failures[] = { "starttls_refused", "tls_init",
+		"policy" };
+	for (size_t i = 0; a->failure && i < ARRAY_SIZE(failures); i++) {
+		if (strcmp(a->failure, failures[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The reply may be that to the message, after a session that went on. */
+static void add_error(struct buf *text, const struct event_attempt *a)
+{
+	bool is_refusal = a->reply.code && a->stage && strcmp(a->stage, "starttls") == 0;
+	buf_addstr(text, words_failure(a->failure));
+	if (is_refusal) {
+		buf_addstr(text, ": ");
+		words_reply(text, &a->reply);
+	} else if (a->detail) {
+		buf_addf(text, ": %s", a->detail);
+	}
+}
+
+static void record_attempt(void *arg, const struct event_attempt *a)
+{
+	struct buf text = BUF_INIT;
+	if (!is_before_handshake(a) || a->has_tls)
+		return;
+	add_error(&text, a);
+	const struct event_tls_handshake h = { .time_ms = a->time_ms,
+		.id = a->id,
+		.domain = a->domain,
+		.mx = a->mx,
+		.address = a->address,
+		.port = a->port,
+		.error = buf_text(&text),
+		.stage = a->stage };
+	record(arg, &h);
+	buf_clear(&text);
+}
+
 static int open_file(const char *path, struct err *e)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
@@ -142,10 +186,12 @@ int tls_log_open(const char *path, struct tls_log **out, struct err *e)
 	if (fd < 0)
 		return fd;
 	struct tls_log *log = xcalloc(1, sizeof(*log));
-	*log = (struct tls_log){ .sink = { .handshake = record, .arg = log },
+	*log = (struct tls_log){
+		.sink = { .attempt = record_attempt, .handshake = record, .arg = log },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.path = xstrdup(path),
-		.fd = fd };
+		.fd = fd
+	};
 	*out = log;
 	return 0;
 }

@@ -110,3 +110,15 @@ def test_reasons_name_the_rule_that_decided(world):
     message_id = world.send("b@example.test")
     world.once()
     assert world.log(message_id)[0]["rule"].endswith("nomtatsl.txt:2")
+
+
+def test_the_tls_log_tells_of_errors_that_no_handshake_tells_of(world):
+    world.one_host(Behaviour(starttls="454 4.7.0 not now"))
+    world.one_host(Behaviour(starttls=None), domain="strict.test")
+    world.configure(blocks='destination "strict.test" { tls = required }\n')
+    world.send("b@example.test", "c@strict.test")
+    world.once()
+    lines = (world.directory / "tls.log").read_text().splitlines()
+    (refused,), (missing,) = ([l for l in lines if f"domain={d}" in l] for d in ("example.test", "strict.test"))
+    assert " error id=" in refused and "454 4.7.0 not now" in refused
+    assert " error id=" in missing and "offers no STARTTLS" in missing

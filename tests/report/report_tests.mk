@@ -28,7 +28,8 @@ tests_report_test_log_line_SOURCES = tests/report/test_log_line.c \
 	tests/report/records.c tests/report/records.h
 tests_report_test_log_line_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_report_test_log_line_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
-tests_report_test_tls_log_SOURCES = tests/report/test_tls_log.c
+tests_report_test_tls_log_SOURCES = tests/report/test_tls_log.c \
+	tests/report/records.c tests/report/records.h
 tests_report_test_tls_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_report_test_tls_log_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
 tests_report_test_retry_log_SOURCES = tests/report/test_retry_log.c \

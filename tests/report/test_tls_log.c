@@ -1,6 +1,7 @@
 #include "report/tls_log.h"
 
 #include "base/mem.h"
+#include "records.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,7 +118,6 @@ static void rotation_goes_on_in_a_new_file(void **state)
 	snprintf(old, sizeof(old), "%s/tls.log.1", dir);
 	assert_int_equal(tls_log_open(path, &log, &e), 0);
 	const struct event_sink *sink = tls_log_sink(log);
-	assert_null(sink->attempt);
 	sink->handshake(sink->arg, &good);
 	assert_int_equal(rename(path, old), 0);
 	sink->handshake(sink->arg, &good); /* still the old file */
@@ -134,6 +134,58 @@ static void rotation_goes_on_in_a_new_file(void **state)
 	unlink(path);
 	unlink(old);
 	rmdir(dir);
+}
+
+static const struct {
+	const char *name;
+	struct record_case record;
+	const char *tail; /* NULL: no line */
+} attempt_cases[] = {
+	{ "a refused STARTTLS",
+		{ .outcome = "deferred",
+			.failure = "starttls_refused",
+			.stage = "starttls",
+			.without_tls = true },
+		"stage=starttls error=\"the host refused STARTTLS\"\n" },
+	{ "TLS that cannot begin",
+		{ .outcome = "deferred",
+			.failure = "tls_init",
+			.stage = "tls",
+			.detail = "no version",
+			.without_tls = true },
+		"stage=tls error=\"TLS could not be started on our side: no "
+		"version\"\n" },
+	{ "a failed handshake has its line already",
+		{ .outcome = "deferred",
+			.failure = "tls_handshake",
+			.without_tls = true },
+		NULL },
+	{ "a delivery", { .code = 250 }, NULL },
+};
+
+static void an_error_before_the_handshake_has_a_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(attempt_cases); i++) {
+		char path[] = "/tmp/hikyaku-test-XXXXXX";
+		struct event_attempt a;
+		struct tls_log *log = NULL;
+		struct err e = { 0 };
+		close(mkstemp(path));
+		assert_int_equal(tls_log_open(path, &log, &e), 0);
+		record_fill(&attempt_cases[i].record, &a);
+		tls_log_sink(log)->attempt(tls_log_sink(log)->arg, &a);
+		char *text = read_file(path);
+		const char *tail = attempt_cases[i].tail;
+		if (!tail ? *text
+			  : strncmp(text, "2026-11-21T20:43:00Z error ", 27) != 0 ||
+					!strstr(text, tail))
+			fail_msg("%s: %s", attempt_cases[i].name, text);
+		free(text);
+		tls_log_close(&log);
+		event_attempt_clear(&a);
+		unlink(path);
+	}
 }
 
 static void a_path_that_cannot_be_opened_is_named(void **state)
@@ -188,6 +240,7 @@ int main(void)
 			an_error_has_the_same_keys_and_its_text_cannot_break_out),
 		cmocka_unit_test(a_value_that_looks_like_nothing_is_quoted),
 		cmocka_unit_test(rotation_goes_on_in_a_new_file),
+		cmocka_unit_test(an_error_before_the_handshake_has_a_line),
 		cmocka_unit_test(a_path_that_cannot_be_opened_is_named),
 		cmocka_unit_test(a_reopen_that_fails_keeps_the_old_file),
 		cmocka_unit_test(a_full_disk_stops_nothing),
