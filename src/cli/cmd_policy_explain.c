@@ -173,7 +173,7 @@ static int print_json(const struct subject *s, const struct answer *a)
 	policy_json_set(o, "channel_after_failure",
 		json_string(policy_channel_name(a->after_failure)));
 	policy_json_set(o, "reasons", reasons_to_json(d));
-	policy_json_set(o, "downgrade", json_boolean(d->by_fallback));
+	policy_json_set(o, "downgraded", json_boolean(d->by_fallback));
 	add_queued_json(o, s);
 	return policy_json_print(o);
 }

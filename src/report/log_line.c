@@ -48,7 +48,7 @@ static const char *status_of(const char *outcome)
 
 static void add_host(const struct event_attempt *a, struct buf *out)
 {
-	buf_addf(out, "%s[%s]", a->mx ? a->mx : a->address, a->address);
+	buf_addf(out, "%s[%s]", words_host(a), a->address);
 }
 
 static void add_remote(

@@ -181,10 +181,11 @@ static void add_host(struct buf *text, const struct event_attempt *a)
 		buf_addstr(text, "none was found");
 		return;
 	}
-	if (a->mx)
+	bool has_name = a->mx && (a->mx[0] != '[' || !a->address);
+	if (has_name)
 		buf_addstr(text, a->mx);
 	if (a->address)
-		buf_addf(text, "%s[%s]:%u", a->mx ? " " : "", a->address, a->port);
+		buf_addf(text, "%s[%s]:%u", has_name ? " " : "", a->address, a->port);
 }
 
 /* An attempt may be meant for TLS and never get there. */
@@ -391,13 +392,22 @@ static void tell_next(const struct retry_log_style *style, const struct event_at
 	buf_clear(&text);
 }
 
+/* The command first: it has what differs. */
+static const char *join(struct buf *text, struct buf *command, char *out)
+{
+	snprintf(out, RETRY_LOG_TOLD_MAX, "%s %s", buf_text(command), buf_text(text));
+	return out;
+}
+
 /* The command stands alone on its line, to be taken with the mouse. */
 static void tell_hint(
 	struct retry_log *log, const struct event_attempt *a, struct buf *out)
 {
 	struct buf text = BUF_INIT, command = BUF_INIT;
+	char both[RETRY_LOG_TOLD_MAX];
 	if (event_attempt_is_failure(a) && !words_then(a) &&
-		words_hint(a, &text, &command) && is_news(log->hint, buf_text(&text))) {
+		words_hint(a, &text, &command) &&
+		is_news(log->hint, join(&text, &command, both))) {
 		add_line(&log->style, out, COLOR_BOLD, "Hint", &text);
 		if (buf_len(&command))
 			buf_addf(out, "%*s%s\n", 2 * INDENT, "", buf_text(&command));

@@ -28,13 +28,18 @@ void words_token(struct buf *out, const char *value)
 	}
 }
 
+const char *words_host(const struct event_attempt *a)
+{
+	return a->mx && a->mx[0] != '[' ? a->mx : a->address;
+}
+
 void words_relay(struct buf *out, const struct event_attempt *a)
 {
 	if (!a->address) {
 		buf_addstr(out, "none");
 		return;
 	}
-	words_token(out, a->mx ? a->mx : a->address);
+	words_token(out, words_host(a));
 	buf_addc(out, '[');
 	words_token(out, a->address);
 	buf_addf(out, "]:%u", a->port);

@@ -12,6 +12,10 @@
 /* "450 4.2.0 text"; the enhanced code once, wherever the peer put it. */
 void words_reply(struct buf *out, const struct event_reply *reply);
 
+/* The host's name, or its address where an address literal is all it has. Only
+ * with an address. */
+const char *words_host(const struct event_attempt *a);
+
 /* "mx1.example.com[192.0.2.1]:25", or "none" where no address was reached.
  * Nothing in it can be taken for the end of a log line's field. */
 void words_relay(struct buf *out, const struct event_attempt *a);

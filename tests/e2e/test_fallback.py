@@ -96,7 +96,7 @@ def test_what_is_explained_before_an_attempt_is_what_the_log_says_after_it(world
         entry = [e for e in world.log(message_id) if e["attempt"] == number + 1][0]
         assert (explained["channel"], explained["fallback"]) == (channel, mode)
         assert (entry["channel"], entry["rule"]) == (channel, explained["decided_by"])
-        assert explained["downgrade"] == entry["downgraded"] == ("DOWNGRADE" in words)
+        assert explained["downgraded"] == entry["downgraded"] == ("DOWNGRADE" in words)
         last, queued = world.log(message_id)[-1], world.json("queue", "show", message_id)[0]["items"][0]
         assert explained["channel_after_failure"] == last["next_channel"] == queued["next_channel"]
         assert last["next_reason"] == queued["channel_reason"]

@@ -91,6 +91,10 @@ static const struct line_case line_cases[] = {
 		HEAD "relay=none, " DELAY
 		     "dsn=5.4.4, status=bounced (no host to talk to was found: host "
 		     "mx1.example.com does not exist), tls=none, channel=tls" },
+	{ "an address literal is its own name",
+		{ .mx = "[192.0.2.1]", .code = 250, .text = "Ok" },
+		HEAD "relay=192.0.2.1[192.0.2.1]:25, " DELAY
+		     "dsn=2.0.0, status=sent (250 Ok)" TLS },
 	{ "no address",
 		{ .outcome = "deferred",
 			.failure = "dns",

@@ -203,6 +203,13 @@ static const struct story_case story_cases[] = {
 		"to our RCPT TO command\n"
 		"    Hint: this is the other side's verdict; it is final, and the sender "
 		"is told\n" },
+	{ "an address literal is named once",
+		{ .domain = "[192.0.2.1]", .mx = "[192.0.2.1]" },
+		HEAD TIME "attempt 2 to [192.0.2.1]: delivered\n"
+			  "    Host: [192.0.2.1]:25, with TLS\n" WHY
+			  "    TLS: TLS1.3, TLS_AES_256_GCM_SHA384, SNI mx1.example.com, "
+			  "certificate CN=mx1.example.com, not verified\n"
+			  "    Delivered: <bob@example.com>: the host took it\n" },
 	{ "no host at all",
 		{ .outcome = "deferred",
 			.failure = "dns",
@@ -308,7 +315,8 @@ static void attempts_of_one_message_stand_below_one_header(void **state)
 	event_attempt_clear(&a);
 }
 
-static void tell_twice(const struct record_case *c, struct buf *out)
+/* The second time for that domain. */
+static void tell_twice(const struct record_case *c, const char *domain, struct buf *out)
 {
 	const struct retry_log_style style = { 0 };
 	struct retry_log log;
@@ -317,6 +325,7 @@ static void tell_twice(const struct record_case *c, struct buf *out)
 	retry_log_init(&log, &style);
 	retry_log_tell(&log, &a, out);
 	buf_reset(out);
+	event_set(&a.domain, domain);
 	retry_log_tell(&log, &a, out);
 	event_attempt_clear(&a);
 }
@@ -330,10 +339,13 @@ static void what_stays_the_same_is_not_told_twice(void **state)
 		.without_tls = true,
 		.next_channel = "tls" };
 	struct buf out = BUF_INIT;
-	tell_twice(&c, &out);
+	tell_twice(&c, "example.com", &out);
 	assert_non_null(strstr(buf_text(&out), "    Why: as before\n"));
 	assert_null(strstr(buf_text(&out), "Hint:"));
 	assert_null(strstr(buf_text(&out), "hikyaku policy exclude"));
+	buf_reset(&out);
+	tell_twice(&c, "other.test", &out);
+	assert_non_null(strstr(buf_text(&out), "hikyaku policy exclude add other.test"));
 	buf_clear(&out);
 }
 
@@ -345,7 +357,7 @@ static void a_downgrade_is_told_every_time(void **state)
 		.rule_text = "TLS failed",
 		.without_tls = true };
 	struct buf out = BUF_INIT;
-	tell_twice(&c, &out);
+	tell_twice(&c, "example.com", &out);
 	assert_non_null(strstr(buf_text(&out),
 		"    DOWNGRADED: sent without TLS because TLS failed; fallback"));
 	buf_clear(&out);
