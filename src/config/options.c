@@ -69,7 +69,7 @@ const struct config_option config_options[] = {
 		GLOBAL(domain_match),
 		.help = "how bare names in patterns match: whole labels, or anywhere in "
 			"the name" },
-	{ "dns_servers", &config_type_servers, "", .max = 16, GLOBAL(dns_servers),
+	{ "dns_servers", &config_type_servers, "", .max = 8, GLOBAL(dns_servers),
 		COUNT(dns_server_count),
 		.help = "DNS resolvers, ADDRESS[:PORT]; empty: those of "
 			"/etc/resolv.conf" },
@@ -88,7 +88,7 @@ const struct config_option config_options[] = {
 	{ "trust_file", &config_type_path, "", GLOBAL(trust_file),
 		.help = "trusted certificates, PEM; empty: those of the system" },
 	{ "workers", &config_type_number, "1", .min = 1, .max = 64, GLOBAL(workers),
-		.help = "number of event loops, one thread each" },
+		.help = "number of event loops; this version has one, whatever is set" },
 	{ "max_sessions", &config_type_number, "200", .min = 1, .max = 100000,
 		GLOBAL(max_sessions), .help = "SMTP sessions at a time, in all" },
 	{ "max_message_size", &config_type_size, "50M", .min = 1024,
