@@ -111,6 +111,8 @@ void smtp_change_state(struct smtp_client *c, enum smtp_state to, const char *wh
 		buf_clear(&c->in);
 		buf_reset(&c->out);
 		c->handed = 0;
+		if (c->says_goodbye)
+			smtp_command(c, "QUIT");
 	}
 	if (rows[to].enter)
 		rows[to].enter(c);
@@ -144,6 +146,14 @@ enum smtp_state smtp_fail_reply(struct smtp_client *c, const struct smtp_reply *
 	enum smtp_state next = smtp_fail(c, SMTP_CAUSE_REPLY, reply, text);
 	c->failure.in_doubt = false;
 	return next;
+}
+
+/* RFC 5321 4.1.1.10, 3.1: who is refused says QUIT all the same. Its answer is
+ * not waited for: nothing depends on it. */
+enum smtp_state smtp_fail_refused(struct smtp_client *c, const struct smtp_reply *reply)
+{
+	c->says_goodbye = reply->code != 421;
+	return smtp_fail_reply(c, reply);
 }
 
 void smtp_command(struct smtp_client *c, const char *fmt, ...)
@@ -302,6 +312,8 @@ enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
 	for (;;) {
 		if (smtp_report(c, step, &action))
 			return action;
+		if (c->state == SMTP_STATE_CLOSED && buf_len(&c->out))
+			return write_action(c, step);
 		if (c->state == SMTP_STATE_CLOSED)
 			return close_action(c, step);
 		if (take_input(c))

@@ -21,6 +21,10 @@
  * in order; QUIT never leaves together with a message. RSET leaves before the
  * next MAIL if the transaction before it did not end with its final dot.
  *
+ * A session that the host refuses (greeting, EHLO and HELO, STARTTLS, RSET) ends
+ * with a QUIT whose answer is not waited for: SMTP_ACTION_WRITE comes once more
+ * before SMTP_ACTION_FAILED. Not after 421, and not after a break.
+ *
  * A reply that nobody asked for ends the session: with cause REPLY if it is 4xx
  * or 5xx (a 421 to an idle session), with cause PROTOCOL otherwise. 421 ends the
  * session wherever it comes; verdicts given before it stay valid, and every

@@ -12,7 +12,7 @@ static bool is_positive(const struct smtp_reply *r)
 
 enum smtp_state smtp_on_banner(struct smtp_client *c, const struct smtp_reply *r)
 {
-	return is_positive(r) ? SMTP_STATE_EHLO : smtp_fail_reply(c, r);
+	return is_positive(r) ? SMTP_STATE_EHLO : smtp_fail_refused(c, r);
 }
 
 void smtp_enter_ehlo(struct smtp_client *c)
@@ -83,7 +83,7 @@ enum smtp_state smtp_on_ehlo(struct smtp_client *c, const struct smtp_reply *r)
 	if (smtp_reply_class(r) == 5)
 		return c->is_tls ? SMTP_STATE_HELO_TLS : SMTP_STATE_HELO;
 	if (!is_positive(r))
-		return smtp_fail_reply(c, r);
+		return smtp_fail_refused(c, r);
 	parse_offer(c);
 	if (c->is_tls)
 		return SMTP_STATE_READY; /* STARTTLS in here means nothing */
@@ -94,7 +94,7 @@ enum smtp_state smtp_on_ehlo(struct smtp_client *c, const struct smtp_reply *r)
 
 enum smtp_state smtp_on_helo(struct smtp_client *c, const struct smtp_reply *r)
 {
-	return is_positive(r) ? SMTP_STATE_READY : smtp_fail_reply(c, r);
+	return is_positive(r) ? SMTP_STATE_READY : smtp_fail_refused(c, r);
 }
 
 void smtp_enter_starttls(struct smtp_client *c)
@@ -115,6 +115,7 @@ enum smtp_state smtp_on_starttls(struct smtp_client *c, const struct smtp_reply 
 	 * after 421, which closes it. */
 	if (c->options.plaintext_after_refusal && r->code != 421)
 		return SMTP_STATE_READY;
+	c->says_goodbye = r->code != 421;
 	return smtp_fail(c, SMTP_CAUSE_STARTTLS_REFUSED, r, "host refused STARTTLS");
 }
 

@@ -80,7 +80,8 @@ struct smtp_client {
 	bool offered_starttls; /* in the first EHLO */
 	bool is_tls;
 	bool tls_replied;
-	bool needs_rset; /* the last transaction did not reach its end */
+	bool needs_rset;   /* the last transaction did not reach its end */
+	bool says_goodbye; /* QUIT is the last thing written */
 	struct transaction mail;
 	struct smtp_failure ending; /* lost, timed out: due when the input is used up */
 	struct smtp_failure failure;
@@ -92,6 +93,9 @@ struct smtp_client {
 enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
 	const struct smtp_reply *reply, const char *text);
 enum smtp_state smtp_fail_reply(struct smtp_client *c, const struct smtp_reply *reply);
+/* The same for an answer in its turn to a command of the session's own: the
+ * connection is still good for a QUIT. */
+enum smtp_state smtp_fail_refused(struct smtp_client *c, const struct smtp_reply *reply);
 
 /* The only way to another state. why is for the log. */
 void smtp_change_state(struct smtp_client *c, enum smtp_state to, const char *why);

@@ -136,7 +136,7 @@ void smtp_enter_rset(struct smtp_client *c)
 enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r)
 {
 	if (smtp_reply_class(r) != 2)
-		return smtp_fail_reply(c, r);
+		return smtp_fail_refused(c, r);
 	c->needs_rset = false;
 	return SMTP_STATE_MAIL;
 }

@@ -5,6 +5,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/all-replies-at-once.txt \
 	tests/smtp/dialogs/banner-3xx.txt \
 	tests/smtp/dialogs/banner-421.txt \
+	tests/smtp/dialogs/banner-554-and-more.txt \
 	tests/smtp/dialogs/banner-554.txt \
 	tests/smtp/dialogs/banner-bare-lf.txt \
 	tests/smtp/dialogs/banner-closed.txt \
