@@ -171,6 +171,8 @@ static void on_recipient(void *arg, const struct smtp_step *step)
 	r->state = step->verdict_state;
 	r->detail[0] = '\0';
 	snprintf(r->mx, sizeof(r->mx), "%s", session_mx(a->session));
+	if (step->hint)
+		snprintf(a->turn.detail, sizeof(a->turn.detail), "%s", step->hint);
 	if (step->verdict == SMTP_VERDICT_AGAIN)
 		r->turn = 0;
 	if (step->verdict == SMTP_VERDICT_TEMPORARY)

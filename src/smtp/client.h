@@ -113,7 +113,8 @@ enum smtp_action {
 
 enum smtp_verdict {
 	SMTP_VERDICT_DELIVERED,
-	SMTP_VERDICT_TEMPORARY,
+	SMTP_VERDICT_TEMPORARY, /* also 530 ("must issue STARTTLS first", RFC 3207 4) in
+				   a session without TLS: over TLS it may be taken */
 	SMTP_VERDICT_PERMANENT,
 	SMTP_VERDICT_AGAIN, /* too many recipients (452 or 552 on RCPT after one was
 			       accepted, or more than fit into a transaction): ask again
@@ -152,6 +153,7 @@ struct smtp_step {
 	enum smtp_verdict verdict;
 	enum smtp_state verdict_state; /* which command it answers */
 	struct smtp_reply reply;       /* code 0: a verdict of ours, no reply */
+	const char *hint; /* what a person may do about the verdict, or NULL; static */
 	size_t undecided;
 	struct smtp_failure failure;
 };

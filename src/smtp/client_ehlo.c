@@ -119,6 +119,23 @@ enum smtp_state smtp_on_starttls(struct smtp_client *c, const struct smtp_reply 
 	return smtp_fail(c, SMTP_CAUSE_STARTTLS_REFUSED, r, "host refused STARTTLS");
 }
 
+static bool speaks_of_starttls(const char *text)
+{
+	for (; *text; text++) {
+		if (text_has_prefix(text, strlen(text), "STARTTLS"))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 3207 4: 530 refuses what was sent in the clear. The same code asks for AUTH
+ * (RFC 4954 6), which does not go away with time, hence the look at the rest. */
+bool smtp_wants_tls(const struct smtp_client *c, const struct smtp_reply *r)
+{
+	return r->code == 530 && !c->is_tls &&
+	       (c->offered_starttls || speaks_of_starttls(r->text));
+}
+
 void smtp_client_tls_done(struct smtp_client *c)
 {
 	if (c->state == SMTP_STATE_CLOSED)

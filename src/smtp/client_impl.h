@@ -130,6 +130,9 @@ void smtp_mail_clear(struct smtp_client *c);
 void smtp_command_mail(struct smtp_client *c);
 void smtp_command_rcpt(struct smtp_client *c, const struct mail_recipient *r);
 
+/* The reply refuses plaintext, not the message. */
+bool smtp_wants_tls(const struct smtp_client *c, const struct smtp_reply *r);
+
 /* Verdicts. decide: one recipient, by mail.by; decide_ours: for a reason of
  * ours; decide_all: all in this state. */
 void smtp_decide(struct smtp_client *c, size_t i, enum smtp_verdict verdict);

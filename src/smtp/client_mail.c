@@ -15,9 +15,10 @@
 
 #include <string.h>
 
-static enum smtp_verdict refusal(const struct smtp_reply *r)
+static enum smtp_verdict refusal(const struct smtp_client *c, const struct smtp_reply *r)
 {
-	return smtp_reply_class(r) == 5 ? SMTP_VERDICT_PERMANENT : SMTP_VERDICT_TEMPORARY;
+	return smtp_reply_class(r) == 5 && !smtp_wants_tls(c, r) ? SMTP_VERDICT_PERMANENT
+								 : SMTP_VERDICT_TEMPORARY;
 }
 
 void smtp_mail_clear(struct smtp_client *c)
@@ -167,8 +168,8 @@ enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r)
 		return SMTP_STATE_RCPT;
 	t->mail_failed = true;
 	t->by = *r;
-	smtp_decide_all(c, RCPT_ASKED, refusal(r));
-	smtp_decide_all(c, RCPT_NEW, refusal(r)); /* it would be refused again */
+	smtp_decide_all(c, RCPT_ASKED, refusal(c, r));
+	smtp_decide_all(c, RCPT_NEW, refusal(c, r)); /* it would be refused again */
 	return t->is_pipelined ? SMTP_STATE_RCPT : finish(c, true);
 }
 
@@ -192,7 +193,7 @@ static void judge_rcpt(struct smtp_client *c, size_t i, const struct smtp_reply 
 	} else if (is_full) {
 		smtp_decide(c, i, SMTP_VERDICT_TEMPORARY);
 	} else {
-		smtp_decide(c, i, refusal(r));
+		smtp_decide(c, i, refusal(c, r));
 	}
 }
 
@@ -224,7 +225,7 @@ enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r)
 		return smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, "2xx reply to DATA");
 	default:
 		t->by = *r;
-		smtp_decide_all(c, RCPT_ACCEPTED, refusal(r));
+		smtp_decide_all(c, RCPT_ACCEPTED, refusal(c, r));
 		return finish(c, true);
 	}
 }
@@ -275,6 +276,7 @@ enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r)
 	t->by = *r;
 	if (!t->is_lone_dot)
 		smtp_decide_all(c, RCPT_ACCEPTED,
-			smtp_reply_class(r) == 2 ? SMTP_VERDICT_DELIVERED : refusal(r));
+			smtp_reply_class(r) == 2 ? SMTP_VERDICT_DELIVERED
+						 : refusal(c, r));
 	return finish(c, false);
 }

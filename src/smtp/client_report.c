@@ -86,6 +86,9 @@ bool smtp_report(
 		step->verdict = r->verdict;
 		step->verdict_state = r->at;
 		explain(c, r, &step->reply);
+		if (r->reason == REASON_REPLY && smtp_wants_tls(c, &t->by))
+			step->hint = "the host takes mail over TLS only, and this "
+				     "session was in plaintext: see policy explain";
 		*action_out = SMTP_ACTION_RECIPIENT;
 		return true;
 	}

@@ -188,6 +188,32 @@ def test_what_was_learned_before_tls_is_forgotten(world):
     assert not server.sessions[0].pipelined
 
 
+WANTS_TLS = {"plain:MAIL": "530 5.7.0 Must issue a STARTTLS command first"}
+
+
+def test_a_host_that_refuses_plaintext_gets_the_message_over_tls_in_its_turn(world):
+    server = world.one_host([Behaviour(handshake="close"), Behaviour(replies=WANTS_TLS)])
+    message_id = world.send("b@example.test")
+    world.attempts(3)
+    assert world.channels(message_id) == ["tls", "plaintext", "tls"]
+    assert world.outcomes(message_id) == ["deferred", "deferred", "delivered"]
+    assert world.log(message_id)[1]["failure"] == "smtp_temporary"
+    assert [m.channel for m in server.messages] == ["tls"]
+
+
+def test_a_host_that_refuses_the_plaintext_of_a_list_defers_and_the_log_says_why(world):
+    server = world.one_host(Behaviour(replies=WANTS_TLS))
+    world.policy("nomtatsl.txt", "example.test\n")
+    message_id = world.send("b@example.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert (entry["outcome"], entry["reply"]["code"]) == ("deferred", 530)
+    assert "TLS only" in world.text("log", "--id", message_id)
+    world.policy("nomtatsl.txt", "")
+    world.retry()
+    assert [m.channel for m in server.messages] == ["tls"]
+
+
 def test_starttls_off_is_plaintext_everywhere(world):
     server = world.one_host()
     world.configure(starttls=False)

@@ -79,6 +79,8 @@ static int on_recipient(struct player *p, const struct smtp_step *step)
 	buf_addf(&p->log, "rcpt %s %s %d %s %s\n",
 		p->message->recipients[step->recipient].address,
 		verdict_name(step->verdict), step->reply.code, status, step->reply.text);
+	if (step->hint)
+		buf_addf(&p->log, "hint %s\n", step->hint);
 	return 0;
 }
 

@@ -63,6 +63,9 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/mail-354.txt \
 	tests/smtp/dialogs/mail-421.txt \
 	tests/smtp/dialogs/mail-451-then-rset.txt \
+	tests/smtp/dialogs/mail-530-helo.txt \
+	tests/smtp/dialogs/mail-530-no-starttls.txt \
+	tests/smtp/dialogs/mail-530-plaintext.txt \
 	tests/smtp/dialogs/mail-550-over-the-limit.txt \
 	tests/smtp/dialogs/mail-550-pipelined.txt \
 	tests/smtp/dialogs/mail-550-rcpt-250-data-354.txt \
@@ -85,6 +88,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/rcpt-452-first.txt \
 	tests/smtp/dialogs/rcpt-552-after-one.txt \
 	tests/smtp/dialogs/rcpt-552-first.txt \
+	tests/smtp/dialogs/rcpt-530-plaintext.txt \
 	tests/smtp/dialogs/rcpt-all-refused-data-354.txt \
 	tests/smtp/dialogs/rcpt-all-refused-data-554.txt \
 	tests/smtp/dialogs/rcpt-all-refused-dot-lost.txt \
@@ -144,6 +148,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/tls-helo-refused.txt \
 	tests/smtp/dialogs/tls-lost-after-first-reply.txt \
 	tests/smtp/dialogs/tls-lost-before-first-reply.txt \
+	tests/smtp/dialogs/tls-mail-530.txt \
 	tests/smtp/dialogs/two-messages-one-session.txt
 
 EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS)
