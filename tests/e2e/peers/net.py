@@ -72,3 +72,9 @@ def wait_for_port(address, port, what, process=None):
         except OSError:
             return False
     wait_for(connects, f"{what} on {address}:{port}")
+
+
+def peak_kib(pid):
+    """The most memory that a process was ever resident with."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))

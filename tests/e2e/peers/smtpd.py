@@ -18,6 +18,7 @@ NAMES = {"TLSv1": "TLS1.0", "TLSv1.1": "TLS1.1", "TLSv1.2": "TLS1.2", "TLSv1.3":
 EXTENSIONS = ("PIPELINING", "SIZE 104857600", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8", "DSN")
 FATAL_ALERT = bytes.fromhex("1503030002" "0228")      # handshake_failure
 WARNING_ALERT = bytes.fromhex("1503030002" "0170")    # unrecognized_name, warning
+LONG_RECORD = bytes.fromhex("1603033e80" "02003e7c")  # the head of a ServerHello of 16 KB
 
 
 @dataclasses.dataclass
@@ -26,7 +27,7 @@ class Behaviour:
 
     extensions: tuple = EXTENSIONS
     starttls: typing.Optional[str] = "220 2.0.0 go ahead"  # None: not offered; 4xx, 5xx: refused
-    # After the 220: "close", "garbage", "alert", "stall", "warning" (then goes on).
+    # After the 220: "close", "garbage", "alert", "stall", "drip", "warning" (then goes on).
     handshake: typing.Optional[str] = None
     inject: bytes = b""          # sent in the clear together with the 220
     versions: tuple = ("TLS1.2", "TLS1.3")
@@ -43,6 +44,8 @@ class Behaviour:
     # "body": after the first octets of the message.
     drop: tuple = ()
     stall: tuple = ()            # likewise, but say nothing until the client leaves
+    drip: tuple = ()             # likewise, but an octet now and then, without end
+    cleartext: dict = dataclasses.field(default_factory=dict)  # verb -> octets beside TLS
     reset: bool = False          # hang up by RST
     flood: str = ""              # "line": a banner that never ends; "banner": lines without end
     one_message: bool = False    # hang up after the verdict, so that nothing is reused
@@ -125,6 +128,12 @@ class Connection:
             pass
         raise HangUp
 
+    def drip(self, sock):
+        """Never silent, and never done, until the client has had enough."""
+        while True:
+            sock.sendall(b"x")
+            time.sleep(0.05)
+
     # -- the script --
 
     def keys(self, verb):
@@ -152,6 +161,13 @@ class Connection:
             raise HangUp
         if self.is_scripted(verb, self.b.stall):
             self.drain()
+        if self.is_scripted(verb, self.b.drip):
+            self.send(b"250-")
+            self.drip(self.sock)
+        for key in self.keys(verb):
+            if key in self.b.cleartext:
+                self.raw.sendall(self.b.cleartext[key])
+                self.drain()
         text = self.scripted_reply(verb, line, default)
         data = text if isinstance(text, bytes) else text.encode() + b"\r\n"
         self.send(data)
@@ -301,6 +317,9 @@ class Connection:
         self.sock.recv(1, socket.MSG_PEEK)  # the ClientHello is under way
         if kind == "stall":
             self.drain()
+        if kind == "drip":
+            self.send(LONG_RECORD)
+            self.drip(self.sock)
         self.send({"garbage": b"500 this is no TLS record\r\n" * 4, "alert": FATAL_ALERT,
                    "warning": WARNING_ALERT}[kind])
         if kind != "warning":
