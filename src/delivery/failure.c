@@ -34,7 +34,7 @@ static enum policy_failure classify_smtp(const struct smtp_failure *f)
 	case SMTP_CAUSE_NONE:
 		break;
 	}
-	/* We gave it up (time limit of the session, shutdown): not TLS's fault. */
+	/* We gave it up (shutdown, our own disk): not TLS's fault. */
 	return POLICY_FAILURE_SESSION;
 }
 

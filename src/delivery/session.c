@@ -21,6 +21,8 @@ enum {
 	DIAL_STAGGER_MS = 250          /* RFC 8305 5: connection attempt delay */
 };
 
+#define OVERDUE "the session took longer than session_timeout"
+
 struct session {
 	struct delivery_env *env;
 	struct session_events events;
@@ -49,6 +51,7 @@ struct session {
 	size_t messages;
 	unsigned busy;
 	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
+	bool is_overdue; /* session_timeout is over */
 };
 
 static void drive(struct session *s);
@@ -197,7 +200,7 @@ static void start_tls(struct session *s)
 static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
 {
 	struct session_failure f = { .phase = SESSION_TALKING, .smtp = *smtp };
-	snprintf(f.text, sizeof(f.text), "%s", smtp->text);
+	snprintf(f.text, sizeof(f.text), "%s", s->is_overdue ? OVERDUE : smtp->text);
 	if (smtp->inside_tls &&
 		(smtp->cause == SMTP_CAUSE_LOST || smtp->cause == SMTP_CAUSE_TIMEOUT))
 		log_handshake(s, f.text, smtp_state_name(smtp->state));
@@ -406,19 +409,17 @@ static void on_timer(void *arg)
 static void on_deadline(void *arg)
 {
 	struct session *s = arg;
-	struct session_failure f = { .phase = s->phase, .session_timeout = true };
+	struct session_failure f = {
+		.phase = s->phase, .session_timeout = true, .text = OVERDUE
+	};
 	enter(s);
-	if (s->client) {
-		smtp_client_abort(
-			s->client, "the session took longer than session_timeout");
-		s->waits_for_drain = false;
-		drive(s);
-	}
-	if (!s->has_ended) {
-		snprintf(f.text, sizeof(f.text),
-			"the session took longer than session_timeout");
+	/* A stall like any other: its class follows from where it happened. */
+	s->is_overdue = true;
+	s->waits_for_drain = false;
+	smtp_client_timed_out(s->client);
+	drive(s);
+	if (!s->has_ended)
 		end(s, &f);
-	}
 	leave(s);
 }
 

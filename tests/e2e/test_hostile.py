@@ -256,3 +256,18 @@ def test_each_limit_of_time_ends_what_it_is_for(world, option, number):
     (entry,) = world.log(message_id)
     assert entry["outcome"] in ("deferred", "in_doubt") and 900 <= entry["duration_ms"] < 5000
     assert ("session_timeout" in entry["detail"]) == (option == "session_timeout")
+
+
+@pytest.mark.parametrize("behaviour, failure", [
+    (Behaviour(handshake="stall"), "tls_handshake"), (Behaviour(handshake="drip"), "tls_handshake"),
+    (Behaviour(stall=("tls:EHLO",)), "tls_handshake"), (Behaviour(drip=("tls:EHLO",)), "tls_handshake"),
+    (Behaviour(stall=("MAIL",)), "tls_session"), (Behaviour(stall=(".",)), "in_doubt")],
+    ids=["stall in the handshake", "drip in the handshake", "stall before the first reply",
+         "drip before the first reply", "stall later", "no verdict"])
+def test_the_limit_of_the_session_is_a_time_out_like_any_other(world, behaviour, failure):
+    """A stall counts by where it happens, whichever limit ends it."""
+    world.one_host(behaviour)
+    world.configure(session_timeout="1s")
+    message_id = world.send("b@example.test")
+    world.once(timeout=15)
+    assert world.log(message_id)[0]["failure"] == failure
