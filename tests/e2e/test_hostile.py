@@ -195,9 +195,10 @@ def test_replies_in_a_flood_while_the_message_is_sent_end_the_session(world):
         while True:
             peer.sock.sendall(b"250 ok\r\n" * 8000)
     server = raw_host(world, script)
+    world.one_host(domain="other.test")
     world.configure(session_timeout="10s")
     worker = world.daemon(env=small_quarantine(world))
-    net.wait_for(lambda: world.queue() == [], "the worker to be there")
+    world.wait_gone(world.send("b@other.test"))
     before = net.peak_kib(worker.pid)
     message_id = world.send("b@example.test", message=HEADER + b"\n" + b"x\n" * (4 << 20))
     net.wait_for(lambda: world.log(message_id), "the attempt to end", interval_s=0.05)
