@@ -24,4 +24,5 @@ include tests/smtp/smtp_tests.mk
 include tests/delivery/delivery_tests.mk
 include tests/report/report_tests.mk
 include tests/cli/cli_tests.mk
+include tests/bench/bench.mk
 include tests/e2e/e2e_tests.mk

@@ -1,0 +1,17 @@
+# The benchmark: tests/bench/run drives it, these are the programs that it needs.
+bench_common = tests/bench/channel.c tests/bench/channel.h \
+	tests/bench/counters.c tests/bench/counters.h
+bench_programs = tests/bench/receiver tests/bench/loadgen
+check_PROGRAMS += $(bench_programs)
+.PHONY: bench-programs
+bench-programs: $(bench_programs)
+
+tests_bench_receiver_SOURCES = tests/bench/receiver.c $(bench_common) \
+	tests/bench/sink.c tests/bench/sink.h \
+	tests/bench/sink_worker.c tests/bench/sink_worker.h
+tests_bench_receiver_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
+tests_bench_receiver_LDADD = libbase.a $(GNUTLS_LIBS)
+tests_bench_loadgen_SOURCES = tests/bench/loadgen.c $(bench_common)
+tests_bench_loadgen_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
+tests_bench_loadgen_LDADD = libbase.a $(GNUTLS_LIBS)
+EXTRA_DIST += tests/bench/bench.mk
