@@ -1,0 +1,104 @@
+"""hikyaku as a sender: the default configuration with at most the limits raised."""
+import os
+import subprocess
+import time
+
+from . import messages
+from .lab import Failed
+from .watch import Watch
+
+CONFIGURATION = """\
+hostname = "sender.test"
+postmaster = "postmaster@sender.test"
+queue = "{home}/queue.db"
+policy_dir = "{home}/policy"
+log = "{home}/log"
+dns_servers = {{ "{dns}" }}
+prohibited_addresses = {{ }}
+port = {port}
+"""
+
+
+class Hikyaku:
+    name = "hikyaku"
+
+    def __init__(self, lab, options=""):
+        self.lab = lab
+        self.home = lab.scratch("hikyaku")
+        self.binary = lab.build / "hikyaku"
+        self.conf = self.home / "hikyaku.conf"
+        (self.home / "policy").mkdir(mode=0o755)
+        self.conf.write_text(CONFIGURATION.format(
+            home=self.home, dns=f"{lab.dns_address}:{lab.dns_port}", port=lab.port) + options)
+
+    def words(self, *words):
+        return [str(self.binary), "-c", str(self.conf), *words]
+
+    def fill(self, recipients):
+        """Queues a message for each; seconds of `send --batch`."""
+        start = time.monotonic()
+        with open(self.home / "ids", "wb") as ids:
+            process = self.lab.spawn(self.words("send", "--batch"), stdin=subprocess.PIPE, stdout=ids)
+        for piece in messages.batch(recipients):
+            process.stdin.write(piece)
+        process.stdin.close()
+        status = process.wait()
+        seconds = time.monotonic() - start
+        self.lab.processes.remove(process)
+        with open(self.home / "ids", "rb") as ids:
+            count = sum(1 for _ in ids)
+        if status != 0 or count != len(recipients):
+            raise Failed(f"send --batch took {count} of {len(recipients)} messages, status {status}")
+        return seconds
+
+    def send_from_shells(self, count, shells):
+        """`send` once a message, from several shells at a time; seconds."""
+        message = self.home / "message"
+        message.write_bytes(messages.text())
+        script = ('i=0; while [ $i -lt "$1" ]; do i=$((i+1)); '
+                  '"$2" -c "$3" send -f a@sender.test u@d0.test < "$4" > "$5" || exit 1; done')
+        start = time.monotonic()
+        running = [self.lab.spawn(["sh", "-c", script, "sh", count // shells, self.binary, self.conf,
+                                   message, "/dev/null"]) for _ in range(shells)]
+        statuses = [p.wait() for p in running]
+        seconds = time.monotonic() - start
+        for p in running:
+            self.lab.processes.remove(p)
+        if any(statuses):
+            raise Failed("send failed in a shell")
+        return seconds
+
+    def start(self, *words, prefix=()):
+        """`run` with its watch; the process and the time it was started."""
+        self.out = open(self.home / "run.out", "ab")
+        start_ns = time.monotonic_ns()
+        process = self.lab.spawn([*prefix, *self.words("run", *words)], stdout=self.out, stderr=self.out)
+        return process, Watch(process.pid), start_ns
+
+    def drain(self, expected, receiver, prefix=()):
+        """Delivers all that is queued by `run --once`."""
+        process, watch, start_ns = self.start("--once", prefix=prefix)
+        pid, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.lab.processes.remove(process)
+        peak_kib = watch.stop()
+        counters = receiver.counters()
+        if process.returncode != 0 or counters["distinct"] < expected:
+            raise Failed(f"run --once delivered {counters['distinct']} of {expected}, status "
+                         f"{process.returncode}; see {self.home}/run.out and log")
+        return result(counters, start_ns, expected, used.ru_utime + used.ru_stime, peak_kib)
+
+    def close(self):
+        pass
+
+
+def result(counters, start_ns, expected, cpu_s, peak_kib):
+    """One run's figures."""
+    seconds = (counters["last_message_ns"] - start_ns) / 1e9
+    return {"messages": expected, "seconds": seconds, "rate": expected / seconds,
+            "first_s": (counters["first_message_ns"] - start_ns) / 1e9,
+            "cpu_per_1000": cpu_s * 1000 / expected, "peak_mib": peak_kib / 1024,
+            "connections": counters["connections"], "peak_connections": counters["peak"],
+            "tls_sessions": counters["tls_sessions"], "repeated": counters["repeated"]}
+
+
