@@ -1,5 +1,7 @@
+EXTRA_DIST += tests/delivery/delivery_tests.mk
 if HAVE_CMOCKA
-delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route
+delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
+	tests/delivery/test_attempt
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
 
@@ -13,4 +15,19 @@ tests_delivery_test_hosts_SOURCES = tests/delivery/test_hosts.c
 tests_delivery_test_hosts_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_route_SOURCES = tests/delivery/test_route.c
 tests_delivery_test_route_LDADD = $(DELIVERY_TEST_LIBS)
+
+# A loop, a queue, a DNS server and an SMTP server for the tests that need them.
+check_LIBRARIES += tests/delivery/libdeliverytest.a
+delivery_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/dns $(UV_CFLAGS) \
+	$(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_delivery_libdeliverytest_a_SOURCES = \
+	tests/delivery/smtp_server.c tests/delivery/smtp_server.h \
+	tests/delivery/world.c tests/delivery/world.h \
+	tests/dns/fake_dns.c tests/dns/fake_dns.h tests/dns/wire.c tests/dns/wire.h
+tests_delivery_libdeliverytest_a_CPPFLAGS = $(delivery_test_cppflags)
+delivery_world_libs = tests/delivery/libdeliverytest.a tests/net/libnettest.a \
+	$(DELIVERY_TEST_LIBS)
+tests_delivery_test_attempt_SOURCES = tests/delivery/test_attempt.c
+tests_delivery_test_attempt_CPPFLAGS = $(delivery_test_cppflags)
+tests_delivery_test_attempt_LDADD = $(delivery_world_libs)
 endif

@@ -1,0 +1,82 @@
+/*
+ * A scripted SMTP server on a loopback port: a thread a connection, blocking
+ * sockets. The nth connection follows the nth plan, later ones the last one.
+ *
+ * What it saw is kept as text: the commands of a connection, "*" before those
+ * inside TLS, "." for the end of the content, " | " between connections (in
+ * the order in which they were accepted).
+ */
+#ifndef TESTS_DELIVERY_SMTP_SERVER_H
+#define TESTS_DELIVERY_SMTP_SERVER_H
+
+#include "base/addr.h"
+#include "base/buf.h"
+
+#include <gnutls/gnutls.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* All zero: a host that offers STARTTLS and takes everything. Replies are
+ * without CRLF; NULL: the usual one. */
+struct server_plan {
+	const char *banner;
+	const char *offers; /* instead of STARTTLS in the EHLO reply; "": nothing */
+	const char *starttls;
+	const char *mail, *data, *final;
+	const char *rcpt[4]; /* by their number in the connection */
+	const char *rset;
+	/* Hangs up where it would have answered this: a command, "connect" (no
+	 * banner), "handshake", "content" (some of it is read), ".". */
+	const char *close_at;
+	const char *stall_at; /* reads on there and says nothing more */
+	const char *hold_at;  /* waits there for server_release, then goes on */
+	const char *after;    /* said on its own, and hung up, after a message */
+};
+
+enum { SERVER_CONNECTIONS_MAX = 64 };
+
+struct server_connection {
+	struct smtp_server *server;
+	const struct server_plan *plan;
+	int fd;
+	gnutls_session_t tls;
+	unsigned rcpts;
+	bool is_tls;
+	size_t content_len;
+	struct buf seen;
+	char sni[256];
+	pthread_t thread;
+};
+
+struct smtp_server {
+	struct addr addr;
+	const struct server_plan *plans;
+	size_t plan_count;
+	gnutls_certificate_credentials_t credentials;
+	int listener;
+	pthread_t thread;
+	pthread_mutex_t mutex; /* of all below */
+	pthread_cond_t released;
+	bool is_released;
+	size_t held;  /* connections that reached their hold_at */
+	size_t ended; /* connections that are over */
+	size_t count;
+	struct server_connection *connections[SERVER_CONNECTIONS_MAX];
+};
+
+void smtp_server_start(
+	struct smtp_server *s, const struct server_plan *plans, size_t plan_count);
+void smtp_server_stop(struct smtp_server *s); /* waits for its clients to go */
+
+size_t smtp_server_connections(struct smtp_server *s);
+size_t smtp_server_held(struct smtp_server *s);
+void smtp_server_release(struct smtp_server *s);
+/* What it saw so far; malloc'ed. Complete after the connections have ended. */
+char *smtp_server_seen(struct smtp_server *s);
+size_t smtp_server_content_len(struct smtp_server *s, size_t connection);
+
+/* One certificate a program: making keys is what takes time. */
+void smtp_server_forget_certificate(void);
+
+#endif
