@@ -249,6 +249,7 @@ static void on_ready(void *arg)
 	a->turn.was_open = true;
 	a->turn.was_ready = true;
 	if (a->turn.decision.tls_required && !session_is_tls(a->session)) {
+		a->turn.stage = smtp_state_name(SMTP_STATE_READY);
 		fail_turn(a, POLICY_FAILURE_POLICY, false, NULL,
 			"TLS is required here, and the host offers no STARTTLS");
 		return;
