@@ -52,6 +52,16 @@ static bool same_terms(const struct policy_decision *a, const struct policy_deci
 	       a->greeting == b->greeting && strcmp(a->sni, b->sni) == 0;
 }
 
+/* A session is as good as a new connection would be: it has TLS, or the host
+ * offers none, or plaintext is what is due. One that went on after a refused
+ * STARTTLS is not: the next connection may be luckier. */
+static bool has_due_channel(const struct policy_decision *now, const struct session *s)
+{
+	if (now->channel == POLICY_CHANNEL_PLAINTEXT)
+		return !session_is_tls(s);
+	return session_is_tls(s) || (!session_offered_starttls(s) && !now->tls_required);
+}
+
 bool attempt_can_reuse(
 	struct delivery_env *env, const struct queue_item *item, const struct session *s)
 {
@@ -64,7 +74,7 @@ bool attempt_can_reuse(
 	/* Half of session_timeout is left for the message. */
 	return same_terms(&now, session_decision(s)) &&
 	       session_age_ms(s) < settings.session_timeout_ms / 2 &&
-	       (now.channel == POLICY_CHANNEL_TLS) == session_is_tls(s);
+	       has_due_channel(&now, s);
 }
 
 /* ---- addresses ---- */

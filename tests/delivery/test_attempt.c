@@ -27,7 +27,7 @@ static const struct sequence {
 		"tls deferred tls_handshake tls -> tls; "
 		"tls deferred tls_handshake tls -> tls" },
 	{ "none: refused STARTTLS never leads to plaintext", "fallback = none", 2,
-		{ { .starttls = "454 not now" } }, 1, "EHLO STARTTLS | EHLO STARTTLS",
+		{ { .starttls = "454 not now" } }, 1, "EHLO STARTTLS QUIT | EHLO STARTTLS QUIT",
 		"tls deferred starttls_refused starttls -> tls; "
 		"tls deferred starttls_refused starttls -> tls" },
 	{ "plaintext: a broken handshake, then the same address without TLS",
@@ -57,7 +57,7 @@ static const struct sequence {
 		"plaintext delivered - final" },
 	{ "alternate: refused STARTTLS leads to plaintext next time, not now",
 		"fallback = alternate", 2, { { .starttls = "454 not now" }, { 0 } }, 2,
-		"EHLO STARTTLS | EHLO MAIL RCPT DATA . QUIT",
+		"EHLO STARTTLS QUIT | EHLO MAIL RCPT DATA . QUIT",
 		"tls deferred starttls_refused starttls -> plaintext; "
 		"plaintext delivered - final" },
 	{ "alternate: a 4xx over TLS stays with TLS", "fallback = alternate", 2,
@@ -100,7 +100,7 @@ static const struct sequence {
 		"tls deferred policy ready -> tls" },
 	{ "required TLS that is refused for good does not bounce",
 		"destination \"*\" { tls = required\nfallback = plaintext }", 1,
-		{ { .starttls = "502 no" } }, 1, "EHLO STARTTLS",
+		{ { .starttls = "502 no" } }, 1, "EHLO STARTTLS QUIT",
 		"tls deferred starttls_refused starttls -> tls" },
 	{ "a permanent refusal flips nothing and ends it", "fallback = alternate-any", 1,
 		{ { .rcpt = { "550 5.1.1 nobody" } } }, 1,

@@ -128,13 +128,14 @@ def test_each_recipient_has_its_own_verdict(world):
     assert world.entry(message_id)["recipients"] == ["later@example.test"]
 
 
-def test_messages_to_one_destination_share_a_connection(world):
-    server = world.one_host()
+@pytest.mark.parametrize("starttls", ["220 2.0.0 go ahead", None])
+def test_messages_to_one_destination_share_a_connection(world, starttls):
+    server = world.one_host(Behaviour(starttls=starttls))
     world.configure(max_sessions_per_destination=1)
     ids = [world.send("b@example.test") for _ in range(5)]
     world.once()
     assert len(server.messages) == 5 and len(server.sessions) == 1
-    assert server.sessions[0].verbs().count("STARTTLS") == 1
+    assert server.sessions[0].verbs().count("STARTTLS") == (1 if starttls else 0)
     assert [world.outcomes(i) for i in ids] == [["delivered"]] * 5
 
 
