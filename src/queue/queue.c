@@ -21,6 +21,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { PAUSE_NS = 3000000 }; /* between slices: other processes get their turn */
+
 struct request_list {
 	struct request *head, **tail;
 };
@@ -88,6 +90,8 @@ static bool wait_for_work(struct queue *q)
 	while (q->paused || !q->waiting.head) {
 		if (q->stopping && !q->waiting.head)
 			return false;
+		if (store_has_chores(q->store) && !q->paused)
+			return true;
 		int64_t at = store_renew_at_ms(q->store);
 		if (at == INT64_MAX) {
 			pthread_cond_wait(&q->work, &q->mutex);
@@ -143,6 +147,16 @@ static void post(struct queue *q, struct request *r)
 		p->wake(p->arg);
 }
 
+/* A request that comes back for its next slice. */
+static bool goes_on(struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (group[i]->again)
+			return true;
+	}
+	return false;
+}
+
 static void *store_thread(void *arg)
 {
 	struct queue *q = arg;
@@ -155,6 +169,10 @@ static void *store_thread(void *arg)
 			store_execute(q->store, group, n);
 		if (clock_monotonic_ms() >= store_renew_at_ms(q->store))
 			store_renew(q->store);
+		if (store_has_chores(q->store))
+			store_do_chore(q->store);
+		if (store_has_chores(q->store) || goes_on(group, n))
+			nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
 		pthread_mutex_lock(&q->mutex);
 		q->commits = store_commits(q->store);
 		q->steps = store_steps(q->store);

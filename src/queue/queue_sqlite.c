@@ -134,6 +134,8 @@ void store_close(struct store **sp)
 	*sp = NULL;
 	if (s->db.handle)
 		lease_unregister(s);
+	while (store_has_chores(s))
+		store_do_chore(s);
 	db_close(&s->db);
 	lock_close(&s->lock);
 	free(s->doubtful);
@@ -377,10 +379,14 @@ static bool run_one(struct store *s, struct request *r)
 	return true;
 }
 
-static bool group_writes(struct request **group, size_t count)
+static bool group_writes(struct store *s, struct request **group, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (!group[i]->err.code && classes[group[i]->kind].writes)
+		const struct request *r = group[i];
+		if (r->err.code)
+			continue;
+		if (r->kind == REQUEST_OPERATE ? operate_writes(s, r)
+					       : classes[r->kind].writes)
 			return true;
 	}
 	return false;
@@ -449,7 +455,7 @@ void store_execute(struct store *s, struct request **group, size_t count)
 	}
 	free_doubtful_claims(s);
 	prepare_group(s, group, count);
-	if (group_writes(group, count)) {
+	if (group_writes(s, group, count)) {
 		/* Each round that fails has one request less to try. */
 		while (!run_writes(s, group, count))
 			;
@@ -457,4 +463,27 @@ void store_execute(struct store *s, struct request **group, size_t count)
 	} else {
 		run_reads(s, group, count);
 	}
+	for (size_t i = 0; i < count; i++) {
+		if (group[i]->kind == REQUEST_OPERATE)
+			operate_settle(s, group[i]);
+	}
+}
+
+/* ---- chores ---- */
+
+bool store_has_chores(const struct store *s)
+{
+	return s->has_trash && !s->suspect;
+}
+
+void store_do_chore(struct store *s)
+{
+	int rc = store_begin(s, NULL);
+	if (rc == 0)
+		rc = body_remove_trash(s, NULL);
+	if (rc == 0)
+		rc = store_commit(s, NULL);
+	store_rollback(s);
+	if (rc != 0)
+		s->has_trash = false; /* later: whoever removes the next one */
 }

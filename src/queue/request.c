@@ -52,7 +52,8 @@ void request_reset_answer(struct request *r)
 		r->body.len = 0;
 		break;
 	case REQUEST_OPERATE:
-		r->operate.affected = r->operate.busy = 0;
+		r->operate.affected = r->operate.affected_before;
+		r->operate.busy = r->operate.busy_before;
 		break;
 	default:
 		break;

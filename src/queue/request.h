@@ -92,7 +92,8 @@ struct request {
 		struct {
 			enum queue_verb verb;
 			struct queue_selection selection;
-			size_t affected, busy; /* answer */
+			size_t affected, busy;               /* answer */
+			size_t affected_before, busy_before; /* as of the last commit */
 		} operate;
 		struct {
 			int64_t before_ms;

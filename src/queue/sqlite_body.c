@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TRASH_CHUNKS = 64 };            /* of a message that is removed at once */
+static const int64_t TRASH_HOLDER = 0; /* no process has this slot */
+
 static int64_t chunk_id(int64_t num, uint64_t seq)
 {
 	return (int64_t)((uint64_t)num << CHUNK_SEQ_BITS | seq);
@@ -154,11 +157,39 @@ int body_read(struct store *s, struct request *r)
 		&r->body.len, &r->err);
 }
 
+/* Freeing a page means reading it: 200 MiB at once would hold everybody up. */
 int body_remove_message(struct store *s, int64_t num, struct err *e)
 {
-	int rc = db_run(&s->db, e, "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2", "ii",
-		chunk_id(num, 0), chunk_id(num + 1, 0) - 1);
+	int64_t any;
+	int rc = db_value(&s->db, e, &any, "SELECT 1 FROM chunk WHERE id = ?1", "i",
+		chunk_id(num, TRASH_CHUNKS));
+	if (rc == 0) {
+		s->has_trash = true;
+		return db_run(&s->db, e,
+			"UPDATE message SET id = NULL, holder = ?2 WHERE num = ?1", "ii",
+			num, TRASH_HOLDER);
+	}
+	if (rc == ERR_NOT_FOUND)
+		rc = db_run(&s->db, e, "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2",
+			"ii", chunk_id(num, 0), chunk_id(num + 1, 0) - 1);
 	if (rc == 0)
+		rc = db_run(&s->db, e, "DELETE FROM message WHERE num = ?1", "i", num);
+	return rc;
+}
+
+int body_remove_trash(struct store *s, struct err *e)
+{
+	int64_t num;
+	int rc = db_value(&s->db, e, &num,
+		"SELECT num FROM message WHERE holder = ?1 LIMIT 1", "i", TRASH_HOLDER);
+	s->has_trash = rc == 0;
+	if (rc != 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	rc = db_run(&s->db, e,
+		"DELETE FROM chunk WHERE id IN (SELECT id FROM chunk"
+		" WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3)",
+		"iii", chunk_id(num, 0), chunk_id(num + 1, 0) - 1, (int64_t)TRASH_CHUNKS);
+	if (rc == 0 && sqlite3_changes(s->db.handle) < TRASH_CHUNKS)
 		rc = db_run(&s->db, e, "DELETE FROM message WHERE num = ?1", "i", num);
 	return rc;
 }

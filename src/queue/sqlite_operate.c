@@ -1,34 +1,34 @@
 /* Operators' verbs, pruning, notes. */
 #include "queue/sqlite_store.h"
 
-#include "base/mem.h"
+#include "base/timefmt.h"
 
 enum { PRUNE_ROWS = 5000 }; /* a commit: others get their turn between */
 
-/* ---- verbs ---- */
+/* ---- verbs ----
+ *
+ * First the items are selected, without a lock on the queue; then they are
+ * changed, a slice a commit: others get their turn between. What has become of
+ * an item meanwhile is looked at again. */
+
+enum { SLICE_MS = 40 };
 
 static const struct verb {
 	enum item_step step;
-	const char *change; /* of the selected items; NULL: removed */
-	const char *types;  /* "i": with the time */
+	const char *change; /* of an item; NULL: it is removed */
+	const char *types;  /* "ii": with the time */
 	bool wakes;
 } verbs[] = {
 	[QUEUE_RETRY] = { ITEM_STEP_RETRY,
-		"UPDATE item SET due_ms = min(due_ms, ?1)"
-		" WHERE id IN (SELECT item FROM selected)",
-		"i", true },
-	[QUEUE_HOLD] = { ITEM_STEP_HOLD,
-		"UPDATE item SET state = 3 WHERE id IN (SELECT item FROM selected)", "",
+		"UPDATE item SET due_ms = min(due_ms, ?2) WHERE id = ?1", "ii", true },
+	[QUEUE_HOLD] = { ITEM_STEP_HOLD, "UPDATE item SET state = 3 WHERE id = ?1", "i",
 		false },
-	[QUEUE_RELEASE] = { ITEM_STEP_RELEASE,
-		"UPDATE item SET state = 0 WHERE id IN (SELECT item FROM selected)", "",
-		true },
+	[QUEUE_RELEASE] = { ITEM_STEP_RELEASE, "UPDATE item SET state = 0 WHERE id = ?1",
+		"i", true },
 	[QUEUE_REMOVE] = { ITEM_STEP_REMOVE, NULL, "", false },
 };
 
-#define SELECT_ITEMS                                              \
-	"INSERT INTO selected(item, state, message, destination)" \
-	" SELECT i.id, i.state, i.message, i.destination FROM item i"
+#define SELECT_ITEMS "INSERT INTO selected(item) SELECT i.id FROM item i"
 
 static int select_items(
 	struct store *s, const struct queue_selection *selection, struct err *e)
@@ -57,78 +57,104 @@ static int select_items(
 	return db_run(&s->db, e, SELECT_ITEMS, "");
 }
 
-/* Leaves those selected that the step may start from; counts. */
-static int sort_out(struct store *s, struct request *r, enum item_step step)
+static int begin(struct store *s, struct request *r)
 {
-	int64_t mask = item_step_mask(step), all = 0, busy = 0, affected = 0;
-	struct err *e = &r->err;
-	int rc = db_value(&s->db, e, &all, "SELECT count(*) FROM selected", "");
-	if (rc == 0 && !all && r->operate.selection.id)
-		return err_set(e, ERR_NOT_FOUND, "no such message in queue %s", s->path);
-	if (rc == 0)
-		rc = db_value(&s->db, e, &busy,
-			"SELECT count(*) FROM selected WHERE state IN (1, 2)", "");
-	if (rc == 0)
-		rc = db_run(&s->db, e, "DELETE FROM selected WHERE NOT ?1 >> state & 1",
-			"i", mask);
-	if (rc == 0)
-		rc = db_value(&s->db, e, &affected, "SELECT count(*) FROM selected", "");
-	r->operate.busy = (size_t)busy;
-	r->operate.affected = (size_t)affected;
-	return rc;
-}
-
-/* Calls f for each distinct value of a column of the selection. */
-static int for_each(struct store *s, const char *sql,
-	int (*f)(struct store *, int64_t, struct err *), struct err *e)
-{
-	sqlite3_stmt *stmt = db_query(&s->db, e, sql, "");
-	int rc;
-	while ((rc = db_step(&s->db, stmt, e)) == 1) {
-		rc = f(s, db_int(stmt, 0), e);
-		if (rc != 0) {
-			db_reset(stmt);
-			break;
-		}
+	int64_t any;
+	int rc = select_items(s, &r->operate.selection, &r->err);
+	if (rc != 0)
+		return rc;
+	if (r->operate.selection.id) {
+		rc = db_value(&s->db, &r->err, &any, "SELECT item FROM selected", "");
+		if (rc == ERR_NOT_FOUND)
+			return err_set(
+				&r->err, rc, "no such message in queue %s", s->path);
 	}
+	s->operating = r;
+	r->again = rc == 0;
 	return rc;
 }
 
-static int remove_selected(struct store *s, struct err *e)
+static int remove_item(struct store *s, int64_t id, int64_t message, struct err *e)
 {
-	int rc = db_run(&s->db, e,
-		"DELETE FROM recipient WHERE item IN (SELECT item FROM selected)", "");
+	int rc = db_run(&s->db, e, "DELETE FROM recipient WHERE item = ?1", "i", id);
 	if (rc == 0)
-		rc = db_run(&s->db, e,
-			"DELETE FROM item WHERE id IN (SELECT item FROM selected)", "");
+		rc = db_run(&s->db, e, "DELETE FROM item WHERE id = ?1", "i", id);
 	if (rc == 0)
-		rc = for_each(s, "SELECT DISTINCT message FROM selected",
-			item_remove_if_message_done, e);
+		rc = item_remove_if_message_done(s, message, e);
 	return rc;
+}
+
+static int change_item(struct store *s, struct request *r, int64_t id)
+{
+	const struct verb *verb = &verbs[r->operate.verb];
+	struct err *e = &r->err;
+	sqlite3_stmt *stmt = db_query(&s->db, e,
+		"SELECT state, message, destination FROM item WHERE id = ?1", "i", id);
+	int rc = db_step(&s->db, stmt, e);
+	if (rc != 1)
+		return rc; /* gone */
+	enum item_state state = (enum item_state)db_int(stmt, 0);
+	int64_t message = db_int(stmt, 1), destination = db_int(stmt, 2);
+	db_reset(stmt);
+	if (!item_step_is_legal(verb->step, state)) {
+		r->operate.busy += state == ITEM_CLAIMED || state == ITEM_IN_DOUBT;
+		return 0;
+	}
+	if (verb->change)
+		rc = db_run(&s->db, e, verb->change, verb->types, id, s->now_ms);
+	else
+		rc = remove_item(s, id, message, e);
+	if (rc == 0)
+		rc = item_refresh_destination(s, destination, e);
+	r->operate.affected++;
+	s->wakes = s->wakes || verb->wakes;
+	return rc;
+}
+
+static int change_slice(struct store *s, struct request *r)
+{
+	int64_t until_ms = clock_monotonic_ms() + SLICE_MS, id;
+	do {
+		int rc = db_value(&s->db, &r->err, &id,
+			"SELECT item FROM selected ORDER BY item LIMIT 1", "");
+		if (rc == ERR_NOT_FOUND)
+			return 0;
+		if (rc == 0)
+			rc = change_item(s, r, id);
+		if (rc == 0)
+			rc = db_run(&s->db, &r->err,
+				"DELETE FROM selected WHERE item = ?1", "i", id);
+		if (rc != 0)
+			return rc;
+	} while (clock_monotonic_ms() < until_ms);
+	r->again = true;
+	return 0;
+}
+
+bool operate_writes(const struct store *s, const struct request *r)
+{
+	return s->operating == r;
+}
+
+void operate_settle(struct store *s, struct request *r)
+{
+	r->operate.affected_before = r->operate.affected;
+	r->operate.busy_before = r->operate.busy;
+	if (s->operating == r && !r->again)
+		s->operating = NULL;
 }
 
 int operate(struct store *s, struct request *r)
 {
-	const struct verb *verb = &verbs[r->operate.verb];
-	struct err *e = &r->err;
+	if (!s->operating)
+		return begin(s, r);
+	if (s->operating != r) {
+		r->again = true; /* one after the other: there is one selection */
+		return 0;
+	}
 	/* What a dead worker has is nobody's. */
-	int rc = lease_recover(s, false, e);
-	if (rc == 0)
-		rc = select_items(s, &r->operate.selection, e);
-	if (rc == 0)
-		rc = sort_out(s, r, verb->step);
-	if (rc == 0 && verb->change)
-		rc = db_run(&s->db, e, verb->change, verb->types, s->now_ms);
-	else if (rc == 0)
-		rc = remove_selected(s, e);
-	if (rc == 0)
-		rc = for_each(s, "SELECT DISTINCT destination FROM selected",
-			item_refresh_destination, e);
-	if (rc == 0)
-		rc = db_run(&s->db, e, "DELETE FROM selected", "");
-	if (verb->wakes && r->operate.affected)
-		s->wakes = true;
-	return rc;
+	int rc = lease_recover(s, false, &r->err);
+	return rc == 0 ? change_slice(s, r) : rc;
 }
 
 /* ---- housekeeping ---- */
@@ -146,6 +172,7 @@ int prune(struct store *s, struct request *r)
 			" WHERE time_ms < ?1 ORDER BY time_ms LIMIT ?2)",
 			"ii", r->prune.before_ms, (int64_t)PRUNE_ROWS);
 	r->again = rc == 0 && sqlite3_changes(s->db.handle) == PRUNE_ROWS;
+	s->has_trash = true; /* of somebody who was killed, perhaps */
 	return rc;
 }
 

@@ -208,8 +208,7 @@ int schema_open(struct db *db, const char *path, bool create, int64_t busy_timeo
 	rc = db_exec(db,
 		"PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
 		"PRAGMA cache_size=-8000; PRAGMA journal_size_limit=67108864;"
-		"CREATE TEMP TABLE selected (item INTEGER PRIMARY KEY, state INTEGER,"
-		" message INTEGER, destination INTEGER)",
+		"CREATE TEMP TABLE selected (item INTEGER PRIMARY KEY)",
 		e);
 	if (rc != 0)
 		db_close(db);

@@ -35,6 +35,8 @@ struct store {
 	bool is_worker;
 	bool suspect; /* a commit failed: reopen before anything else */
 	bool wakes;   /* the transaction under way makes something due soon */
+	const struct request *operating; /* whose selection there is */
+	bool has_trash;                  /* content to be removed, bit by bit */
 	uint64_t commits;
 	int log_pages, log_pages_tried; /* of the write-ahead log, see move_log */
 	int64_t serial;                 /* of the last transaction tried, see mark */
@@ -91,8 +93,10 @@ int chunk_copy(struct chunk_writer *w, int64_t from_num, bool header_only, struc
 int body_load(struct db *db, int64_t num, uint64_t offset, size_t max, char **out,
 	size_t *len_out, struct err *e); /* malloc'ed */
 int body_read(struct store *s, struct request *r);
-/* The message with its content. */
+/* The message with its content. Much content only becomes trash, which
+ * body_remove_trash removes a piece a call; has_trash says whether to go on. */
 int body_remove_message(struct store *s, int64_t num, struct err *e);
+int body_remove_trash(struct store *s, struct err *e);
 
 /* sqlite_item.c */
 int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *e);
@@ -120,6 +124,9 @@ int finish_record(struct store *s, const struct queue_record *record, struct err
 
 /* sqlite_operate.c */
 int operate(struct store *s, struct request *r);
+/* Whether its next run changes the queue; after each commit; see there. */
+bool operate_writes(const struct store *s, const struct request *r);
+void operate_settle(struct store *s, struct request *r);
 int prune(struct store *s, struct request *r);
 int note_set(struct store *s, struct request *r);
 

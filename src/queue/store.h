@@ -24,6 +24,10 @@ void store_execute(struct store *s, struct request **group, size_t count);
 int64_t store_renew_at_ms(const struct store *s);
 void store_renew(struct store *s);
 
+/* Work that may wait and is done bit by bit: whether there is any; one bit. */
+bool store_has_chores(const struct store *s);
+void store_do_chore(struct store *s);
+
 /* Write transactions committed so far. */
 uint64_t store_commits(const struct store *s);
 /* Instructions that the database's machine has run for us: what a request

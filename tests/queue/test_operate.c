@@ -51,6 +51,32 @@ static void verbs_take_what_was_selected_and_leave_what_is_claimed(void **state)
 	queue_item_free(&item);
 }
 
+/* More than fits a slice: each commit lets others in. */
+static void a_verb_on_many_items_is_carried_out_in_slices(void **state)
+{
+	struct fixture *f = *state;
+	size_t affected, busy;
+	put(f, "x", "a@one.test", NULL);
+	struct queue_item *item = claim_one(f);
+	sql(f, "INSERT INTO message(id, sender) WITH RECURSIVE t(n) AS (SELECT 1 UNION"
+	       " SELECT n + 1 FROM t WHERE n < 20000) SELECT n, 's@x.test' FROM t");
+	sql(f, "INSERT INTO item(message, destination, state, due_ms, attempts,"
+	       " was_in_doubt, delay_notified) SELECT num, (SELECT id FROM destination),"
+	       " 0, 0, 0, 0, 0 FROM message WHERE id <= 20000");
+	uint64_t before = queue_commits(f->queue);
+	assert_int_equal(operate_on(f, QUEUE_HOLD, 0, "one.test", &affected, &busy), 0);
+	assert_int_equal(affected, 20000);
+	assert_int_equal(busy, 1);
+	assert_true(queue_commits(f->queue) > before + 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item WHERE state = 3"), 20000);
+	assert_int_equal(operate_on(f, QUEUE_REMOVE, 0, NULL, &affected, &busy), 0);
+	assert_int_equal(affected, 20000);
+	assert_int_equal(busy, 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 1);
+	queue_item_free(&item);
+}
+
 static void retry_makes_deferred_items_due(void **state)
 {
 	struct fixture *f = *state;
@@ -290,6 +316,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(verbs_take_what_was_selected_and_leave_what_is_claimed),
+		CASE(a_verb_on_many_items_is_carried_out_in_slices),
 		CASE(retry_makes_deferred_items_due),
 		CASE(a_message_sums_up_its_items),
 		CASE(a_listing_holds_nobody_up_between_its_calls),

@@ -254,8 +254,28 @@ static void a_big_body_is_staged_and_invisible_until_its_commit(void **state)
 	}
 	free(body);
 	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
-	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
 	queue_item_free(&item);
+	/* It is gone at once; its octets go bit by bit, at the latest by the end. */
+	assert_int_equal(sql(f, "SELECT count(*) FROM message WHERE id IS NOT NULL"), 0);
+	fixture_close(f);
+	f->queue = NULL;
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
+}
+
+static void trash_of_a_process_that_was_killed_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	sql(f, "INSERT INTO message(num, holder) VALUES(7, 0)");
+	sql(f, "INSERT INTO chunk(id, bytes) WITH RECURSIVE t(n) AS (SELECT 7 << 20 UNION"
+	       " SELECT n + 1 FROM t WHERE n < (7 << 20) + 300) SELECT n, 'x' FROM t");
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 301);
+	int64_t other = put(f, "x", "a@one.test", NULL);
+	assert_int_equal(prune_before(f, 0), 0);
+	fixture_close(f);
+	f->queue = NULL;
+	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 1);
+	assert_int_equal(sql(f, "SELECT id FROM message"), other);
 }
 
 static void an_aborted_put_leaves_nothing(void **state)
@@ -324,6 +344,7 @@ int main(void)
 		CASE(what_waits_together_is_committed_together),
 		CASE(one_that_fails_does_not_spoil_its_group),
 		CASE(a_big_body_is_staged_and_invisible_until_its_commit),
+		CASE(trash_of_a_process_that_was_killed_is_removed),
 		CASE(an_aborted_put_leaves_nothing),
 		CASE(a_full_disk_refuses_what_does_not_fit_and_nothing_else),
 	};
