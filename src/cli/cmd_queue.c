@@ -123,6 +123,8 @@ static void print_json(json_t *o)
 
 /* ---- list ---- */
 
+enum { PAGE_ROWS = 1000 };
+
 enum column {
 	COLUMN_ID,
 	COLUMN_SIZE,
@@ -143,15 +145,15 @@ static const struct {
 	int flags;
 } columns[] = {
 	[COLUMN_ID] = { "ID", 16, 0 },
-	[COLUMN_SIZE] = { "SIZE", 5, SCOLS_FL_RIGHT },
-	[COLUMN_AGE] = { "AGE", 5, SCOLS_FL_RIGHT },
+	[COLUMN_SIZE] = { "SIZE", 4, SCOLS_FL_RIGHT },
+	[COLUMN_AGE] = { "AGE", 3, SCOLS_FL_RIGHT },
 	[COLUMN_STATE] = { "STATE", 5, 0 },
 	[COLUMN_TRIES] = { "TRIES", 5, SCOLS_FL_RIGHT },
-	[COLUMN_NEXT] = { "NEXT", 5, SCOLS_FL_RIGHT },
+	[COLUMN_NEXT] = { "NEXT", 4, SCOLS_FL_RIGHT },
 	[COLUMN_CHANNEL] = { "CHANNEL", 5, 0 },
-	[COLUMN_SENDER] = { "SENDER", 0.15, SCOLS_FL_TRUNC },
-	[COLUMN_RECIPIENTS] = { "RECIPIENTS", 0.2, SCOLS_FL_TRUNC },
-	[COLUMN_ERROR] = { "LAST ERROR", 0.2, SCOLS_FL_TRUNC },
+	[COLUMN_SENDER] = { "FROM", 0.15, SCOLS_FL_TRUNC },
+	[COLUMN_RECIPIENTS] = { "TO", 0.2, SCOLS_FL_TRUNC },
+	[COLUMN_ERROR] = { "ERROR", 0.2, SCOLS_FL_TRUNC },
 };
 _Static_assert(ARRAY_SIZE(columns) == COLUMN_COUNT, "every column has a row");
 
@@ -194,7 +196,7 @@ static char *format_next(const struct queue_entry *entry, int64_t now_ms)
 	if (entry->next_attempt_ms <= now_ms)
 		return xstrdup("now");
 	timefmt_human(entry->next_attempt_ms - now_ms, text);
-	return xasprintf("in %s", text);
+	return xstrdup(text);
 }
 
 static char *join(const char *const *list, size_t count)
@@ -232,27 +234,41 @@ static int list_json(struct queue_reader *r)
 {
 	struct queue_entry entry;
 	struct err e = { 0 };
-	for (int64_t id = 0; queue_reader_next(r, id, &entry, &e); id = entry.envelope.id)
+	for (int64_t id = 0; queue_reader_next(r, id, &entry, &e) && !ferror(stdout);
+		id = entry.envelope.id)
 		print_json(entry_to_json(&entry));
 	return e.code ? cli_fail_err(&e) : EX_OK;
 }
 
+static void print_table(struct libscols_table **t)
+{
+	if (*t) {
+		scols_print_table(*t);
+		scols_unref_table(*t);
+	}
+	*t = NULL;
+}
+
+/* A million messages do not fit the memory, and nobody waits for them all: a page
+ * at a time, as one table below one header. */
 static int list_table(struct queue_reader *r)
 {
 	struct queue_entry entry;
 	struct err e = { 0 };
 	struct libscols_table *t = NULL;
 	int64_t now_ms = clock_wall_ms();
-	for (int64_t id = 0; queue_reader_next(r, id, &entry, &e);
+	size_t rows = 0;
+	for (int64_t id = 0; queue_reader_next(r, id, &entry, &e) && !ferror(stdout);
 		id = entry.envelope.id) {
-		if (!t)
+		if (!t) {
 			t = new_table();
+			scols_table_enable_noheadings(t, rows > 0);
+		}
 		add_row(t, &entry, now_ms);
+		if (++rows % PAGE_ROWS == 0)
+			print_table(&t);
 	}
-	if (t) {
-		scols_print_table(t);
-		scols_unref_table(t);
-	}
+	print_table(&t);
 	return e.code ? cli_fail_err(&e) : EX_OK;
 }
 

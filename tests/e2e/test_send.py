@@ -4,6 +4,7 @@ import pty
 import signal
 import sqlite3
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -192,3 +193,33 @@ def test_utf8_addresses_are_listed_as_they_are(world):
     world.send("é@example.test", sender="ü@sender.test")
     listed = world.text("queue", "list")
     assert "é@example.test" in listed and "ü@sender.test" in listed and "\x1b" not in listed
+
+
+def test_a_long_queue_is_listed_whole_in_little_memory(world):
+    """A million messages must not need a gigabyte: what is listed goes out page by page."""
+    world.prepare()
+    data = b"".join(GOOD.replace(b"good@", b"b%d@" % n) for n in range(2500))
+    ids = batch(world, data).stdout.decode().split()
+    lines = world.text("queue", "list").splitlines()
+    assert lines[0].split()[:2] == ["ID", "SIZE"] and [line.split()[0] for line in lines[1:]] == sorted(ids)
+
+
+def test_a_listing_on_a_terminal_keeps_to_its_width(world):
+    world.send("é" * 30 + "@" + "x" * 60 + ".test", "b@example.test", sender="ü" * 30 + "@" + "y" * 50 + ".test")
+    for columns in (80, 120):
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, columns))
+        process = subprocess.Popen([world.binary, "-c", world.conf, "queue", "list"], stdin=subprocess.DEVNULL,
+                                   stdout=theirs, stderr=subprocess.DEVNULL, env={**world.env, "NO_COLOR": "1", "TERM": "xterm"})
+        os.close(theirs)
+        out = b""
+        try:
+            while piece := os.read(ours, 65536):
+                out += piece
+        except OSError:
+            pass  # the other end is closed
+        assert process.wait(20) == EX_OK
+        os.close(ours)
+        lines = out.decode().splitlines()
+        assert len(lines) == 2 and all(len(line) <= columns for line in lines), lines
+        assert "\x1b" not in out.decode() and "é" in lines[1]
