@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -37,14 +38,15 @@ static const struct request_class {
 	int (*run)(struct store *s, struct request *r);
 	bool writes;
 	bool needs_holder; /* leaves something that goes with this process */
+	bool needs_place;  /* begins something: not in a file that nobody else sees */
 } classes[] = {
-	[REQUEST_STAGE] = { put_stage, true, true },
+	[REQUEST_STAGE] = { put_stage, true, true, true },
 	[REQUEST_UNSTAGE] = { put_unstage, true, false },
-	[REQUEST_PUT] = { put_commit, true, false },
+	[REQUEST_PUT] = { put_commit, true, false, true },
 	[REQUEST_REGISTER] = { NULL, false, false },
-	[REQUEST_CLAIM] = { claim_due, true, true },
+	[REQUEST_CLAIM] = { claim_due, true, true, true },
 	[REQUEST_BODY] = { body_read, false, false },
-	[REQUEST_MARK] = { item_mark, true, false },
+	[REQUEST_MARK] = { item_mark, true, false, true },
 	[REQUEST_FINISH] = { finish, true, false },
 	[REQUEST_GIVE_BACK] = { item_give_back, true, false },
 	[REQUEST_OPERATE] = { operate, true, false },
@@ -79,6 +81,21 @@ static int open_database(struct store *s, bool create, struct err *e)
 	return rc;
 }
 
+/* A file that was moved or removed stays open and works, but whoever opens the
+ * queue from now on has another one: their mail would wait for ever, and without
+ * a word. What is under way may still end in the old file. */
+static int check_place(struct store *s, struct err *e)
+{
+	struct stat st;
+	if (stat(s->path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
+		return 0;
+	return err_set(e, ERR_IO,
+		"queue %s was moved, removed or replaced while it is open: put it back, "
+		"or "
+		"start this process again",
+		s->path);
+}
+
 static int complain_lock(struct store *s, struct err *e)
 {
 	if (e->code == ERR_NOT_FOUND && access(s->path, F_OK) != 0) {
@@ -91,6 +108,7 @@ static int complain_lock(struct store *s, struct err *e)
 int store_open(const struct queue_options *options, struct store **out, struct err *e)
 {
 	struct err own = { 0 };
+	struct stat st = { 0 };
 	struct store *s = xcalloc(1, sizeof(*s));
 	e = e ? e : &own;
 	s->options = *options;
@@ -117,7 +135,11 @@ int store_open(const struct queue_options *options, struct store **out, struct e
 		if (s->lock.fd >= 0)
 			lock_drop(&s->lock, 0);
 	}
+	if (rc == 0 && stat(s->path, &st) != 0)
+		rc = err_errno(e, errno, "open queue %s", s->path);
 	if (rc == 0) {
+		s->device = st.st_dev;
+		s->inode = st.st_ino;
 		lease_recover_at_open(s);
 		*out = s;
 		return 0;
@@ -209,9 +231,12 @@ static int reopen(struct store *s, struct err *e)
 	int errnum = failpoint("queue.reopen");
 	if (errnum)
 		return err_errno(e, errnum, "open queue %s again", s->path);
+	int rc = check_place(s, e);
+	if (rc != 0)
+		return rc;
 	if (s->db.handle)
 		db_close(&s->db);
-	int rc = open_database(s, false, e);
+	rc = open_database(s, false, e);
 	if (rc == 0)
 		rc = checkpoint_all(s, e);
 	if (rc == 0)
@@ -349,7 +374,8 @@ static void prepare_group(struct store *s, struct request **group, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct request *r = group[i];
-		if (r->err.code)
+		if (r->err.code ||
+			(classes[r->kind].needs_place && check_place(s, &r->err)))
 			continue;
 		if (r->kind == REQUEST_REGISTER)
 			(void)run_register(s, r);

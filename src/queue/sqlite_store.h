@@ -10,6 +10,8 @@
 #include "queue/states.h"
 #include "queue/store.h"
 
+#include <sys/types.h>
+
 enum recipient_outcome {
 	RECIPIENT_QUEUED = 0,
 	RECIPIENT_DELIVERED = 1,
@@ -29,6 +31,8 @@ struct store {
 	struct db db;
 	struct queue_options options; /* path is owned */
 	char *path;
+	dev_t device; /* of the database file, as it was opened */
+	ino_t inode;
 	struct lock_file lock;
 	/* Our place among the holders; slot 0: none yet. */
 	int64_t slot, token, lease_s, renew_at_ms;

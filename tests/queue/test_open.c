@@ -151,6 +151,36 @@ static void it_can_be_moved_elsewhere(void **state)
 	queue_item_free(&item);
 }
 
+/* Whoever opens the path next makes another queue: ours must not go on as if
+ * nothing had happened. */
+static void a_queue_that_is_moved_while_open_takes_and_gives_nothing_new(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "s@x.test" };
+	struct queue_new_recipient to = { .address = "a@one.test", .domain = "one.test" };
+	struct queue_claim now = { .now_ms = INT64_MAX, .max_items = 10 };
+	struct claimed c;
+	int64_t id;
+	struct err e = { 0 };
+	OWN(mem_free) char *path = xasprintf("%s/elsewhere", f->dir);
+	fixture_open(f);
+	put(f, "x", "a@one.test", NULL);
+	put(f, "x", "a@one.test", NULL);
+	struct queue_item *item = claim_one(f);
+	assert_int_equal(rename(f->path, path), 0);
+	assert_int_equal(put_recipients(f, &m, &to, 1, "x", 1, &id, &e), ERR_IO);
+	assert_non_null(strstr(e.text, "was moved"));
+	claim_with(f, &now, &c);
+	assert_int_equal(c.err.code, ERR_IO);
+	assert_int_equal(mark(f, item->id, "mx.one.test"), ERR_IO);
+	/* What was delivered before is still kept where it came from. */
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	queue_item_free(&item);
+	assert_int_equal(rename(path, f->path), 0);
+	item = claim_one(f);
+	queue_item_free(&item);
+}
+
 /* Runs f in a child that may not do what root may; its exit status. */
 static int in_child(struct fixture *f, int (*run)(struct fixture *f), bool drop)
 {
@@ -371,6 +401,7 @@ int main(void)
 		CASE(bad_files_are_refused_in_words),
 		CASE(only_its_user_may_read_it),
 		CASE(it_can_be_moved_elsewhere),
+		CASE(a_queue_that_is_moved_while_open_takes_and_gives_nothing_new),
 		CASE(a_directory_without_write_permission_is_said),
 		CASE(after_an_error_of_the_disk_it_goes_on),
 #ifdef WITH_FAILPOINTS
