@@ -173,6 +173,8 @@ int prune(struct store *s, struct request *r)
 			"ii", r->prune.before_ms, (int64_t)PRUNE_ROWS);
 	r->again = rc == 0 && sqlite3_changes(s->db.handle) == PRUNE_ROWS;
 	s->has_trash = true; /* of somebody who was killed, perhaps */
+	s->may_shrink = true;
+	s->unused_before = -1;
 	return rc;
 }
 

@@ -133,7 +133,9 @@ static int make_file(const char *path, struct err *e)
 static int create_tables(struct db *db, struct err *e)
 {
 	char sql[200];
-	int rc = db_exec(db, "PRAGMA journal_mode=WAL", e);
+	/* So that it can shrink again after a burst, see store_do_chore. */
+	int rc =
+		db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL", e);
 	if (rc == 0)
 		rc = db_exec(db, "BEGIN IMMEDIATE", e);
 	if (rc == 0)

@@ -41,6 +41,8 @@ struct store {
 	bool wakes;   /* the transaction under way makes something due soon */
 	const struct request *operating; /* whose selection there is */
 	bool has_trash;                  /* content to be removed, bit by bit */
+	bool may_shrink;                 /* the file, likewise */
+	int64_t unused_before;           /* pages in it, when that was last tried */
 	uint64_t commits;
 	int log_pages, log_pages_tried; /* of the write-ahead log, see move_log */
 	int64_t serial;                 /* of the last transaction tried, see mark */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <setjmp.h>
 #include <cmocka.h>
@@ -278,6 +279,30 @@ static void trash_of_a_process_that_was_killed_is_removed(void **state)
 	assert_int_equal(sql(f, "SELECT id FROM message"), other);
 }
 
+static void the_file_shrinks_after_a_burst(void **state)
+{
+	struct fixture *f = *state;
+	enum { LEN = 1000000, COUNT = 40 };
+	OWN(mem_free) char *bytes = xcalloc(1, LEN);
+	struct stat st;
+	int64_t id;
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(
+			put_recipients(f, &plain, &one, 1, bytes, LEN, &id, NULL), 0);
+	assert_int_equal(operate_on(f, QUEUE_REMOVE, 0, NULL, NULL, NULL), 0);
+	fixture_close(f);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_true(st.st_size > (off_t)LEN * COUNT);
+	fixture_open(f);
+	assert_int_equal(prune_before(f, 0), 0);
+	fixture_close(f);
+	f->queue = NULL;
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_true(st.st_size < (off_t)LEN * COUNT / 2);
+	assert_int_equal(
+		sql(f, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+}
+
 static void an_aborted_put_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -345,6 +370,7 @@ int main(void)
 		CASE(one_that_fails_does_not_spoil_its_group),
 		CASE(a_big_body_is_staged_and_invisible_until_its_commit),
 		CASE(trash_of_a_process_that_was_killed_is_removed),
+		CASE(the_file_shrinks_after_a_burst),
 		CASE(an_aborted_put_leaves_nothing),
 		CASE(a_full_disk_refuses_what_does_not_fit_and_nothing_else),
 	};
