@@ -144,6 +144,10 @@ void event_attempt_status(
 	char class = class_of(r->outcome);
 	if (is_status(remote))
 		snprintf(out, EVENT_STATUS_MAX, "%c%s", class, remote + 1);
+	else if (class == '5' && !is_own && a->failure &&
+		 strcmp(subject_of(a->failure), "0.0") != 0)
+		/* Nobody said 5xx: it was passing, and given up. RFC 3463 3.5. */
+		snprintf(out, EVENT_STATUS_MAX, "5.4.7");
 	else if (class == '4')
 		snprintf(out, EVENT_STATUS_MAX, "4.%s", subject_of(a->failure));
 	else
