@@ -162,6 +162,8 @@ static void record_attempt(void *arg, const struct event_attempt *a)
 	if (!is_before_handshake(a) || a->has_tls)
 		return;
 	add_error(&text, a);
+	/* The session may have gone on in plaintext, to its end. */
+	bool is_refused = strcmp(a->failure, "starttls_refused") == 0;
 	const struct event_tls_handshake h = { .time_ms = a->time_ms,
 		.id = a->id,
 		.domain = a->domain,
@@ -169,7 +171,7 @@ static void record_attempt(void *arg, const struct event_attempt *a)
 		.address = a->address,
 		.port = a->port,
 		.error = buf_text(&text),
-		.stage = a->stage };
+		.stage = is_refused ? "starttls" : a->stage };
 	record(arg, &h);
 	buf_clear(&text);
 }
