@@ -171,6 +171,9 @@ static void tell_downgrade(const struct retry_log_style *style,
 	buf_addf(&text, "%s without TLS because ",
 		is(a->outcome, "delivered") ? "sent" : "tried");
 	add_downgrade_reason(&text, a);
+	/* A verdict of "delivered" says nothing of what stood in TLS's way. */
+	if (a->detail && is(a->outcome, "delivered"))
+		buf_addf(&text, ": %s", a->detail);
 	add_line(style, out, COLOR_LOUD, "DOWNGRADED", &text);
 	buf_clear(&text);
 }

@@ -143,6 +143,14 @@ static bool is_before_handshake(const struct event_attempt *a)
 	return false;
 }
 
+/* The session may have gone on in plaintext, to its end. */
+static const char *stage_of_error(const struct event_attempt *a)
+{
+	if (strcmp(a->failure, "starttls_refused") == 0)
+		return "starttls";
+	return strcmp(a->failure, "tls_init") == 0 ? "tls" : a->stage;
+}
+
 /* The reply may be that to the message, after a session that went on. */
 static void add_error(struct buf *text, const struct event_attempt *a)
 {
@@ -162,8 +170,6 @@ static void record_attempt(void *arg, const struct event_attempt *a)
 	if (!is_before_handshake(a) || a->has_tls)
 		return;
 	add_error(&text, a);
-	/* The session may have gone on in plaintext, to its end. */
-	bool is_refused = strcmp(a->failure, "starttls_refused") == 0;
 	const struct event_tls_handshake h = { .time_ms = a->time_ms,
 		.id = a->id,
 		.domain = a->domain,
@@ -171,7 +177,7 @@ static void record_attempt(void *arg, const struct event_attempt *a)
 		.address = a->address,
 		.port = a->port,
 		.error = buf_text(&text),
-		.stage = is_refused ? "starttls" : a->stage };
+		.stage = stage_of_error(a) };
 	record(arg, &h);
 	buf_clear(&text);
 }

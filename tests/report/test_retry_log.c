@@ -158,6 +158,21 @@ static const struct story_case story_cases[] = {
 		"    DOWNGRADED: sent without TLS because the host refused "
 		"STARTTLS, and fallback = plaintext goes on\n" HOST_BARE
 		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
+	{ "a downgrade because our side cannot says what is wrong here",
+		{ .channel = "plaintext",
+			.failure = "tls_init",
+			.rule = "fallback",
+			.rule_text = "TLS cannot be begun, and fallback = plaintext",
+			.detail = "no version is there",
+			.downgraded = true,
+			.without_tls = true,
+			.code = 250,
+			.text = "Ok" },
+		HEAD TIME
+		"attempt 2 to example.com: delivered\n"
+		"    DOWNGRADED: sent without TLS because TLS cannot be begun, and "
+		"fallback = plaintext: no version is there\n" HOST_BARE
+		"    Delivered: <bob@example.com>: the host said \"250 Ok\"\n" },
 	{ "a host without STARTTLS is no downgrade, but is said",
 		{ .channel = "plaintext",
 			.failure = "no_starttls",

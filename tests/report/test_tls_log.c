@@ -156,7 +156,7 @@ static const struct {
 	{ "TLS that cannot begin",
 		{ .outcome = "deferred",
 			.failure = "tls_init",
-			.stage = "tls",
+			.stage = "final",
 			.detail = "no version",
 			.without_tls = true },
 		"stage=tls error=\"TLS could not be started on our side: no "
