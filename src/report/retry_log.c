@@ -279,6 +279,12 @@ static bool is_told_by_reply(const struct event_attempt *a)
 	       is(a->failure, "starttls_refused");
 }
 
+/* That it was STARTTLS that was refused says the command after the reply. */
+static bool is_refusal(const struct event_attempt *a)
+{
+	return is(a->detail, "host refused STARTTLS");
+}
+
 /* What the host said to the recipient, or what happened instead. */
 static void add_reason(
 	struct buf *text, const struct event_attempt *a, const struct event_recipient *r)
@@ -294,16 +300,14 @@ static void add_reason(
 		buf_addc(text, '"');
 		if (command && !is_delivered)
 			buf_addf(text, " to our %s", command);
-		if (is_told_by_reply(a))
-			return;
-		if (*failure)
+		if (*failure && !is_told_by_reply(a))
 			buf_addf(text, "; %s", failure);
 	} else {
 		buf_addstr(text, *failure       ? failure
 				 : is_delivered ? "the host took it"
 						: "no reason known");
 	}
-	if (a->detail && !is_delivered)
+	if (a->detail && !is_delivered && !is_refusal(a))
 		buf_addf(text, ": %s", a->detail);
 }
 

@@ -100,6 +100,19 @@ static const struct story_case story_cases[] = {
 		"    Next: another attempt with TLS\n"
 		"    Hint: to deliver to this domain without TLS from now on:\n"
 		"        hikyaku policy exclude add example.com\n" },
+	{ "what we know beside the host's words is told too",
+		{ .outcome = "bounced",
+			.failure = "smtp_temporary",
+			.stage = "mail",
+			.detail = "the host takes mail over TLS only; given up after 5d",
+			.code = 450,
+			.text = "later",
+			.without_tls = true },
+		HEAD TIME
+		"attempt 2 to example.com: bounced\n" HOST_NONE WHY
+		"    Bounced: <bob@example.com>: the host said \"450 later\" to our "
+		"MAIL FROM command: the host takes mail over TLS only; given up after "
+		"5d\n" },
 	{ "what has left the queue cannot be retried",
 		{ .outcome = "bounced",
 			.failure = "dns",
