@@ -45,6 +45,9 @@ class Peer:
     def body(self):
         """After DATA: takes a message; how many octets it had."""
         self.say("354 go ahead")
+        return self.body_after_354()
+
+    def body_after_354(self):
         count, tail = len(self.buffer), self.buffer[-5:]
         self.buffer = b""
         while tail != b"\r\n.\r\n":
