@@ -350,6 +350,17 @@ static const char *read_authority_section(struct parse *p)
 	return NULL;
 }
 
+static void note_rest(struct parse *p)
+{
+	struct dns_reply *r = p->reply;
+	bool is_cut = p->rcode == ns_r_noerror && !p->has_soa && p->last != p->name;
+	if (!is_cut || !dns_name_is_usable(p->last))
+		return;
+	for (size_t i = 0; p->last[i]; i++)
+		r->rest[i] = text_lower(p->last[i]);
+	r->rest_ttl_s = p->ttl_s;
+}
+
 static const char *take_absence(struct parse *p)
 {
 	const char *flaw = read_authority_section(p);
@@ -360,6 +371,7 @@ static const char *take_absence(struct parse *p)
 	if (p->rcode == ns_r_noerror && p->has_ns && !p->has_soa &&
 		!ns_msg_getflag(p->msg, ns_f_aa))
 		return "it refers to other servers instead of answering";
+	note_rest(p);
 	struct dns_answer *a = &p->reply->answer;
 	a->status = p->rcode == ns_r_nxdomain ? DNS_NO_NAME : DNS_NO_DATA;
 	a->ttl_s = !p->has_soa                     ? 0

@@ -19,6 +19,11 @@ enum dns_type { DNS_TYPE_A = 1, DNS_TYPE_MX = 15, DNS_TYPE_AAAA = 28 };
 struct dns_reply {
 	unsigned refs;
 	struct dns_answer answer;
+	/* Not "": the CNAME chain leads here and the answer stops, without an SOA
+	 * that would say that there is nothing. Servers that cut chains do that
+	 * (Knot DNS after 5): the status NO_DATA is none before this was asked. */
+	char rest[DNS_NAME_MAX];
+	uint32_t rest_ttl_s; /* of the chain up to there */
 };
 
 struct dns_reply *dns_reply_new(enum dns_status status); /* one reference */

@@ -25,7 +25,8 @@ enum {
 	SERVERS_MAX = 8,
 	UNDER_WAY_MAX = 256, /* a channel takes some 64 KiB */
 	TIMEOUT_MS = 3000,   /* the defaults, where the options say 0 */
-	TRIES = 2
+	TRIES = 2,
+	HOPS_MAX = 8 /* CNAME chains that a server cuts are gone on with */
 };
 
 struct dns_query {
@@ -45,7 +46,11 @@ TAILQ_HEAD(query_list, dns_query);
 struct question {
 	TAILQ_ENTRY(question) link;
 	struct dns_resolver *resolver;
-	char name[DNS_NAME_MAX]; /* lower case */
+	char name[DNS_NAME_MAX];  /* lower case */
+	char asked[DNS_NAME_MAX]; /* the same, or where its CNAME chain has led */
+	size_t hops;
+	uint32_t ttl_s;   /* of the chain so far */
+	bool is_insecure; /* a part of it is */
 	enum dns_type type;
 	struct query_list queries;
 	struct dns_exchange *exchange; /* NULL: waiting for its place */
@@ -175,18 +180,39 @@ static bool is_trusted(const struct addr *server)
 	return IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
 }
 
+/* The server stopped within a CNAME chain: it is asked for the rest. */
+static void question_go_on(struct question *q, const struct dns_reply *reply)
+{
+	if (q->hops++ == HOPS_MAX) {
+		note_failure(q, "CNAME chain without an end");
+		question_fail(q);
+		return;
+	}
+	memcpy(q->asked, reply->rest, sizeof(q->asked));
+	if (reply->rest_ttl_s < q->ttl_s)
+		q->ttl_s = reply->rest_ttl_s;
+	q->is_insecure |= !reply->answer.is_secure;
+	q->next--;
+	question_ask(q);
+}
+
 /* Any rcode but NOERROR and NXDOMAIN, and any malformed answer, is this one
  * server's failure: the next one may do better. */
 static void question_judge(struct question *q, const unsigned char *bytes, size_t len)
 {
-	struct dns_reply *reply = dns_parse(bytes, len, q->name, q->type);
-	if (reply->answer.status == DNS_TEMPORARY) {
+	struct dns_reply *reply = dns_parse(bytes, len, q->asked, q->type);
+	struct dns_answer *a = &reply->answer;
+	if (q->is_insecure || !is_trusted(&q->resolver->servers[q->server]))
+		a->is_secure = false;
+	if (a->ttl_s > q->ttl_s)
+		a->ttl_s = q->ttl_s;
+	if (a->status == DNS_TEMPORARY) {
 		q->has_answered[q->server] = true;
-		note_failure(q, reply->answer.text);
+		note_failure(q, a->text);
 		question_ask(q);
+	} else if (reply->rest[0]) {
+		question_go_on(q, reply);
 	} else {
-		if (!is_trusted(&q->resolver->servers[q->server]))
-			reply->answer.is_secure = false;
 		question_finish(q, reply);
 	}
 	dns_reply_unref(&reply);
@@ -218,7 +244,7 @@ static void question_ask(struct question *q)
 		q->server = q->next++ % r->server_count;
 		if (q->has_answered[q->server])
 			continue;
-		if (dns_exchange_start(r->io, &r->servers[q->server], q->name, q->type,
+		if (dns_exchange_start(r->io, &r->servers[q->server], q->asked, q->type,
 			    on_exchange, q, &q->exchange, &e) == 0)
 			return;
 		note_failure(q, e.text);
@@ -249,6 +275,8 @@ static struct question *question_for(
 	q->resolver = r;
 	q->type = type;
 	memcpy(q->name, name, strlen(name) + 1);
+	memcpy(q->asked, q->name, sizeof(q->asked));
+	q->ttl_s = UINT32_MAX;
 	TAILQ_INIT(&q->queries);
 	TAILQ_INSERT_TAIL(&r->waiting, q, link);
 	return q;
