@@ -145,9 +145,11 @@ void attempt_next(struct attempt *a)
 		return;
 	}
 	if (may_try && attempt_has_work(a) && a->next_addr < a->addrs.count) {
+		size_t left = a->addrs.count - a->next_addr;
+		size_t allowed = HOSTS_ADDRS_MAX - a->addrs_tried;
 		turn_begin(a);
-		turn_open(
-			a, a->addrs.addrs + a->next_addr, a->addrs.count - a->next_addr);
+		turn_open(a, a->addrs.addrs + a->next_addr,
+			left < allowed ? left : allowed);
 		return;
 	}
 	a->host = may_try ? a->host + 1 : a->route.host_count;
@@ -187,6 +189,9 @@ void attempt_after_step(struct attempt *a)
 
 	if (a->session)
 		session_quit(&a->session);
+	/* The dial tried all that were left, of which turn_open counted one. */
+	if (was_dialling && !a->turn.is_reconnect && a->next_addr < a->addrs.count)
+		a->addrs_tried += a->addrs.count - a->next_addr - 1;
 	if (has_address && !a->turn.is_reconnect)
 		skip_tried(a, &address);
 	if (was_dialling)
