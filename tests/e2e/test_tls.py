@@ -1,6 +1,11 @@
 """TLS as the servers see it: versions, pins, SNI, certificates, broken handshakes, the greeting inside."""
+import socket
+import subprocess
+import threading
+
 import pytest
 
+from peers import net, raw
 from peers.smtpd import Behaviour
 from world import EX_CONFIG
 
@@ -253,3 +258,116 @@ def test_the_tls_log_has_a_line_for_each_handshake_and_each_error(world):
     for part in ("TLS1.3", "AES", "mail.test"):
         assert part in good[0], part
     assert "alert" in bad[0].lower()
+
+
+# ---- real servers ----
+
+@pytest.mark.xfail(strict=True, reason="policy/decide.c, decide_sni: with sni = on a host with an underscore has "
+                                       "no name that may be sent (RFC 6066 3, RFC 952)")
+def test_a_host_name_with_an_underscore_gets_the_message_over_tls_from_gnutls(world, exim):
+    """GnuTLS ends a handshake whose SNI is no host name: Exim on Debian is one."""
+    world.zone.mx("exim.test", 10, "mx_1.exim.test")
+    world.zone.address("mx_1.exim.test", exim.address)
+    world.configure(port=exim.port)
+    message_id = world.send("b@exim.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert (entry["outcome"], entry["channel"]) == ("delivered", "tls")
+
+
+def long_chain(certificates, directory, count):
+    """The server's certificate, and one of its issuer `count` times."""
+    path = directory / f"chain{count}.pem"
+    path.write_bytes(certificates.cert.read_bytes() + certificates.ca.read_bytes() * count)
+    return path
+
+
+@pytest.mark.parametrize("version", ["TLS1.2", "TLS1.3"])
+@pytest.mark.parametrize("count, outcome", [(20, "delivered"), (1000, "deferred")])
+def test_a_huge_chain_of_certificates_is_a_failed_handshake_at_most(world, certificates, version, count, outcome):
+    server = world.one_host(Behaviour(versions=(version,)))
+    server.context(server.script).load_cert_chain(long_chain(certificates, world.directory, count), certificates.key)
+    message_id = world.send("b@example.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert entry["outcome"] == outcome and entry["failure"] == (None if outcome == "delivered" else "tls_handshake")
+    assert entry["duration_ms"] < 10000
+
+
+OPENSSL_FLAGS = {"TLS1.0": "-tls1", "TLS1.1": "-tls1_1", "TLS1.2": "-tls1_2", "TLS1.3": "-tls1_3"}
+
+
+class OpensslServer:
+    """openssl s_server behind a STARTTLS of ours; SMTP comes and goes over its stdin and stdout."""
+
+    def __init__(self, world, version):
+        self.lines = []
+        self.port = net.Block().port
+        address = world.block.address()
+        c = world.certificates
+        self.process = subprocess.Popen(
+            ["openssl", "s_server", "-quiet", "-accept", f"{address}:{self.port}", "-cert", c.cert, "-key", c.key,
+             "-cipher", "ALL:@SECLEVEL=0", "-naccept", "1", OPENSSL_FLAGS[version]],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.inner = (address, self.port)
+        self.thread = threading.Thread(target=self.talk, daemon=True)
+        self.thread.start()
+        self.front = raw.RawServer(world.block.address(), world.port, "mx1.example.test", self.relay)
+        world.closers.append(self)
+
+    def relay(self, peer):
+        peer.greet("STARTTLS")
+        peer.line()
+        net.wait_for(self.connect, "s_server")
+        peer.say("220 go ahead")
+        back = threading.Thread(target=self.pump, args=(self.sock, peer.sock), daemon=True)
+        back.start()
+        self.pump(peer.sock, self.sock)
+        back.join(5)
+
+    def connect(self):
+        try:
+            self.sock = socket.create_connection(self.inner)
+        except OSError:
+            return False
+        return True
+
+    @staticmethod
+    def pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def talk(self):
+        replies = {"EHLO": "250 inner", "DATA": "354 go", ".": "250 taken", "QUIT": "221 bye"}
+        in_body = False
+        for line in self.process.stdout:
+            text = line.rstrip(b"\r\n").decode("latin-1")
+            self.lines.append(text)
+            if in_body and text != ".":
+                continue
+            verb = text.split(" ")[0].upper()
+            in_body = verb == "DATA"
+            self.process.stdin.write(replies.get(verb, "250 ok").encode() + b"\r\n")
+            self.process.stdin.flush()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.front.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_openssl_s_server_of_each_version_gets_the_message(world, version):
+    server = OpensslServer(world, version)
+    world.zone.address("mx1.example.test", server.front.address)
+    world.domain("example.test", "mx1.example.test")
+    world.configure(protocols=VERSIONS)
+    message_id = world.send("b@example.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert (entry["outcome"], entry["tls"]["version"]) == ("delivered", version)
+    assert "Hello." in server.lines
