@@ -139,3 +139,38 @@ def test_control_characters_of_a_remote_reply_reach_nobody(world, home):
     for data in (home.messages[0].data, world.run("log").stdout, log_file, world.run("log", "--json").stdout):
         assert not set(data) & {0x1b, 0x07, 0x00}
     assert "red" in world.log(message_id)[0]["recipients"][0]["text"]
+
+
+def batch(world, *recipients):
+    """One message by `send --batch`, with parameters of RFC 3461; its id."""
+    lines = ["MAIL FROM:<a@sender.test> RET=HDRS ENVID=E1", *[f"RCPT TO:{r}" for r in recipients], "DATA"]
+    return world.text("send", "--batch", stdin="\n".join(lines).encode() + b"\n" + MESSAGE + b".\nQUIT\n").strip()
+
+
+@pytest.mark.parametrize("notify, bounces", [("NEVER", 0), ("SUCCESS", 0), ("DELAY", 0), ("FAILURE", 1)])
+def test_who_did_not_ask_for_a_bounce_gets_none(world, home, notify, bounces):
+    world.one_host(REFUSES)
+    batch(world, f"<b@example.test> NOTIFY={notify}")
+    world.attempts(2)
+    assert len(home.messages) == bounces and world.queue() == []
+
+
+@pytest.mark.parametrize("extensions, passed_on", [(("DSN",), True), ((), False)], ids=["DSN", "no DSN"])
+def test_dsn_parameters_go_where_they_are_offered(world, extensions, passed_on):
+    server = world.one_host(Behaviour(extensions=extensions))
+    batch(world, "<b@example.test> NOTIFY=FAILURE ORCPT=rfc822;x+2By@example.test")
+    world.once()
+    commands = " ".join(server.sessions[0].lines("tls"))
+    for word in ("RET=HDRS", "ENVID=E1", "NOTIFY=FAILURE", "ORCPT=rfc822;x+2By@example.test"):
+        assert (word in commands) == passed_on
+
+
+@pytest.mark.xfail(strict=True, reason="RFC 3461 5.2.2: where a host has no DSN, NOTIFY=SUCCESS is answered with a "
+                                       "\"relayed\" notification of our own; report/dsn.c makes failed and delayed ones only")
+def test_who_asked_for_success_is_told_that_a_host_without_dsn_has_it(world, home):
+    world.one_host(Behaviour(extensions=()))
+    batch(world, "<b@example.test> NOTIFY=SUCCESS")
+    world.attempts(2)
+    (message,) = home.messages
+    _, (_, status, _) = parts(message)
+    assert status.get_payload()[1]["Action"] == "relayed"
