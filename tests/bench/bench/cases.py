@@ -5,6 +5,7 @@ import subprocess
 from .hikyaku import Hikyaku
 from .lab import Failed
 from .messages import Spread
+from .peers import OpenSMTPD, Postfix
 
 DRAINS = {
     # name: starttls, destinations, latency in ms, what it is
@@ -50,4 +51,4 @@ def receiver(lab, report, options, name):
 
 
 CASES = {"receiver": receiver, **{name: drain for name in DRAINS}}
-SENDERS = {"hikyaku": Hikyaku}
+SENDERS = {"hikyaku": Hikyaku, "postfix": Postfix, "opensmtpd": OpenSMTPD}

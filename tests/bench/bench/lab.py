@@ -27,11 +27,11 @@ class Lab:
     standard_ports: use 25 and 53, which other mail servers insist on and root may.
     """
 
-    def __init__(self, build, parent_directory, standard_ports):
+    def __init__(self, build, parent_directory, standard_ports, keep=False):
         self.build = pathlib.Path(build).resolve()
         self.programs = self.build / "tests" / "bench"
+        self.keep = keep
         self.processes = []
-        self.closers = []
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-bench.", dir=parent_directory))
         self.directory.chmod(0o755)
         self.certificates = certs.Certificates(self.directory / "certificates")
@@ -87,13 +87,11 @@ class Lab:
         """A new, empty directory."""
         return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}.", dir=self.directory))
 
-    def close(self, keep=False):
-        for closer in reversed(self.closers):
-            closer()
+    def close(self):
         for process in reversed(self.processes):
             end(process)
-        self.processes, self.closers = [], []
-        if not keep:
+        self.processes = []
+        if not self.keep:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
