@@ -185,7 +185,8 @@ void attempt_after_step(struct attempt *a)
 			a->skip_host, sizeof(a->skip_host), "%s", session_mx(a->session));
 	bool was_dialling =
 		a->turn.failure == POLICY_FAILURE_CONNECT && !a->turn.was_open;
-	enum policy_step step = a->is_aborted ? POLICY_STEP_STOP : a->turn.step;
+	enum policy_step step =
+		a->is_aborted || a->mark_refused ? POLICY_STEP_STOP : a->turn.step;
 
 	if (a->session)
 		session_quit(&a->session);

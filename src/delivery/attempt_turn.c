@@ -24,6 +24,8 @@ void turn_begin(struct attempt *a)
 	a->turn.policy_generation = policy_set_generation(a->env->policy);
 	a->turns++;
 	a->body_offset = 0;
+	/* What the last host was marked with, or waited for, is not this one's. */
+	a->is_marked = a->mark_due = a->mark_wanted = a->body_wanted = false;
 }
 
 static struct policy_fallback_query fallback_query(
@@ -70,25 +72,37 @@ static void collect_asked(struct attempt *a)
 	}
 }
 
+static void ask_for_mark(struct attempt *a);
+
 static void on_marked(void *arg, const struct err *e)
 {
 	struct attempt *a = arg;
 	a->mark_pending = false;
-	a->is_marked = !e;
-	if (a->is_finishing)
+	if (a->is_finishing) {
 		attempt_finish(a);
-	else if (a->mark_wanted && a->session && e)
+	} else if (a->mark_turn != a->turns) {
+		/* It names a host that is gone; this one is marked anew. */
+		if (a->mark_due)
+			ask_for_mark(a);
+	} else if (!e) {
+		a->is_marked = true;
+		if (a->mark_wanted)
+			session_marked(a->session);
+	} else if (a->mark_wanted) {
+		a->mark_refused = true;
 		session_body_failed(a->session,
 			"the queue could not record that the message is sent");
-	else if (a->mark_wanted && a->session)
-		session_marked(a->session);
+	}
 }
 
 static void ask_for_mark(struct attempt *a)
 {
+	a->mark_due = true;
 	if (a->is_marked || a->mark_pending)
 		return;
+	a->mark_due = false;
 	a->mark_pending = true;
+	a->mark_turn = a->turns;
 	queue_mark_in_doubt(
 		a->env->queue, a->item->id, session_mx(a->session), on_marked, a);
 }

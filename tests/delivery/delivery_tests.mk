@@ -1,7 +1,7 @@
 EXTRA_DIST += tests/delivery/delivery_tests.mk
 if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
-	tests/delivery/test_attempt
+	tests/delivery/test_attempt tests/delivery/test_attempt_trouble
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
 
@@ -30,4 +30,9 @@ delivery_world_libs = tests/delivery/libdeliverytest.a tests/net/libnettest.a \
 tests_delivery_test_attempt_SOURCES = tests/delivery/test_attempt.c
 tests_delivery_test_attempt_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_attempt_LDADD = $(delivery_world_libs)
+tests_delivery_test_attempt_trouble_SOURCES = tests/delivery/test_attempt_trouble.c
+tests_delivery_test_attempt_trouble_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
+# What our own side cannot begin: no version of the library fails to order.
+tests_delivery_test_attempt_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tls_check
+tests_delivery_test_attempt_trouble_LDADD = $(delivery_world_libs)
 endif

@@ -76,19 +76,19 @@ static bool pass(struct server_connection *c, const char *here)
 {
 	char sink[4096];
 	struct smtp_server *s = c->server;
+	if (is_at(c->plan->hold_at, here)) {
+		pthread_mutex_lock(&s->mutex);
+		size_t turn = s->held++;
+		while (s->released <= turn)
+			pthread_cond_wait(&s->released_cond, &s->mutex);
+		pthread_mutex_unlock(&s->mutex);
+	}
 	if (is_at(c->plan->close_at, here))
 		return false;
 	if (is_at(c->plan->stall_at, here)) {
 		while (read_some(c, sink, sizeof(sink)) > 0)
 			continue;
 		return false;
-	}
-	if (is_at(c->plan->hold_at, here)) {
-		pthread_mutex_lock(&s->mutex);
-		s->held++;
-		while (!s->is_released)
-			pthread_cond_wait(&s->released, &s->mutex);
-		pthread_mutex_unlock(&s->mutex);
 	}
 	return true;
 }
@@ -116,9 +116,7 @@ static bool read_content(struct server_connection *c)
 			if (!pass(c, "."))
 				return false;
 			say(c, c->plan->final ? c->plan->final : "250 2.0.0 stored");
-			if (c->plan->after)
-				say(c, c->plan->after);
-			return !c->plan->after;
+			return true;
 		}
 		c->content_len += strlen(line) + 2;
 		if (!pass(c, "content"))
@@ -131,7 +129,7 @@ static bool answer_data(struct server_connection *c)
 {
 	const char *reply = c->plan->data ? c->plan->data : "354 go on";
 	say(c, reply);
-	return reply[0] != '3' || read_content(c);
+	return reply[0] != '3' || (pass(c, "354") && read_content(c));
 }
 
 static void answer_ehlo(struct server_connection *c)
@@ -153,7 +151,7 @@ static const char *reply_to(struct server_connection *c, const char *verb)
 	const struct server_plan *p = c->plan;
 	const char *reply = NULL;
 	if (is_at("MAIL", verb))
-		reply = p->mail;
+		reply = c->mails++ ? p->mail2 : p->mail;
 	else if (is_at("RSET", verb))
 		reply = p->rset;
 	else if (is_at("RCPT", verb) && c->rcpts < ARRAY_SIZE(p->rcpt))
@@ -224,13 +222,21 @@ static void *server_main(void *arg)
 {
 	struct smtp_server *s = arg;
 	int fd;
-	while ((fd = accept(s->listener, NULL, NULL)) >= 0)
+	while ((fd = accept(s->listener, NULL, NULL)) >= 0) {
+		if (s->accepts && s->count + 1 == s->accepts) {
+			/* Before anybody is served: the next one must be refused. */
+			close(s->listener);
+			s->listener = -1;
+			begin_connection(s, fd);
+			return NULL;
+		}
 		begin_connection(s, fd);
+	}
 	return NULL;
 }
 
-void smtp_server_start(
-	struct smtp_server *s, const struct server_plan *plans, size_t plan_count)
+void smtp_server_start(struct smtp_server *s, const struct server_plan *plans,
+	size_t plan_count, size_t accepts)
 {
 	memset(s, 0, sizeof(*s));
 	if (!certificate)
@@ -239,24 +245,30 @@ void smtp_server_start(
 	s->credentials = certificate;
 	s->plans = plans;
 	s->plan_count = plan_count;
+	s->accepts = accepts;
 	s->listener = listen_on("127.0.0.1", 64, &s->addr);
 	pthread_mutex_init(&s->mutex, NULL);
-	pthread_cond_init(&s->released, NULL);
+	pthread_cond_init(&s->released_cond, NULL);
 	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
 }
 
 void smtp_server_stop(struct smtp_server *s)
 {
-	shutdown(s->listener, SHUT_RDWR);
+	if (s->listener >= 0)
+		shutdown(s->listener, SHUT_RDWR);
 	pthread_join(s->thread, NULL);
-	close(s->listener);
-	smtp_server_release(s);
+	if (s->listener >= 0)
+		close(s->listener);
+	pthread_mutex_lock(&s->mutex);
+	s->released = SERVER_CONNECTIONS_MAX;
+	pthread_cond_broadcast(&s->released_cond);
+	pthread_mutex_unlock(&s->mutex);
 	for (size_t i = 0; i < s->count; i++) {
 		pthread_join(s->connections[i]->thread, NULL);
 		buf_clear(&s->connections[i]->seen);
 		free(s->connections[i]);
 	}
-	pthread_cond_destroy(&s->released);
+	pthread_cond_destroy(&s->released_cond);
 	pthread_mutex_destroy(&s->mutex);
 }
 
@@ -281,8 +293,8 @@ size_t smtp_server_held(struct smtp_server *s)
 void smtp_server_release(struct smtp_server *s)
 {
 	pthread_mutex_lock(&s->mutex);
-	s->is_released = true;
-	pthread_cond_broadcast(&s->released);
+	s->released++;
+	pthread_cond_broadcast(&s->released_cond);
 	pthread_mutex_unlock(&s->mutex);
 }
 

@@ -24,14 +24,14 @@ struct server_plan {
 	const char *offers; /* instead of STARTTLS in the EHLO reply; "": nothing */
 	const char *starttls;
 	const char *mail, *data, *final;
+	const char *mail2;   /* the second time */
 	const char *rcpt[4]; /* by their number in the connection */
 	const char *rset;
 	/* Hangs up where it would have answered this: a command, "connect" (no
-	 * banner), "handshake", "content" (some of it is read), ".". */
+	 * banner), "handshake", "354" (said), "content" (some of it is read), ".". */
 	const char *close_at;
 	const char *stall_at; /* reads on there and says nothing more */
-	const char *hold_at;  /* waits there for server_release, then goes on */
-	const char *after;    /* said on its own, and hung up, after a message */
+	const char *hold_at;  /* waits there to be released, before all else */
 };
 
 enum { SERVER_CONNECTIONS_MAX = 64 };
@@ -41,7 +41,7 @@ struct server_connection {
 	const struct server_plan *plan;
 	int fd;
 	gnutls_session_t tls;
-	unsigned rcpts;
+	unsigned mails, rcpts;
 	bool is_tls;
 	size_t content_len;
 	struct buf seen;
@@ -53,25 +53,26 @@ struct smtp_server {
 	struct addr addr;
 	const struct server_plan *plans;
 	size_t plan_count;
+	size_t accepts; /* listens no more after so many; 0: no limit */
 	gnutls_certificate_credentials_t credentials;
 	int listener;
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of all below */
-	pthread_cond_t released;
-	bool is_released;
-	size_t held;  /* connections that reached their hold_at */
-	size_t ended; /* connections that are over */
+	pthread_cond_t released_cond;
+	size_t released; /* so many of those held may go on, in their order */
+	size_t held;     /* connections that reached their hold_at */
+	size_t ended;    /* connections that are over */
 	size_t count;
 	struct server_connection *connections[SERVER_CONNECTIONS_MAX];
 };
 
-void smtp_server_start(
-	struct smtp_server *s, const struct server_plan *plans, size_t plan_count);
+void smtp_server_start(struct smtp_server *s, const struct server_plan *plans,
+	size_t plan_count, size_t accepts);
 void smtp_server_stop(struct smtp_server *s); /* waits for its clients to go */
 
 size_t smtp_server_connections(struct smtp_server *s);
 size_t smtp_server_held(struct smtp_server *s);
-void smtp_server_release(struct smtp_server *s);
+void smtp_server_release(struct smtp_server *s); /* one of them */
 /* What it saw so far; malloc'ed. Complete after the connections have ended. */
 char *smtp_server_seen(struct smtp_server *s);
 size_t smtp_server_content_len(struct smtp_server *s, size_t connection);

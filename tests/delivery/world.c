@@ -61,6 +61,7 @@ static void open_queue(struct world *w)
 	struct err e = { 0 };
 	queue_options_default(&options, w->queue_path);
 	options.inline_body_max = 1024;
+	options.busy_timeout_ms = 50;
 	if (queue_open(&options, &w->queue, &e) != 0)
 		fail_msg("%s", e.text);
 	w->wake = wake_new(w->loop, on_store, w);
@@ -118,7 +119,13 @@ void world_answer(struct world *w, const struct fake_step *steps, size_t count)
 
 void world_serve(struct world *w, const struct server_plan *plans, size_t count)
 {
-	smtp_server_start(&w->server, plans, count);
+	smtp_server_start(&w->server, plans, count, 0);
+	w->has_server = true;
+}
+
+void world_serve_once(struct world *w, const struct server_plan *plan)
+{
+	smtp_server_start(&w->server, plan, 1, 1);
 	w->has_server = true;
 }
 
@@ -206,8 +213,24 @@ bool world_has_connections(struct world *w, void *arg)
 
 bool world_is_held(struct world *w, void *arg)
 {
+	return smtp_server_held(&w->server) >= *(size_t *)arg;
+}
+
+bool world_is_asked(struct world *w, void *arg)
+{
+	return w->dns.query_count >= *(size_t *)arg;
+}
+
+bool world_is_stored(struct world *w, void *arg)
+{
 	(void)arg;
-	return smtp_server_held(&w->server) > 0;
+	return queue_port_pending(w->env.queue) == 0;
+}
+
+bool world_let_go(struct world *w, void *arg)
+{
+	(void)arg;
+	return w->let_go > 0;
 }
 
 bool world_all_ended(struct world *w, void *arg)
@@ -281,6 +304,7 @@ struct queue_item *world_claim(struct world *w)
 	queue_claim_due(w->env.queue, &claim, on_claimed, &a);
 	world_run(w, is_there, &a);
 	assert_non_null(a.item);
+	w->item_id = a.item->id;
 	return a.item;
 }
 
@@ -304,11 +328,21 @@ size_t world_due(struct world *w)
 	return (size_t)a.id;
 }
 
+static void on_kept_failed(void *arg, const struct session_failure *f)
+{
+	struct world *w = arg;
+	(void)f;
+	session_close(&w->kept);
+}
+
 static void on_session(void *arg, struct session *kept, enum attempt_contact contact)
 {
 	struct world *w = arg;
 	session_close(&w->kept);
 	w->kept = kept;
+	if (kept)
+		session_set_events(kept, &(struct session_events){
+						 .on_failed = on_kept_failed, .arg = w });
 	w->contact = contact;
 	w->let_go++;
 }

@@ -53,6 +53,7 @@ struct world {
 	enum attempt_contact contact;
 	size_t finished; /* on_done ran */
 	size_t let_go;   /* on_session ran */
+	int64_t item_id; /* of the last claim */
 	int store_error; /* of the last on_done */
 };
 
@@ -60,6 +61,7 @@ struct world {
 void world_init(struct world *w, const char *options);
 void world_clear(struct world *w); /* fails where something is left open */
 void world_serve(struct world *w, const struct server_plan *plans, size_t count);
+void world_serve_once(struct world *w, const struct server_plan *plan);
 /* The nth query gets the nth step, in the order in which they are asked. */
 void world_answer(struct world *w, const struct fake_step *steps, size_t count);
 void world_configure(struct world *w, const char *options); /* after the server */
@@ -71,7 +73,10 @@ typedef bool world_condition(struct world *w, void *arg);
 void world_run(struct world *w, world_condition *until, void *arg);
 bool world_has_finished(struct world *w, void *arg);    /* arg: size_t *, attempts */
 bool world_has_connections(struct world *w, void *arg); /* arg: size_t * */
-bool world_is_held(struct world *w, void *arg);
+bool world_is_held(struct world *w, void *arg);         /* arg: size_t *, connections */
+bool world_is_asked(struct world *w, void *arg);        /* arg: size_t *, DNS queries */
+bool world_is_stored(struct world *w, void *arg);       /* nothing is left to be stored */
+bool world_let_go(struct world *w, void *arg); /* an attempt is done but for the store */
 bool world_all_ended(struct world *w, void *arg); /* connections at the server */
 
 /* One message to recipients "a@d b@d" (of one destination). */

@@ -1,0 +1,315 @@
+/* Attempts whose sessions, store, DNS or worker go away under them. */
+#include "world.h"
+
+#include "base/mem.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAIN "starttls = false"
+
+#define SERVE(w, ...)                                              \
+	static const struct server_plan plans[] = { __VA_ARGS__ }; \
+	world_init(w, NULL);                                       \
+	world_serve(w, plans, ARRAY_SIZE(plans))
+
+#define ANSWER(w, ...)                                           \
+	static const struct fake_step steps[] = { __VA_ARGS__ }; \
+	world_answer(w, steps, ARRAY_SIZE(steps))
+
+/* What is answered about example.test and its hosts a.test and b.test. */
+#define MX_A_B                                                                  \
+	{                                                                       \
+		.records = { "an @ 300 MX 10 a.test", "an @ 300 MX 20 b.test" } \
+	}
+#define NO_AAAA                                    \
+	{                                          \
+		.records = { "ns test 60 SOA 30" } \
+	}
+#define AT_1                                          \
+	{                                             \
+		.records = { "an @ 300 A 127.0.0.1" } \
+	}
+#define AT_2                                          \
+	{                                             \
+		.records = { "an @ 300 A 127.0.0.2" } \
+	}
+#define SERVFAIL                       \
+	{                              \
+		.flags = WIRE_SERVFAIL \
+	}
+#define SILENCE                  \
+	{                        \
+		.act = FAKE_DROP \
+	}
+
+static void wait_until_held(struct world *w, size_t connections)
+{
+	world_run(w, world_is_held, &connections);
+}
+
+static void wait_until_finished(struct world *w, size_t attempts)
+{
+	world_run(w, world_has_finished, &attempts);
+}
+
+/* ---- requests to the store that outlive their session ---- */
+
+static void late_mark(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .hold_at = "DATA", .close_at = "content" }, { .hold_at = "connect" });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, NO_AAAA, AT_1);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@example.test", 200);
+	world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	queue_pause(w.queue, true);
+	smtp_server_release(&w.server);
+	wait_until_held(&w, 2); /* the next host; the mark for the first is not stored */
+	queue_pause(w.queue, false);
+	world_run(&w, world_is_stored, NULL);
+	smtp_server_release(&w.server);
+	wait_until_finished(&w, 1);
+	assert_seen(&w, "EHLO MAIL RCPT DATA | EHLO MAIL RCPT DATA . QUIT");
+	assert_log(&w, "plaintext deferred session mark; plaintext delivered - final");
+	world_clear(&w);
+}
+
+static void late_piece(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .hold_at = "DATA", .close_at = "354" }, { .hold_at = "connect" });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, NO_AAAA, AT_1);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@example.test", 300000);
+	world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	queue_pause(w.queue, true);
+	smtp_server_release(&w.server);
+	wait_until_held(&w, 2);
+	queue_pause(w.queue, false);
+	world_run(&w, world_is_stored, NULL);
+	smtp_server_release(&w.server);
+	wait_until_finished(&w, 1);
+	assert_seen(&w, "EHLO MAIL RCPT DATA | EHLO MAIL RCPT DATA . QUIT");
+	assert_log(&w, "plaintext deferred session body; plaintext delivered - final");
+	assert_int_equal(smtp_server_content_len(&w.server, 1), 300032);
+	world_clear(&w);
+}
+
+/* The host that got the final dot is the one that is remembered. */
+static void mark_of_second_host(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .hold_at = "DATA", .close_at = "content" },
+		{ .hold_at = "connect", .close_at = "." });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, NO_AAAA, AT_1);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@example.test", 200);
+	world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	queue_pause(w.queue, true);
+	smtp_server_release(&w.server);
+	wait_until_held(&w, 2);
+	queue_pause(w.queue, false);
+	smtp_server_release(&w.server);
+	wait_until_finished(&w, 1);
+	struct queue_item *item = world_claim(&w);
+	assert_true(item->was_in_doubt);
+	assert_string_equal(item->last_host, "b.test");
+	queue_item_free(&item);
+	world_clear(&w);
+}
+
+static void on_given_back(void *arg, const struct err *e)
+{
+	(void)arg;
+	assert_null(e);
+}
+
+/* Somebody else has the item: the final dot must not be sent, to no host. */
+static void mark_refused(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .hold_at = "DATA" });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, NO_AAAA, AT_1);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@example.test", 200);
+	world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	queue_give_back(w.env.queue, &w.item_id, 1, on_given_back, NULL);
+	world_run(&w, world_is_stored, NULL);
+	smtp_server_release(&w.server);
+	wait_until_finished(&w, 1);
+	assert_int_equal(w.store_error, ERR_NOT_FOUND);
+	assert_seen(&w, "EHLO MAIL RCPT DATA");
+	world_clear(&w);
+}
+
+/* ---- kept sessions ---- */
+
+/* The connection that message after message is sent over: how it fares. */
+static const struct kept_case {
+	const char *name, *options;
+	struct server_plan plans[3];
+	const char *exclude; /* nomtatsl.txt, from the second message on */
+	const char *seen, *log;
+} kept_cases[] = {
+	{ "the next message goes over the same connection", NULL, { { 0 } }, NULL,
+		"EHLO STARTTLS *tls *EHLO *MAIL *RCPT *DATA *. "
+		"*MAIL *RCPT *DATA *. *QUIT",
+		"tls delivered - final; tls delivered - final" },
+	{ "a kept connection is not used against a changed policy", NULL,
+		{ { 0 }, { 0 } }, "*\n",
+		"EHLO STARTTLS *tls *EHLO *MAIL *RCPT *DATA *. *QUIT | "
+		"EHLO MAIL RCPT DATA . QUIT",
+		"tls delivered - final; plaintext delivered - final" },
+	{ "a refused STARTTLS is asked for again", "fallback = plaintext",
+		{ { .starttls = "454 not now" }, { 0 } }, NULL,
+		"EHLO STARTTLS MAIL RCPT DATA . QUIT | "
+		"EHLO STARTTLS *tls *EHLO *MAIL *RCPT *DATA *. *QUIT",
+		"plaintext delivered starttls_refused final; tls delivered - final" },
+	{ "a connection given up while it was kept leaves no trace", PLAIN,
+		{ { .mail2 = "421 4.4.2 idle for too long" }, { 0 } }, NULL,
+		"EHLO MAIL RCPT DATA . MAIL | EHLO MAIL RCPT DATA . QUIT",
+		"plaintext delivered - final; plaintext delivered - final" },
+	{ "one that is lost later is a failure", PLAIN,
+		{ { .rcpt = { NULL, "421 bye" } } }, NULL,
+		"EHLO MAIL RCPT DATA . MAIL RCPT",
+		"plaintext delivered - final; "
+		"plaintext deferred smtp_temporary rcpt -> tls" },
+};
+
+static void run_kept(void **state)
+{
+	const struct kept_case *c = *state;
+	struct world w;
+	size_t plans = 1;
+	while (plans < ARRAY_SIZE(c->plans) && strchr(c->seen, '|'))
+		plans++;
+	world_init(&w, NULL);
+	world_serve(&w, c->plans, plans);
+	world_configure(&w, c->options);
+	world_put(&w, "a@" LITERAL, 200);
+	world_deliver(&w);
+	assert_non_null(w.kept);
+	world_policy(&w, NULL, c->exclude, NULL);
+	world_put(&w, "b@" LITERAL, 200);
+	world_deliver(&w);
+	assert_seen(&w, c->seen);
+	assert_log(&w, c->log);
+	world_clear(&w);
+}
+
+/* ---- next address, next host ---- */
+
+static bool fails_tls_check;
+int __real_tls_check(unsigned versions, struct err *e);
+int __wrap_tls_check(unsigned versions, struct err *e);
+int __wrap_tls_check(unsigned versions, struct err *e)
+{
+	if (fails_tls_check)
+		return err_set(e, ERR_UNSUPPORTED, "no such version here");
+	return __real_tls_check(versions, e);
+}
+
+static void tls_cannot_begin_plaintext(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { 0 });
+	world_configure(&w, "fallback = plaintext");
+	world_put(&w, "a@" LITERAL, 200);
+	fails_tls_check = true;
+	world_deliver(&w);
+	fails_tls_check = false;
+	assert_seen(&w, "EHLO MAIL RCPT DATA . QUIT");
+	assert_log(&w, "plaintext delivered tls_init final");
+	world_clear(&w);
+}
+
+static void memory_of_a_destination(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .close_at = "handshake" }, { 0 });
+	world_configure(&w, "fallback = alternate\nfallback_memory = destination\n"
+			    "fallback_memory_ttl = 7d\n"
+			    "retry_schedule = \"2d\"");
+	world_put(&w, "a@" LITERAL, 200);
+	world_deliver(&w);
+	world_put(&w, "b@" LITERAL, 200);
+	world_deliver(&w);
+	assert_log(&w, "tls deferred tls_handshake tls -> plaintext; "
+		       "plaintext delivered - final");
+	world_clear(&w);
+}
+
+/* ---- the end of the worker ---- */
+
+/* A store that fails for a while loses nothing of what happened. */
+static void store_fails_for_a_while(void **state)
+{
+	struct world w;
+	sqlite3 *other;
+	(void)state;
+	SERVE(&w, { .hold_at = "." });
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@" LITERAL, 200);
+	world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	world_run(&w, world_is_stored, NULL);
+	assert_int_equal(sqlite3_open(w.queue_path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0), SQLITE_OK);
+	smtp_server_release(&w.server);
+	world_run(&w, world_let_go, NULL);
+	while (queue_port_pending(w.env.queue)) /* refused once */
+		queue_wait(w.env.queue);
+	sqlite3_close(other);
+	wait_until_finished(&w, 1);
+	assert_int_equal(w.store_error, 0);
+	assert_log(&w, "plaintext delivered - final");
+	assert_int_equal(world_due(&w), 0);
+	world_clear(&w);
+}
+
+#define NAMED(n, f)                           \
+	{                                     \
+		.name = (n), .test_func = (f) \
+	}
+
+/* With a name as its argument: that test only. */
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest single[] = {
+		NAMED("a mark for a host that is gone is not the next one's", late_mark),
+		NAMED("a piece read for a host that is gone is not sent", late_piece),
+		NAMED("the mark names the host that has the message",
+			mark_of_second_host),
+		NAMED("without its mark a message is not sent", mark_refused),
+		NAMED("TLS that cannot begin here, mode plaintext",
+			tls_cannot_begin_plaintext),
+		NAMED("other messages start on the channel that is due",
+			memory_of_a_destination),
+		NAMED("what a store refuses is stored later", store_fails_for_a_while),
+	};
+	enum { SINGLE = ARRAY_SIZE(single), KEPT = ARRAY_SIZE(kept_cases) };
+	struct CMUnitTest tests[SINGLE + KEPT];
+	memcpy(tests, single, sizeof(single));
+	for (size_t i = 0; i < KEPT; i++)
+		tests[SINGLE + i] = (struct CMUnitTest){ .name = kept_cases[i].name,
+			.test_func = run_kept,
+			.initial_state = (void *)&kept_cases[i] };
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	int failed = cmocka_run_group_tests_name("attempt_trouble", tests, NULL, NULL);
+	smtp_server_forget_certificate();
+	return failed;
+}
