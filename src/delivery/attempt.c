@@ -13,11 +13,16 @@
 static void begin_host(struct attempt *a);
 static void find_route(struct attempt *a);
 
+/* Has no verdict that stays, and may be asked for again. */
+static bool is_unsettled(enum standing s)
+{
+	return s == STANDING_OPEN || s == STANDING_TEMPORARY || s == STANDING_HOST;
+}
+
 bool attempt_has_work(const struct attempt *a)
 {
 	for (size_t i = 0; i < a->item->recipient_count; i++) {
-		enum standing s = a->recipients[i].standing;
-		if (s == STANDING_OPEN || s == STANDING_TEMPORARY || s == STANDING_HOST)
+		if (is_unsettled(a->recipients[i].standing))
 			return true;
 	}
 	return false;
@@ -218,13 +223,15 @@ void attempt_after_step(struct attempt *a)
 
 /* ---- the route ---- */
 
-/* No host at all: the verdict is the same for every recipient. */
+/* No host at all: the same for everybody whom a kept session did not settle. */
 static void fail_route(struct attempt *a)
 {
 	bool is_final = a->route.status == ROUTE_PERMANENT;
 	turn_begin(a);
 	for (size_t i = 0; i < a->item->recipient_count; i++) {
 		struct attempt_recipient *r = &a->recipients[i];
+		if (!is_unsettled(r->standing))
+			continue;
 		r->standing = is_final ? STANDING_PERMANENT : STANDING_TEMPORARY;
 		snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "%s",
 			a->route.enhanced);

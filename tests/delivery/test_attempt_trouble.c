@@ -155,6 +155,25 @@ static void mark_refused(void **state)
 
 /* ---- kept sessions ---- */
 
+static void delivered_stays_delivered(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .rcpt = { NULL, NULL, "451 4.2.1 later" } });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, SERVFAIL);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@example.test", 200);
+	world_deliver(&w);
+	world_put(&w, "b@example.test c@example.test", 200);
+	world_deliver(&w); /* b is taken, c is not, and then DNS fails */
+	assert_seen(&w, "EHLO MAIL RCPT DATA . MAIL RCPT RCPT DATA . QUIT");
+	struct queue_item *item = world_claim(&w);
+	assert_int_equal(item->recipient_count, 1);
+	assert_string_equal(item->recipients[0].address, "c@example.test");
+	queue_item_free(&item);
+	world_clear(&w);
+}
+
 /* The connection that message after message is sent over: how it fares. */
 static const struct kept_case {
 	const char *name, *options;
@@ -294,6 +313,8 @@ int main(int argc, char **argv)
 		NAMED("the mark names the host that has the message",
 			mark_of_second_host),
 		NAMED("without its mark a message is not sent", mark_refused),
+		NAMED("who has the message has it, whatever fails then",
+			delivered_stays_delivered),
 		NAMED("TLS that cannot begin here, mode plaintext",
 			tls_cannot_begin_plaintext),
 		NAMED("other messages start on the channel that is due",
