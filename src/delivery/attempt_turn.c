@@ -358,8 +358,10 @@ void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 	const char *stage, const char *text)
 {
 	bool is_open = a->route.status == ROUTE_OK;
-	attempt_decide(a, NULL, &a->turn.decision);
-	a->turn.channel = a->turn.decision.channel;
+	if (failure == POLICY_FAILURE_DNS) {
+		attempt_decide(a, NULL, &a->turn.decision);
+		a->turn.channel = a->turn.decision.channel;
+	}
 	a->turn.stage = stage;
 	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", text);
 	if (is_open)
@@ -404,6 +406,8 @@ static bool check_tls_init(struct attempt *a, bool *offer)
 	struct policy_fallback_query query =
 		fallback_query(a, POLICY_FAILURE_TLS_INIT, false);
 	if (policy_fallback_step(&query) != POLICY_STEP_PLAINTEXT_SESSION) {
+		/* It would not begin at this host's other addresses either. */
+		a->next_addr = a->addrs.count;
 		turn_fail_without_session(a, POLICY_FAILURE_TLS_INIT, "tls", e.text);
 		return false;
 	}

@@ -239,6 +239,22 @@ int __wrap_tls_check(unsigned versions, struct err *e)
 	return __real_tls_check(versions, e);
 }
 
+static void tls_cannot_begin(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { 0 });
+	world_configure(&w, "fallback = alternate");
+	world_put(&w, "a@" LITERAL, 200);
+	fails_tls_check = true;
+	world_deliver(&w);
+	world_deliver(&w);
+	fails_tls_check = false;
+	assert_log(&w, "tls deferred tls_init tls -> plaintext; "
+		       "plaintext delivered - final");
+	world_clear(&w);
+}
+
 static void tls_cannot_begin_plaintext(void **state)
 {
 	struct world w;
@@ -315,6 +331,7 @@ int main(int argc, char **argv)
 		NAMED("without its mark a message is not sent", mark_refused),
 		NAMED("who has the message has it, whatever fails then",
 			delivered_stays_delivered),
+		NAMED("TLS that cannot begin here counts once a host", tls_cannot_begin),
 		NAMED("TLS that cannot begin here, mode plaintext",
 			tls_cannot_begin_plaintext),
 		NAMED("other messages start on the channel that is due",
