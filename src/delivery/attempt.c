@@ -188,8 +188,8 @@ void attempt_after_step(struct attempt *a)
 	if (a->turn.is_reused && a->session)
 		snprintf(
 			a->skip_host, sizeof(a->skip_host), "%s", session_mx(a->session));
-	bool was_dialling =
-		a->turn.failure == POLICY_FAILURE_CONNECT && !a->turn.was_open;
+	bool was_dialling = a->turn.failure == POLICY_FAILURE_CONNECT &&
+			    !a->turn.was_open && !a->turn.is_reconnect;
 	enum policy_step step =
 		a->is_aborted || a->mark_refused ? POLICY_STEP_STOP : a->turn.step;
 

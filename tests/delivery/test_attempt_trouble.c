@@ -229,6 +229,24 @@ static void run_kept(void **state)
 
 /* ---- next address, next host ---- */
 
+static void refused_reconnect(void **state)
+{
+	struct world w;
+	(void)state;
+	static const struct server_plan plan = { .close_at = "handshake" };
+	world_init(&w, NULL);
+	world_serve_once(&w, &plan);
+	ANSWER(&w, { .records = { "an @ 300 MX 10 a.test" } }, NO_AAAA,
+		{ .records = { "an @ 300 A 127.0.0.1", "an @ 300 A 127.0.0.2" } });
+	world_configure(&w, "fallback = plaintext");
+	world_put(&w, "a@example.test", 200);
+	world_deliver(&w);
+	assert_log(&w, "tls deferred tls_handshake tls; "
+		       "plaintext deferred connect connect; "
+		       "tls deferred connect connect -> tls");
+	world_clear(&w);
+}
+
 static bool fails_tls_check;
 int __real_tls_check(unsigned versions, struct err *e);
 int __wrap_tls_check(unsigned versions, struct err *e);
@@ -331,6 +349,8 @@ int main(int argc, char **argv)
 		NAMED("without its mark a message is not sent", mark_refused),
 		NAMED("who has the message has it, whatever fails then",
 			delivered_stays_delivered),
+		NAMED("a refused reconnection leaves the other addresses",
+			refused_reconnect),
 		NAMED("TLS that cannot begin here counts once a host", tls_cannot_begin),
 		NAMED("TLS that cannot begin here, mode plaintext",
 			tls_cannot_begin_plaintext),
