@@ -322,9 +322,13 @@ void attempt_free(struct attempt *a)
 
 void attempt_abort(struct attempt *a, const char *why)
 {
-	if (a->is_finishing || a->is_aborted)
+	if (a->is_finishing) {
+		attempt_stop_storing(a);
 		return;
+	}
 	a->is_aborted = true;
+	a->is_last_store = true;
+	a->any_temporary = true; /* hosts that were not asked hold out hope */
 	if (a->mx_query)
 		dns_query_cancel(&a->mx_query);
 	host_lookup_cancel(&a->lookup);

@@ -42,8 +42,9 @@ struct attempt_events {
 struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
 	struct session *kept, const struct attempt_events *events);
 
-/* Gives up: the session is closed; recipients without a verdict are deferred.
- * on_done runs as ever. */
+/* Gives up: the session is closed; recipients without a verdict are deferred, and
+ * what the store refuses now is not kept for later. An attempt that nothing came
+ * of yet is given back as if it had not begun. on_done runs as ever. */
 void attempt_abort(struct attempt *a, const char *why);
 
 /* May this session, opened under an earlier decision, carry this item now? */

@@ -86,6 +86,9 @@ struct attempt {
 	size_t body_turn; /* the turn that the pending piece was read for */
 	uint64_t body_offset;
 	bool is_finishing, is_aborted;
+	bool was_cut_short; /* the last turn was ended by the abort */
+	bool is_last_store; /* what the store refuses now is not tried again */
+	bool is_given_back; /* as if never begun: nothing is told of it */
 	bool any_temporary, any_flip, any_conversed;
 	enum policy_failure failure; /* the one that the attempt is known by */
 
@@ -117,6 +120,7 @@ void turn_end(struct attempt *a); /* makes the record */
 
 /* attempt_result.c */
 void attempt_finish(struct attempt *a);
+void attempt_stop_storing(struct attempt *a);
 void attempt_result_free(struct attempt *a);
 
 #endif

@@ -324,19 +324,30 @@ static void finishing_clear(struct attempt *a, struct finishing *f)
 
 static void done(struct attempt *a, const struct err *e)
 {
-	for (size_t i = 0; !e && i < a->record_count; i++)
+	for (size_t i = 0; !e && !a->is_given_back && i < a->record_count; i++)
 		event_hub_attempt(a->env->hub, &a->records[i]);
 	a->events.on_done(a->events.arg, a, e);
 	attempt_free(a);
 }
 
 static void commit(struct attempt *a);
+static void give_back(struct attempt *a);
 
 static void on_retry(void *arg)
 {
 	struct attempt *a = arg;
 	timer_close(&a->store_timer);
-	commit(a);
+	if (a->is_given_back)
+		give_back(a);
+	else
+		commit(a);
+}
+
+void attempt_stop_storing(struct attempt *a)
+{
+	a->is_last_store = true;
+	if (a->store_timer)
+		on_retry(a); /* once more */
 }
 
 /* The disk is full, or the like: what happened outside cannot be undone, so
@@ -344,7 +355,7 @@ static void on_retry(void *arg)
 static void on_committed(void *arg, const struct err *e)
 {
 	struct attempt *a = arg;
-	if (!e || e->code == ERR_NOT_FOUND || a->is_aborted) {
+	if (!e || e->code == ERR_NOT_FOUND || a->is_last_store) {
 		done(a, e);
 		return;
 	}
@@ -366,6 +377,7 @@ static void commit(struct attempt *a)
 /* Shut down before anything was said about the message: as if never begun. */
 static void give_back(struct attempt *a)
 {
+	a->is_given_back = true;
 	queue_give_back(a->env->queue, &a->item->id, 1, on_committed, a);
 }
 
@@ -376,7 +388,7 @@ static bool anything_happened(const struct attempt *a)
 		if (!stays(s) || s == STANDING_IN_DOUBT)
 			return true;
 	}
-	return a->record_count > 1;
+	return a->record_count > (a->was_cut_short ? 1 : 0);
 }
 
 static void build(struct attempt *a)

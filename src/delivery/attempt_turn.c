@@ -373,11 +373,21 @@ void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 	attempt_after_step(a);
 }
 
+/* Who was not spoken to says nothing of the channel. */
+static enum policy_failure classify_abort(enum smtp_state state)
+{
+	if (state == SMTP_STATE_FINAL)
+		return POLICY_FAILURE_IN_DOUBT;
+	return state == SMTP_STATE_BANNER ? POLICY_FAILURE_CONNECT
+					  : POLICY_FAILURE_SESSION;
+}
+
 void turn_abort(struct attempt *a, const char *why)
 {
-	bool in_doubt = session_state(a->session) == SMTP_STATE_FINAL;
-	fail_turn(a, in_doubt ? POLICY_FAILURE_IN_DOUBT : POLICY_FAILURE_SESSION,
-		session_is_tls(a->session), NULL, why);
+	enum smtp_state state = session_state(a->session);
+	a->was_cut_short = true;
+	a->turn.stage = smtp_state_name(state);
+	fail_turn(a, classify_abort(state), session_is_tls(a->session), NULL, why);
 }
 
 /* ---- the beginning ---- */

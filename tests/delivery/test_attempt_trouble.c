@@ -307,6 +307,119 @@ static void memory_of_a_destination(void **state)
 
 /* ---- the end of the worker ---- */
 
+static void abort_between_hosts(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .offers = "SIZE 100" });
+	ANSWER(&w,
+		{ .records = { "an @ 300 MX 10 a.test", "an @ 300 MX 20 b.test",
+			  "an @ 300 MX 30 c.test" } },
+		NO_AAAA, AT_1, NO_AAAA, AT_1, SILENCE);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@example.test", 200);
+	struct attempt *a = world_attempt(&w, NULL);
+	size_t queries = 7;
+	world_run(&w, world_is_asked, &queries);
+	attempt_abort(a, "the end");
+	wait_until_finished(&w, 1);
+	assert_int_equal(w.notice_count, 0);
+	assert_int_equal(world_due(&w), 1); /* c.test was not asked: no bounce */
+	world_clear(&w);
+}
+
+static void abort_after_a_failed_host(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .close_at = "handshake" });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, SILENCE);
+	world_configure(&w, "fallback = alternate");
+	world_put(&w, "a@example.test", 200);
+	struct attempt *a = world_attempt(&w, NULL);
+	size_t queries = 5;
+	world_run(&w, world_is_asked, &queries);
+	attempt_abort(a, "the end");
+	wait_until_finished(&w, 1);
+	assert_log(&w, "tls deferred tls_handshake tls -> plaintext");
+	world_clear(&w);
+}
+
+static void abort_while_dialling_in_plaintext(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .close_at = "handshake" }, { .hold_at = "connect" });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, NO_AAAA, AT_2, MX_A_B, NO_AAAA, AT_2, NO_AAAA,
+		AT_1);
+	world_configure(&w, "fallback = alternate");
+	world_put(&w, "a@example.test", 200);
+	world_deliver(&w);
+	struct attempt *a = world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	attempt_abort(a, "the end");
+	wait_until_finished(&w, 2);
+	smtp_server_release(&w.server);
+	assert_log(&w, "tls deferred tls_handshake tls; "
+		       "tls deferred connect connect -> plaintext; "
+		       "plaintext deferred connect connect; "
+		       "plaintext deferred connect banner -> plaintext");
+	world_clear(&w);
+}
+
+/* Where the worker stops, and what is left of the attempt. */
+static const struct abort_case {
+	const char *name, *hold_at, *log;
+} abort_cases[] = {
+	{ "an attempt stopped before the banner was never begun", "connect", "" },
+	{ "an attempt stopped at MAIL was never begun", "MAIL", "" },
+	{ "an attempt stopped after DATA was never begun", "DATA", "" },
+	{ "an attempt stopped after the final dot is in doubt", ".",
+		"plaintext in_doubt in_doubt final -> plaintext" },
+};
+
+static void run_abort(void **state)
+{
+	const struct abort_case *c = *state;
+	const struct server_plan plan = { .hold_at = c->hold_at };
+	struct world w;
+	world_init(&w, NULL);
+	world_serve(&w, &plan, 1);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@" LITERAL, 200);
+	struct attempt *a = world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	attempt_abort(a, "the end");
+	wait_until_finished(&w, 1);
+	smtp_server_release(&w.server);
+	assert_log(&w, c->log);
+	assert_int_equal(world_due(&w), 1);
+	world_run(&w, world_all_ended, NULL);
+	world_clear(&w);
+}
+
+static void abort_while_the_store_fails(void **state)
+{
+	struct world w;
+	sqlite3 *other;
+	(void)state;
+	SERVE(&w, { .hold_at = "." });
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@" LITERAL, 200);
+	struct attempt *a = world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	world_run(&w, world_is_stored, NULL);
+	assert_int_equal(sqlite3_open(w.queue_path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0), SQLITE_OK);
+	smtp_server_release(&w.server);
+	world_run(&w, world_let_go, NULL);
+	attempt_abort(a, "the end");
+	wait_until_finished(&w, 1);
+	assert_int_not_equal(w.store_error, 0);
+	sqlite3_close(other);
+	world_clear(&w);
+}
+
 /* A store that fails for a while loses nothing of what happened. */
 static void store_fails_for_a_while(void **state)
 {
@@ -356,15 +469,31 @@ int main(int argc, char **argv)
 			tls_cannot_begin_plaintext),
 		NAMED("other messages start on the channel that is due",
 			memory_of_a_destination),
+		NAMED("a shutdown between hosts does not bounce", abort_between_hosts),
+		NAMED("a shutdown keeps what failed before it",
+			abort_after_a_failed_host),
+		NAMED("a shutdown while dialling says nothing about the channel",
+			abort_while_dialling_in_plaintext),
+		NAMED("a shutdown does not wait for a store that fails",
+			abort_while_the_store_fails),
 		NAMED("what a store refuses is stored later", store_fails_for_a_while),
 	};
-	enum { SINGLE = ARRAY_SIZE(single), KEPT = ARRAY_SIZE(kept_cases) };
-	struct CMUnitTest tests[SINGLE + KEPT];
+	enum {
+		SINGLE = ARRAY_SIZE(single),
+		KEPT = ARRAY_SIZE(kept_cases),
+		ABORT = ARRAY_SIZE(abort_cases)
+	};
+	struct CMUnitTest tests[SINGLE + KEPT + ABORT];
 	memcpy(tests, single, sizeof(single));
 	for (size_t i = 0; i < KEPT; i++)
 		tests[SINGLE + i] = (struct CMUnitTest){ .name = kept_cases[i].name,
 			.test_func = run_kept,
 			.initial_state = (void *)&kept_cases[i] };
+	for (size_t i = 0; i < ABORT; i++)
+		tests[SINGLE + KEPT + i] =
+			(struct CMUnitTest){ .name = abort_cases[i].name,
+				.test_func = run_abort,
+				.initial_state = (void *)&abort_cases[i] };
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	int failed = cmocka_run_group_tests_name("attempt_trouble", tests, NULL, NULL);
