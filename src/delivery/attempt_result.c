@@ -86,13 +86,24 @@ static void settle_hopeless(struct attempt *a)
 
 /* ---- the next attempt ---- */
 
+static enum attempt_contact contact_of(const struct attempt *a)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		if (a->recipients[i].standing == STANDING_DELIVERED)
+			return ATTEMPT_DELIVERED;
+	}
+	return a->any_conversed ? ATTEMPT_CONTACT : ATTEMPT_NO_CONTACT;
+}
+
 static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 {
+	/* A host that took the message for somebody has no trouble with TLS. */
+	bool flips = a->any_flip && contact_of(a) != ATTEMPT_DELIVERED;
 	struct policy_attempt_summary summary = {
 		.mode = a->turn.decision.fallback,
 		.channel = a->turn.decision.channel,
 		.tls_required = a->turn.decision.tls_required,
-		.flips = a->any_flip,
+		.flips = flips,
 		.conversed = a->any_conversed,
 		.failure = a->failure,
 	};
@@ -108,7 +119,7 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 	f->result.next_attempt_ms = at_ms;
 	f->result.next_channel = policy_channel_name(next);
 	f->result.channel_reason = f->next_reason = reason;
-	if (a->settings.fallback_memory && a->any_flip) {
+	if (a->settings.fallback_memory && flips) {
 		f->result.memory_channel = f->result.next_channel;
 		f->result.memory_reason = reason;
 		f->result.memory_until_ms = now_ms + a->settings.fallback_memory_ttl_ms;
@@ -414,15 +425,6 @@ void attempt_result_free(struct attempt *a)
 		free(a->finishing);
 	}
 	timer_close(&a->store_timer);
-}
-
-static enum attempt_contact contact_of(const struct attempt *a)
-{
-	for (size_t i = 0; i < a->item->recipient_count; i++) {
-		if (a->recipients[i].standing == STANDING_DELIVERED)
-			return ATTEMPT_DELIVERED;
-	}
-	return a->any_conversed ? ATTEMPT_CONTACT : ATTEMPT_NO_CONTACT;
 }
 
 void attempt_finish(struct attempt *a)

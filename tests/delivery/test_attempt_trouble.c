@@ -288,6 +288,21 @@ static void tls_cannot_begin_plaintext(void **state)
 	world_clear(&w);
 }
 
+/* A host took the message for one: TLS is not what failed for the other. */
+static void taken_for_one(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .close_at = "handshake" }, { .rcpt = { NULL, "451 later" } });
+	ANSWER(&w, MX_A_B, NO_AAAA, AT_1, NO_AAAA, AT_1);
+	world_configure(&w, "fallback = alternate");
+	world_put(&w, "a@example.test b@example.test", 200);
+	world_deliver(&w);
+	assert_log(&w, "tls deferred tls_handshake tls; "
+		       "tls deferred smtp_temporary rcpt -> tls");
+	world_clear(&w);
+}
+
 static void memory_of_a_destination(void **state)
 {
 	struct world w;
@@ -467,6 +482,8 @@ int main(int argc, char **argv)
 		NAMED("TLS that cannot begin here counts once a host", tls_cannot_begin),
 		NAMED("TLS that cannot begin here, mode plaintext",
 			tls_cannot_begin_plaintext),
+		NAMED("a host that took the message for one did not fail in TLS",
+			taken_for_one),
 		NAMED("other messages start on the channel that is due",
 			memory_of_a_destination),
 		NAMED("a shutdown between hosts does not bounce", abort_between_hosts),
