@@ -336,7 +336,8 @@ static bool was_stale(const struct attempt *a, const struct session_failure *f)
 	bool is_gone = f->smtp.cause == SMTP_CAUSE_LOST ||
 		       (f->smtp.cause == SMTP_CAUSE_REPLY && f->smtp.reply.code == 421);
 	return a->turn.is_reused && !a->is_aborted && is_gone && !f->smtp.in_doubt &&
-	       (state == SMTP_STATE_READY || state == SMTP_STATE_MAIL);
+	       (state == SMTP_STATE_READY || state == SMTP_STATE_RSET ||
+		       state == SMTP_STATE_MAIL);
 }
 
 static void on_failed(void *arg, const struct session_failure *f)
