@@ -190,6 +190,9 @@ static const struct kept_case {
 		"EHLO STARTTLS *tls *EHLO *MAIL *RCPT *DATA *. *QUIT | "
 		"EHLO MAIL RCPT DATA . QUIT",
 		"tls delivered - final; plaintext delivered - final" },
+	{ "a connection that offered no STARTTLS is kept too", NULL, { { .offers = "" } },
+		NULL, "EHLO MAIL RCPT DATA . MAIL RCPT DATA . QUIT",
+		"plaintext delivered - final; plaintext delivered - final" },
 	{ "a refused STARTTLS is asked for again", "fallback = plaintext",
 		{ { .starttls = "454 not now" }, { 0 } }, NULL,
 		"EHLO STARTTLS MAIL RCPT DATA . QUIT | "
