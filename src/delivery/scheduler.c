@@ -12,12 +12,15 @@
 #include <string.h>
 
 enum {
-	CLAIMED_PER_SESSION = 4, /* items claimed at most, for each of max_sessions */
-	GENERAL_PER_DOMAIN = 4,  /* of one destination in a general claim */
-	REFILL_MAX = 64,         /* in a claim for one destination */
-	REFILL_BELOW = 8,        /* waiting items */
+	/* Items claimed at most, for each of max_sessions. A destination gets no more
+	 * than that for each of its own sessions: those that answer nothing run out
+	 * of sessions before they fill the room of the others. */
+	CLAIMED_PER_SESSION = 4,
+	WAITING_PER_SESSION = CLAIMED_PER_SESSION - 1,
+	GENERAL_PER_DOMAIN = WAITING_PER_SESSION, /* in a general claim */
 	CLAIM_MAX = 256,
-	IDLE_MS = 2000, /* a session without a message */
+	MESSAGES_A_TURN = 10, /* over one session while others wait for room */
+	IDLE_MS = 2000,       /* a session without a message */
 	RETRY_CLAIM_MS = 1000,
 	SLEEP_MAX_MS = 30 * 1000
 };
@@ -44,7 +47,8 @@ struct scheduler {
 	struct target *claim_target; /* of the claim under way, or NULL: general */
 	size_t claim_asked;
 	bool claim_pending;
-	bool more_due; /* a general claim may find something */
+	bool claim_failed; /* no further one before due_timer */
+	bool more_due;     /* a general claim may find something */
 	struct timer *due_timer, *pump_timer, *idle_timer, *grace_timer;
 };
 
@@ -209,6 +213,12 @@ static void finish_if_done(struct scheduler *s)
 
 static void start_attempt(struct scheduler *s, struct target *t, struct session *kept);
 
+/* Destinations take turns, also where one could use its session for ever. */
+static bool is_turn_over(const struct scheduler *s, const struct session *kept)
+{
+	return s->runnable && session_messages(kept) >= MESSAGES_A_TURN;
+}
+
 static void on_session(void *arg, struct session *kept, enum attempt_contact contact)
 {
 	struct run *run = arg;
@@ -221,7 +231,7 @@ static void on_session(void *arg, struct session *kept, enum attempt_contact con
 		target_note_success(t);
 	else if (contact == ATTEMPT_NO_CONTACT)
 		target_note_no_contact(t);
-	if (kept && target_can_start(t) && !s->is_stopping)
+	if (kept && target_can_start(t) && !s->is_stopping && !is_turn_over(s, kept))
 		start_attempt(s, t, kept);
 	else if (kept)
 		keep_idle(s, t, kept);
@@ -313,11 +323,11 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 static void send_claim(struct scheduler *s, struct target *t, size_t room,
 	const char **exclude, size_t exclude_count)
 {
-	size_t most = t ? REFILL_MAX : CLAIM_MAX;
+	size_t most = t ? t->window * WAITING_PER_SESSION - t->waiting : CLAIM_MAX;
 	struct queue_claim claim = {
 		.now_ms = clock_wall_ms(),
 		.max_items = room < most ? room : most,
-		.max_per_domain = t ? REFILL_MAX : GENERAL_PER_DOMAIN,
+		.max_per_domain = t ? most : GENERAL_PER_DOMAIN,
 		.domain = t ? t->domain : NULL,
 		.exclude = exclude,
 		.exclude_count = exclude_count,
@@ -333,7 +343,7 @@ static struct target *hungry_target(struct scheduler *s)
 {
 	struct target *t, *next;
 	HASH_ITER (hh, s->targets, t, next) {
-		if (t->more_due && t->waiting < REFILL_BELOW)
+		if (t->more_due && t->waiting <= t->window)
 			return t;
 	}
 	return NULL;
@@ -345,7 +355,9 @@ static void claim_generally(struct scheduler *s, size_t room)
 	struct target *t, *next;
 	const char **exclude = xcalloc(HASH_COUNT(s->targets), sizeof(*exclude));
 	HASH_ITER (hh, s->targets, t, next) {
-		if (t->more_due || t->waiting >= GENERAL_PER_DOMAIN)
+		if (t->waiting >= GENERAL_PER_DOMAIN)
+			t->more_due = true; /* maybe: a claim of its own will tell */
+		if (t->more_due)
 			exclude[n++] = t->domain;
 	}
 	s->more_due = false;
@@ -356,7 +368,7 @@ static void claim_generally(struct scheduler *s, size_t room)
 static void maybe_claim(struct scheduler *s)
 {
 	size_t cap = (size_t)s->env->config->config->max_sessions * CLAIMED_PER_SESSION;
-	if (s->claim_pending || s->is_stopping || s->claimed >= cap)
+	if (s->claim_pending || s->claim_failed || s->is_stopping || s->claimed >= cap)
 		return;
 	struct target *t = hungry_target(s);
 	if (s->more_due)
@@ -421,6 +433,7 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 	s->claim_target = NULL;
 	if (e) {
 		log_error("queue: %s", e->text);
+		s->claim_failed = true;
 		sleep_until(s, clock_wall_ms() + RETRY_CLAIM_MS);
 	} else if (t) {
 		t->more_due = count == s->claim_asked;
@@ -449,6 +462,7 @@ void scheduler_wake(struct scheduler *s)
 	if (s->is_stopping)
 		return;
 	s->more_due = true;
+	s->claim_failed = false;
 	maybe_claim(s);
 }
 

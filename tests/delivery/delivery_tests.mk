@@ -1,7 +1,8 @@
 EXTRA_DIST += tests/delivery/delivery_tests.mk
 if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
-	tests/delivery/test_attempt tests/delivery/test_attempt_trouble
+	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
+	tests/delivery/test_scheduler
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
 
@@ -35,4 +36,7 @@ tests_delivery_test_attempt_trouble_CPPFLAGS = $(delivery_test_cppflags) $(SQLIT
 # What our own side cannot begin: no version of the library fails to order.
 tests_delivery_test_attempt_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tls_check
 tests_delivery_test_attempt_trouble_LDADD = $(delivery_world_libs)
+tests_delivery_test_scheduler_SOURCES = tests/delivery/test_scheduler.c
+tests_delivery_test_scheduler_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
+tests_delivery_test_scheduler_LDADD = $(delivery_world_libs)
 endif

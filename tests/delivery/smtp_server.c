@@ -116,7 +116,7 @@ static bool read_content(struct server_connection *c)
 			if (!pass(c, "."))
 				return false;
 			say(c, c->plan->final ? c->plan->final : "250 2.0.0 stored");
-			return true;
+			return pass(c, "idle");
 		}
 		c->content_len += strlen(line) + 2;
 		if (!pass(c, "content"))

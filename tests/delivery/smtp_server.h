@@ -28,7 +28,8 @@ struct server_plan {
 	const char *rcpt[4]; /* by their number in the connection */
 	const char *rset;
 	/* Hangs up where it would have answered this: a command, "connect" (no
-	 * banner), "handshake", "354" (said), "content" (some of it is read), ".". */
+	 * banner), "handshake", "354" (said), "content" (some of it is read), ".",
+	 * "idle" (it has taken a message). */
 	const char *close_at;
 	const char *stall_at; /* reads on there and says nothing more */
 	const char *hold_at;  /* waits there to be released, before all else */

@@ -1,0 +1,300 @@
+/* What is claimed and begun when, and how it ends. */
+#include "world.h"
+
+#include "base/mem.h"
+#include "delivery/scheduler.h"
+
+#include <sched.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLAIN  "starttls = false\n"
+#define ABSENT "[127.0.0.2]" /* nobody listens there */
+
+struct play {
+	struct world w;
+	struct scheduler *scheduler;
+	bool is_finished;
+};
+
+static void on_finished(void *arg)
+{
+	((struct play *)arg)->is_finished = true;
+}
+
+static bool is_over(struct world *w, void *arg)
+{
+	(void)w;
+	return ((struct play *)arg)->is_finished;
+}
+
+static bool has_records(struct world *w, void *arg)
+{
+	return w->records >= *(size_t *)arg;
+}
+
+static void begin(struct play *p, const struct server_plan *plan, const char *options)
+{
+	memset(p, 0, sizeof(*p));
+	world_init(&p->w, NULL);
+	world_serve(&p->w, plan, 1);
+	world_configure(&p->w, options);
+}
+
+static void schedule(struct play *p, bool once)
+{
+	p->scheduler = scheduler_new(&p->w.env, once, on_finished, p);
+	scheduler_wake(p->scheduler);
+}
+
+static void put(struct play *p, const char *recipient, size_t count)
+{
+	while (count--)
+		world_put(&p->w, recipient, 100);
+}
+
+static void wait_for_records(struct play *p, size_t records)
+{
+	world_run(&p->w, has_records, &records);
+}
+
+static void wait_until_held(struct play *p, size_t connections)
+{
+	world_run(&p->w, world_is_held, &connections);
+}
+
+static void stop(struct play *p, int64_t grace_ms)
+{
+	scheduler_stop(p->scheduler, grace_ms);
+	world_run(&p->w, is_over, p);
+}
+
+static void end(struct play *p)
+{
+	while (smtp_server_held(&p->w.server) > p->w.server.released)
+		smtp_server_release(&p->w.server);
+	scheduler_free(&p->scheduler);
+	world_run(&p->w, world_all_ended, NULL);
+	world_clear(&p->w);
+}
+
+/* ---- once ---- */
+
+static void once(void **state)
+{
+	static const struct server_plan plan = { 0 };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN);
+	put(&p, "a@" LITERAL, 30);
+	put(&p, "a@" ABSENT, 3);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_int_equal(p.w.records, 33);
+	assert_true(smtp_server_connections(&p.w.server) <= 20);
+	end(&p);
+}
+
+static void once_with_nothing(void **state)
+{
+	static const struct server_plan plan = { 0 };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	end(&p);
+}
+
+/* ---- limits ---- */
+
+static const struct limit_case {
+	const char *name, *options;
+	size_t sessions; /* begun, and no more */
+} limits[] = {
+	{ "two sessions at first", PLAIN, 2 },
+	{ "max_sessions", PLAIN "max_sessions = 1", 1 },
+	{ "max_sessions_per_destination", PLAIN "max_sessions_per_destination = 1", 1 },
+};
+
+static void run_limit(void **state)
+{
+	static const struct server_plan plan = { .hold_at = "MAIL" };
+	const struct limit_case *c = *state;
+	struct play p;
+	begin(&p, &plan, c->options);
+	put(&p, "a@" LITERAL, 12);
+	schedule(&p, false);
+	wait_until_held(&p, c->sessions);
+	world_run(&p.w, world_is_stored, NULL);
+	assert_int_equal(p.w.env.sessions, c->sessions);
+	stop(&p, 0);
+	assert_int_equal(smtp_server_connections(&p.w.server), c->sessions);
+	assert_int_equal(p.w.records, 0); /* given back, and nothing told of it */
+	assert_int_equal(world_due(&p.w), 1);
+	end(&p);
+}
+
+/* ---- everybody gets a turn ---- */
+
+/* Where one destination could use the one session for ever. */
+static void long_queue(void **state)
+{
+	static const struct server_plan plan = { 0 };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN "max_sessions = 1");
+	put(&p, "a@" LITERAL, 40);
+	put(&p, "a@" ABSENT, 1);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_int_equal(p.w.records, 41);
+	const char *other = strstr(buf_text(&p.w.log), "deferred connect");
+	assert_non_null(other);
+	assert_non_null(strstr(other, "delivered")); /* it was not the last */
+	end(&p);
+}
+
+/* Destinations that answer nothing hold what they have, and no more. */
+static void tarpit(void **state)
+{
+	static const struct server_plan plan = { .hold_at = "connect" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN "max_sessions = 4");
+	put(&p, "a@" LITERAL, 40);
+	schedule(&p, false);
+	wait_until_held(&p, 2);
+	world_run(&p.w, world_is_stored, NULL);
+	put(&p, "a@" ABSENT, 1);
+	scheduler_wake(p.scheduler);
+	wait_for_records(&p, 1);
+	stop(&p, 0);
+	end(&p);
+}
+
+/* A message for a destination that has enough to do for now. */
+static void late_message(void **state)
+{
+	static const struct server_plan plan = { .hold_at = "MAIL" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN "max_sessions_per_destination = 1");
+	put(&p, "a@" LITERAL, 8);
+	schedule(&p, false);
+	wait_until_held(&p, 1);
+	world_run(&p.w, world_is_stored, NULL);
+	put(&p, "a@" LITERAL, 1);
+	scheduler_wake(p.scheduler);
+	world_run(&p.w, world_is_stored, NULL);
+	for (int i = 0; i < 64; i++)
+		smtp_server_release(&p.w.server);
+	wait_for_records(&p, 9);
+	stop(&p, 0);
+	end(&p);
+}
+
+/* ---- a store that fails ---- */
+
+static bool has_next_claim(struct world *w, void *arg)
+{
+	(void)arg;
+	return w->env.sessions > 0 && queue_port_pending(w->env.queue) > 0;
+}
+
+static void claim_fails(void **state)
+{
+	static const struct server_plan plan = { 0 };
+	struct play p;
+	sqlite3 *other;
+	(void)state;
+	begin(&p, &plan, PLAIN);
+	put(&p, "a@" LITERAL, 30);
+	uint64_t commits = queue_commits(p.w.queue);
+	schedule(&p, false);
+	while (queue_commits(p.w.queue) == commits) /* the general claim is carried out */
+		sched_yield();
+	queue_pause(p.w.queue, true);
+	world_run(&p.w, has_next_claim, &p); /* the one for the destination waits */
+	assert_int_equal(sqlite3_open(p.w.queue_path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0), SQLITE_OK);
+	queue_pause(p.w.queue, false);
+	world_run(&p.w, world_is_stored, NULL); /* asked once, not again and again */
+	sqlite3_close(other);
+	wait_for_records(&p, 30);
+	stop(&p, 0);
+	end(&p);
+}
+
+/* ---- the end ---- */
+
+static void grace(void **state)
+{
+	static const struct server_plan plan = { .hold_at = "MAIL" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN "max_sessions_per_destination = 1");
+	put(&p, "a@" LITERAL, 3);
+	schedule(&p, false);
+	wait_until_held(&p, 1);
+	scheduler_stop(p.scheduler, 20000);
+	assert_false(p.is_finished);
+	smtp_server_release(&p.w.server);
+	world_run(&p.w, is_over, &p);
+	assert_log(&p.w, "plaintext delivered - final");
+	assert_int_equal(world_due(&p.w), 1);
+	end(&p);
+}
+
+/* The host hangs up on a session while it is kept. */
+static void idle_lost(void **state)
+{
+	static const struct server_plan plan = { .close_at = "idle" };
+	struct play p;
+	size_t none = 0;
+	(void)state;
+	begin(&p, &plan, PLAIN);
+	put(&p, "a@" LITERAL, 1);
+	schedule(&p, false);
+	wait_for_records(&p, 1);
+	world_run(&p.w, world_all_ended, &none);
+	put(&p, "a@" LITERAL, 1);
+	scheduler_wake(p.scheduler);
+	wait_for_records(&p, 2);
+	stop(&p, 0);
+	end(&p);
+}
+
+#define NAMED(n, f)                           \
+	{                                     \
+		.name = (n), .test_func = (f) \
+	}
+
+/* With a name as its argument: that test only. */
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest single[] = {
+		NAMED("once: all that is due has its attempt", once),
+		NAMED("once, and nothing is due", once_with_nothing),
+		NAMED("a long queue lets others have the only session", long_queue),
+		NAMED("destinations that answer nothing leave room", tarpit),
+		NAMED("a message for a busy destination is not forgotten", late_message),
+		NAMED("a claim that failed is not repeated at once", claim_fails),
+		NAMED("a stop lets what is under way end well", grace),
+		NAMED("a kept session that is lost is forgotten", idle_lost),
+	};
+	enum { SINGLE = ARRAY_SIZE(single), LIMITS = ARRAY_SIZE(limits) };
+	struct CMUnitTest tests[SINGLE + LIMITS];
+	memcpy(tests, single, sizeof(single));
+	for (size_t i = 0; i < LIMITS; i++)
+		tests[SINGLE + i] = (struct CMUnitTest){ .name = limits[i].name,
+			.test_func = run_limit,
+			.initial_state = (void *)&limits[i] };
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	int failed = cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);
+	smtp_server_forget_certificate();
+	return failed;
+}
