@@ -71,7 +71,8 @@ struct delivery_env {
 	struct policy_set *policy; /* in force */
 	const struct event_hub *hub;
 	const struct notice_maker *notices;
-	size_t sessions; /* open connections, idle ones included */
+	size_t sessions;  /* open connections, idle ones included */
+	bool is_stopping; /* sessions say QUIT and do not wait for an answer */
 	/* Told when a connection is over; must not start another from inside. */
 	void (*session_gone)(void *arg);
 	void *session_gone_arg;

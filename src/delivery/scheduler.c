@@ -499,6 +499,7 @@ void scheduler_stop(struct scheduler *s, int64_t grace_ms)
 	if (s->is_stopping)
 		return;
 	s->is_stopping = true;
+	s->env->is_stopping = true;
 	timer_stop(s->due_timer);
 	while (next_runnable(s))
 		continue;

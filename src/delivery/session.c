@@ -210,6 +210,10 @@ static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
 static bool write_bytes(struct session *s, const struct smtp_step *step)
 {
 	stream_write(s->stream, step->bytes, step->len);
+	if (s->env->is_stopping && smtp_client_state(s->client) == SMTP_STATE_QUIT) {
+		session_close(&(struct session *){ s }); /* what is queued still goes */
+		return false;
+	}
 	s->waits_for_drain = stream_pending(s->stream) > WRITE_HIGH_WATER;
 	return !s->waits_for_drain;
 }

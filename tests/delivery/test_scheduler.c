@@ -248,6 +248,20 @@ static void grace(void **state)
 	end(&p);
 }
 
+static void silent_quit(void **state)
+{
+	static const struct server_plan plan = { .hold_at = "QUIT" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN);
+	put(&p, "a@" LITERAL, 1);
+	schedule(&p, false);
+	wait_for_records(&p, 1);
+	stop(&p, 0);
+	assert_int_equal(p.w.env.sessions, 0);
+	end(&p);
+}
+
 /* The host hangs up on a session while it is kept. */
 static void idle_lost(void **state)
 {
@@ -283,6 +297,7 @@ int main(int argc, char **argv)
 		NAMED("a message for a busy destination is not forgotten", late_message),
 		NAMED("a claim that failed is not repeated at once", claim_fails),
 		NAMED("a stop lets what is under way end well", grace),
+		NAMED("a stop does not wait for the answer to QUIT", silent_quit),
 		NAMED("a kept session that is lost is forgotten", idle_lost),
 	};
 	enum { SINGLE = ARRAY_SIZE(single), LIMITS = ARRAY_SIZE(limits) };
