@@ -19,6 +19,6 @@ EXTRA_DIST += tests/bench/run tests/bench/test_bench.sh \
 	tests/bench/bench/__init__.py tests/bench/bench/cases.py \
 	tests/bench/bench/hikyaku.py tests/bench/bench/lab.py \
 	tests/bench/bench/messages.py tests/bench/bench/peers.py \
-	tests/bench/bench/report.py \
-	tests/bench/bench/watch.py
+	tests/bench/bench/plot.py tests/bench/bench/report.py \
+	tests/bench/bench/sender.py tests/bench/bench/watch.py
 TESTS += tests/bench/test_bench.sh

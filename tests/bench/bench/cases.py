@@ -3,23 +3,26 @@ import json
 import subprocess
 
 from .hikyaku import Hikyaku
-from .lab import Failed
+from .lab import Failed, TARPITS
 from .messages import Spread
 from .peers import OpenSMTPD, Postfix
 
 DRAINS = {
-    # name: starttls, destinations, latency in ms, what it is
+    # name: (STARTTLS, destinations, ms before each reply, what it is)
     "a": (False, 1, 0, "plaintext, 1 destination"),
     "b": (True, 1, 0, "STARTTLS, 1 destination"),
     "c": (True, 100, 0, "STARTTLS, 100 destinations"),
     "d": (True, 100, 50, "as c, 50 ms before each reply"),
 }
+LATENCIES_MS = (10, 20, 100)  # beside those of c and d
+SHELLS = 20
+GROWTH_MEASURED = 10000  # the first of the queue, however long it is
+TO_A_TARPIT = 5
 
 
-def drain(lab, report, options, name):
+def measure_drain(lab, report, options, case, starttls, domains, latency_ms, title):
     """A full queue, and the time until the receiver has all of it."""
-    starttls, domains, latency_ms, title = DRAINS[name]
-    report.title(name, title)
+    report.title(case, title, latency_ms=latency_ms)
     for _ in range(options.runs):
         for sender in options.senders:
             with lab.receiver(starttls, latency_ms, numbers=options.messages) as receiver:
@@ -30,25 +33,91 @@ def drain(lab, report, options, name):
                 finally:
                     mta.close()
             figures["fill_rate"] = options.messages / fill_s
-            report.add(name, sender.name, figures)
+            report.add(case, sender.name, figures)
 
 
-def receiver(lab, report, options, name):
+def drain(lab, report, options, name):
+    measure_drain(lab, report, options, name, *DRAINS[name])
+
+
+def latency(lab, report, options, _name):
+    for ms in LATENCIES_MS:
+        measure_drain(lab, report, options, f"latency {ms}", True, 100, ms, f"as c, {ms} ms before each reply")
+
+
+def receiver(lab, report, options, _name):
     """The bare client: what the receiver can take."""
-    for starttls, case in ((False, "receiver"), (True, "receiver, STARTTLS")):
+    count = 4 * options.messages
+    for starttls, case in ((False, "receiver"), (True, "receiver TLS")):
         report.title(case, "the bare client: no queue, no disk")
+        words = [lab.programs / "loadgen", "-n", count, *(["-s"] if starttls else []), f"{lab.prefix}.1.1:{lab.port}"]
         for _ in range(options.runs):
             with lab.receiver(starttls) as r:
-                count = 4 * options.messages
-                words = [lab.programs / "loadgen", "-n", count, *(["-s"] if starttls else []),
-                         f"{lab.prefix}.1.1:{lab.port}"]
                 got = json.loads(subprocess.run(list(map(str, words)), check=True, capture_output=True).stdout)
                 if r.counters()["messages"] != count:
                     raise Failed("the receiver has lost messages")
-            report.add(case, "loadgen", {"messages": count, "seconds": got["seconds"],
-                                         "rate": count / got["seconds"],
-                                         "cpu_per_1000": got["cpu_seconds"] * 1000 / count})
+            report.add(case, "bare client", _plain_figures(count, got["seconds"],
+                                                           cpu_per_1000=got["cpu_seconds"] * 1000 / count))
 
 
-CASES = {"receiver": receiver, **{name: drain for name in DRAINS}}
+def accepting(lab, report, options, name):
+    """Durably into the queue: `send --batch` here, 20 SMTP sessions there."""
+    report.title(name, "messages into the queue, each durable when acknowledged")
+    for _ in range(options.runs):
+        for sender in options.senders:
+            mta = sender(lab)
+            try:
+                report.add(name, sender.name, _plain_figures(options.messages, mta.fill(Spread(options.messages, 1))))
+            finally:
+                mta.close()
+        count = max(options.messages // 10, SHELLS) // SHELLS * SHELLS
+        mta = Hikyaku(lab)
+        report.title("accepting send", f"`send` from {SHELLS} shells at a time, a process a message")
+        report.add("accepting send", "hikyaku", _plain_figures(count, mta.send_from_shells(count, SHELLS)))
+        mta.close()
+
+
+def growth(lab, report, options, _name):
+    """The first messages of queues of several lengths."""
+    for length in options.lengths:
+        case = f"growth {length}"
+        report.title(case, f"{length} queued", queued=length)
+        for _ in range(options.runs):
+            with lab.receiver(numbers=length) as r:
+                mta = Hikyaku(lab)
+                try:
+                    fill_s = mta.fill(Spread(length, 100))
+                    counters, figures = mta.deliver_some(min(GROWTH_MEASURED, length), r)
+                finally:
+                    mta.close()
+            # Without the start-up, which is told apart.
+            span_ns = counters["last_message_ns"] - counters["first_message_ns"]
+            figures["rate"] = (counters["messages"] - 1) * 1e9 / span_ns
+            figures["fill_rate"] = length / fill_s
+            report.add(case, "hikyaku", figures)
+
+
+def tarpits(lab, report, options, name):
+    """A healthy destination, alone and beside tarpits whose mail is older."""
+    healthy = [b"u@d0.test"] * options.messages
+    stuck = [b"u@t%d.test" % i for i in range(TARPITS)] * TO_A_TARPIT
+    for case, recipients in ((f"{name}: none", healthy), (f"{name}: {TARPITS}", stuck + healthy)):
+        report.title(case, "one healthy destination in plaintext, and tarpits beside it")
+        for _ in range(options.runs):
+            with lab.receiver(tarpits=True, numbers=len(recipients)) as r:
+                mta = Hikyaku(lab, "max_sessions = 500\n")
+                try:
+                    mta.fill(recipients)
+                    _, figures = mta.deliver_some(len(healthy), r)
+                finally:
+                    mta.close()
+            report.add(case, "hikyaku", figures)
+
+
+def _plain_figures(count, seconds, **more):
+    return {"messages": count, "seconds": seconds, "rate": count / seconds, **more}
+
+
+CASES = {"receiver": receiver, **{name: drain for name in DRAINS}, "latency": latency,
+         "accepting": accepting, "growth": growth, "tarpits": tarpits}
 SENDERS = {"hikyaku": Hikyaku, "postfix": Postfix, "opensmtpd": OpenSMTPD}

@@ -1,11 +1,13 @@
 """hikyaku as a sender: the default configuration with at most the limits raised."""
 import os
+import shutil
 import subprocess
 import time
 
 from . import messages
 from .lab import Failed
-from .watch import Watch
+from .sender import result, wait_for_messages
+from .watch import Watch, cpu_seconds
 
 CONFIGURATION = """\
 hostname = "sender.test"
@@ -70,9 +72,9 @@ class Hikyaku:
 
     def start(self, *words, prefix=()):
         """`run` with its watch; the process and the time it was started."""
-        self.out = open(self.home / "run.out", "ab")
-        start_ns = time.monotonic_ns()
-        process = self.lab.spawn([*prefix, *self.words("run", *words)], stdout=self.out, stderr=self.out)
+        with open(self.home / "run.out", "ab") as out:
+            start_ns = time.monotonic_ns()
+            process = self.lab.spawn([*prefix, *self.words("run", *words)], stdout=out, stderr=out)
         return process, Watch(process.pid), start_ns
 
     def drain(self, expected, receiver, prefix=()):
@@ -88,17 +90,16 @@ class Hikyaku:
                          f"{process.returncode}; see {self.home}/run.out and log")
         return result(counters, start_ns, expected, used.ru_utime + used.ru_stime, peak_kib)
 
+    def deliver_some(self, expected, receiver):
+        """`run`, killed when that many have arrived: of a long queue the first ones."""
+        process, watch, start_ns = self.start()
+        counters = wait_for_messages(receiver, expected, process, f"hikyaku ({self.home})")
+        cpu_s = cpu_seconds(process.pid)
+        process.kill()
+        process.wait()
+        self.lab.processes.remove(process)
+        return counters, result(counters, start_ns, counters["distinct"], cpu_s, watch.stop())
+
     def close(self):
-        pass
-
-
-def result(counters, start_ns, expected, cpu_s, peak_kib):
-    """One run's figures."""
-    seconds = (counters["last_message_ns"] - start_ns) / 1e9
-    return {"messages": expected, "seconds": seconds, "rate": expected / seconds,
-            "first_s": (counters["first_message_ns"] - start_ns) / 1e9,
-            "cpu_per_1000": cpu_s * 1000 / expected, "peak_mib": peak_kib / 1024,
-            "connections": counters["connections"], "peak_connections": counters["peak"],
-            "tls_sessions": counters["tls_sessions"], "repeated": counters["repeated"]}
-
-
+        if not self.lab.keep:
+            shutil.rmtree(self.home, ignore_errors=True)

@@ -12,12 +12,11 @@ import time
 
 from peers import mta, net
 
-from .hikyaku import result
 from .lab import Failed, end
+from .sender import result, wait_for_messages
 from .watch import Watch, cpu_seconds
 
 SESSIONS = 20  # of the client that feeds them, and to a destination
-STALLED_S = 60
 
 mta.PACKAGES["opensmtpd"] = ["opensmtpd", "libevent-2.1-7", "libpam0g", "libaudit1", "libcap-ng0",
                              "zlib1g", *mta.LIBRARIES]
@@ -69,16 +68,7 @@ class Peer(mta.Receiver):
 
     def wait(self, expected, receiver, start_ns, watch, cpu_before=0.0):
         """Until the receiver has everything; the figures."""
-        seen, moved = -1, time.monotonic()
-        while True:
-            counters = receiver.counters()
-            if counters["distinct"] >= expected:
-                break
-            if counters["distinct"] != seen:
-                seen, moved = counters["distinct"], time.monotonic()
-            if time.monotonic() - moved > STALLED_S or self.process.poll() is not None:
-                raise Failed(f"{self.name} stopped after {seen} of {expected} messages; see {self.home}")
-            time.sleep(0.02)
+        counters = wait_for_messages(receiver, expected, self.process, f"{self.name} ({self.home})")
         cpu_s = cpu_seconds(self.process.pid) - cpu_before
         return result(counters, start_ns, expected, cpu_s, watch.stop())
 

@@ -3,7 +3,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
 
@@ -13,12 +12,12 @@ class Report:
         self.options = options
         self.cases = {}
 
-    def title(self, case, text):
-        self.cases.setdefault(case, {"title": text, "senders": {}})
+    def title(self, case, text, **about):
+        self.cases.setdefault(case, {"title": text, **about, "senders": {}})
 
     def add(self, case, sender, figures):
         self.cases[case]["senders"].setdefault(sender, []).append(figures)
-        print(f"{case:>10}  {sender:<12} {figures['rate']:>10,.0f}/s  in {figures['seconds']:.2f} s",
+        print(f"{case:>15}  {sender:<12} {figures['rate']:>10,.0f}/s  in {figures['seconds']:.2f} s",
               file=sys.stderr, flush=True)
 
     def medians(self, case):
@@ -39,12 +38,13 @@ class Report:
 
     def table(self):
         print(f"{'case':<20} {'sender':<12} {'messages/s':>10} {'CPU s/1000':>10} {'PSS MiB':>8} "
-              f"{'open':>5} {'conns':>6}")
+              f"{'open':>5} {'conns':>6} {'first s':>8}")
         for case, known in self.cases.items():
             for sender, m in self.medians(case).items():
                 print(f"{case:<20} {sender:<12} {m['rate']:>10,.0f} {_or_dash(m, 'cpu_per_1000', '.3f'):>10} "
                       f"{_or_dash(m, 'peak_mib', '.1f'):>8} {_or_dash(m, 'peak_connections', '.0f'):>5} "
-                      f"{_or_dash(m, 'connections', '.0f'):>6}")
+                      f"{_or_dash(m, 'connections', '.0f'):>6} "
+                      f"{_or_dash(m, 'first_s', '.3f'):>8}")
             ratio = self.ratio(case)
             if ratio:
                 print(f"{'':<20} {'to the best':<12} {ratio['rate']:>9.2f}x "
@@ -67,7 +67,7 @@ def _or_dash(figures, key, style):
 
 
 def machine():
-    model = subprocess.run(["sed", "-n", "s/^model name.*: //p;T;q", "/proc/cpuinfo"],
-                           capture_output=True, text=True).stdout.splitlines()
-    return {"kernel": platform.release(), "processors": os.cpu_count(), "model": model[0] if model else "",
+    with open("/proc/cpuinfo") as f:
+        models = [line.partition(":")[2].strip() for line in f if line.startswith("model name")]
+    return {"kernel": platform.release(), "processors": os.cpu_count(), "model": models[0] if models else "",
             "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20}
