@@ -14,7 +14,7 @@ tests_bench_receiver_LDADD = libbase.a $(GNUTLS_LIBS)
 tests_bench_loadgen_SOURCES = tests/bench/loadgen.c $(bench_common)
 tests_bench_loadgen_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
 tests_bench_loadgen_LDADD = libbase.a $(GNUTLS_LIBS)
-EXTRA_DIST += tests/bench/bench.mk
+EXTRA_DIST += tests/bench/bench.mk tests/bench/README.md
 EXTRA_DIST += tests/bench/run tests/bench/test_bench.sh \
 	tests/bench/bench/__init__.py tests/bench/bench/cases.py \
 	tests/bench/bench/hikyaku.py tests/bench/bench/lab.py \

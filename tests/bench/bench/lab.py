@@ -34,9 +34,13 @@ class Lab:
         self.processes = []
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="hikyaku-bench.", dir=parent_directory))
         self.directory.chmod(0o755)
-        self.certificates = certs.Certificates(self.directory / "certificates")
-        self._choose_addresses(standard_ports)
-        self._start_dns()
+        try:
+            self.certificates = certs.Certificates(self.directory / "certificates")
+            self._choose_addresses(standard_ports)
+            self._start_dns()
+        except BaseException:
+            self.close()
+            raise
 
     def _choose_addresses(self, standard_ports):
         rng = random.SystemRandom()
