@@ -279,7 +279,13 @@ static void decide_protocols(struct decider *d)
 			"known when the MX host is");
 }
 
-/* SNI is never an address: RFC 6066 section 3. */
+/* SNI is a host name, never an address: RFC 6066 section 3. An underscore is fine
+ * in DNS, but makes some servers (GnuTLS) end the handshake. */
+static bool may_be_sent(const char *host)
+{
+	return host && host[0] != '[' && !strchr(host, '_');
+}
+
 static void decide_sni(struct decider *d)
 {
 	const struct policy_settings *s = d->settings;
@@ -287,10 +293,9 @@ static void decide_sni(struct decider *d)
 	const char *mark = default_mark(s->sni_from);
 	const char *host = d->query->host;
 	char *out = d->out->sni;
-	bool has_name = host && host[0] != '[';
 	if (s->sni == POLICY_SNI_NAME)
 		policy_text(out, sizeof(d->out->sni), "%s", s->sni_name);
-	else if (s->sni == POLICY_SNI_ON && has_name)
+	else if (s->sni == POLICY_SNI_ON && may_be_sent(host))
 		policy_text(out, sizeof(d->out->sni), "%s", host);
 	if (!d->out->use_starttls)
 		return;
@@ -302,6 +307,10 @@ static void decide_sni(struct decider *d)
 	else if (d->query->destination[0] == '[')
 		add_reason(
 			d, rule, "sni = on%s, but an address has no name to send", mark);
+	else if (host)
+		add_reason(d, rule,
+			"sni = on%s, but %s is no host name that TLS takes: none is sent",
+			mark, host);
 	else
 		add_reason(d, rule, "sni = on%s: the server name sent is the MX host's",
 			mark);

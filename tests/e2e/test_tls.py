@@ -262,8 +262,6 @@ def test_the_tls_log_has_a_line_for_each_handshake_and_each_error(world):
 
 # ---- real servers ----
 
-@pytest.mark.xfail(strict=True, reason="policy/decide.c, decide_sni: with sni = on a host with an underscore has "
-                                       "no name that may be sent (RFC 6066 3, RFC 952)")
 def test_a_host_name_with_an_underscore_gets_the_message_over_tls_from_gnutls(world, exim):
     """GnuTLS ends a handshake whose SNI is no host name: Exim on Debian is one."""
     world.zone.mx("exim.test", 10, "mx_1.exim.test")
