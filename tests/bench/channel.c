@@ -18,6 +18,7 @@ void channel_close(struct channel *ch)
 		gnutls_deinit(ch->tls);
 	if (ch->fd > 0)
 		close(ch->fd);
+	buf_clear(&ch->out);
 	ch->tls = NULL;
 	ch->fd = -1;
 }

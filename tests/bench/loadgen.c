@@ -348,6 +348,16 @@ static void report(const struct loadgen *g, uint64_t ns)
 		g->finished, (double)ns / 1e9, cpu);
 }
 
+static void release(struct loadgen *g)
+{
+	gnutls_priority_deinit(g->tls.priority);
+	gnutls_certificate_free_credentials(g->tls.credentials);
+	buf_clear(&g->text);
+	buf_clear(&g->flight);
+	close(g->epoll);
+	free(g);
+}
+
 int main(int argc, char **argv)
 {
 	struct loadgen *g = xcalloc(1, sizeof(*g));
@@ -372,5 +382,8 @@ int main(int argc, char **argv)
 			on_event(g, events[i].data.ptr);
 	}
 	report(g, counters_now_ns() - start);
-	return g->finished == g->options.messages ? 0 : 1;
+	bool is_complete = g->finished == g->options.messages;
+	free(conns);
+	release(g);
+	return is_complete ? 0 : 1;
 }
