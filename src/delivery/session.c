@@ -290,6 +290,7 @@ static bool can_drive(const struct session *s)
 static void drive(struct session *s)
 {
 	struct smtp_step step;
+	size_t replies = s->client ? smtp_client_reply_count(s->client) : 0;
 	bool has_progressed = false, go_on = true;
 	s->has_more = true;
 	if (s->is_driving || !can_drive(s))
@@ -303,6 +304,8 @@ static void drive(struct session *s)
 		go_on = act(s, action, &step);
 	}
 	s->is_driving = false;
+	/* With PIPELINING each reply of a batch is progress of its own. */
+	has_progressed |= smtp_client_reply_count(s->client) != replies;
 	arm_timer(s, has_progressed);
 	leave(s);
 }

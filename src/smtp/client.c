@@ -275,6 +275,7 @@ static bool take_input(struct smtp_client *c)
 	case SMTP_PARSE_MORE:
 		return false;
 	case SMTP_PARSE_REPLY:
+		c->replies++;
 		handle_reply(c, &r);
 		return true;
 	case SMTP_PARSE_ERROR:
@@ -407,6 +408,11 @@ bool smtp_client_is_tls(const struct smtp_client *c)
 bool smtp_client_offered_starttls(const struct smtp_client *c)
 {
 	return c->offered_starttls;
+}
+
+size_t smtp_client_reply_count(const struct smtp_client *c)
+{
+	return c->replies;
 }
 
 const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c)

@@ -193,6 +193,7 @@ enum smtp_state smtp_client_state(const struct smtp_client *c);
 int64_t smtp_client_timeout_ms(const struct smtp_client *c);
 bool smtp_client_is_tls(const struct smtp_client *c);
 bool smtp_client_offered_starttls(const struct smtp_client *c); /* in the first EHLO */
+size_t smtp_client_reply_count(const struct smtp_client *c);    /* whole replies so far */
 const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c);
 /* The reply that refused STARTTLS in this session; code 0: none did. */
 const struct smtp_reply *smtp_client_starttls_refusal(const struct smtp_client *c);

@@ -72,6 +72,7 @@ struct smtp_client {
 	struct buf in;  /* fed, not parsed */
 	struct buf out; /* to be written; the first handed octets are with the owner */
 	size_t handed;
+	size_t replies; /* whole ones, since the connection was made */
 	unsigned expected;
 	struct smtp_reply_parser parser;
 	struct smtp_reply last_reply;
