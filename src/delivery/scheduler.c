@@ -38,6 +38,7 @@ struct scheduler {
 	bool once, is_stopping, is_finished;
 	void (*on_finished)(void *arg);
 	void *arg;
+	struct err last_error; /* of a claim; code 0: none failed */
 
 	struct target *targets; /* by domain */
 	struct target *runnable, *runnable_last;
@@ -434,6 +435,7 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 	if (e) {
 		log_error("queue: %s", e->text);
 		s->claim_failed = true;
+		s->last_error = *e;
 		sleep_until(s, clock_wall_ms() + RETRY_CLAIM_MS);
 	} else if (t) {
 		t->more_due = count == s->claim_asked;
@@ -507,6 +509,11 @@ void scheduler_stop(struct scheduler *s, int64_t grace_ms)
 	quit_idle(s, 0);
 	timer_start(s->grace_timer, grace_ms);
 	timer_start(s->pump_timer, 0);
+}
+
+const struct err *scheduler_error(const struct scheduler *s)
+{
+	return s->last_error.code ? &s->last_error : NULL;
 }
 
 void scheduler_free(struct scheduler **sp)

@@ -28,6 +28,8 @@ void scheduler_wake(struct scheduler *s);
 /* No new attempts; those that run may go on for grace_ms, then they are
  * aborted. What was claimed and not begun is given back. */
 void scheduler_stop(struct scheduler *s, int64_t grace_ms);
+/* Why a claim failed, or NULL: with once there was no second try. */
+const struct err *scheduler_error(const struct scheduler *s);
 void scheduler_free(struct scheduler **s); /* after on_finished */
 
 #endif

@@ -192,6 +192,10 @@ int worker_run(struct worker_options *options, struct err *e)
 	if (result == 0) {
 		scheduler_wake(w.scheduler);
 		loop_run(w.env.loop);
+		if (options->once && scheduler_error(w.scheduler)) {
+			*e = *scheduler_error(w.scheduler);
+			result = e->code;
+		}
 	}
 	tear_down(&w);
 	return result;
