@@ -64,11 +64,15 @@ static void add_recipients(const struct attempt *a, struct event_attempt *e)
 	}
 }
 
+/* The rule where it is the host that decides. */
+#define NO_STARTTLS_RULE "host"
+
 /* TLS was meant and plaintext it was: which rule let that happen. */
 static const char *downgrade(const struct attempt *a, const char **rule_out)
 {
 	const struct turn *t = &a->turn;
-	*rule_out = "fallback";
+	const char *from = a->settings.policy.fallback_from;
+	*rule_out = strcmp(from, "default") == 0 ? "fallback" : from;
 	if (t->is_reconnect)
 		return "TLS failed at this address, and fallback = plaintext goes on "
 		       "without it";
@@ -81,7 +85,7 @@ static const char *downgrade(const struct attempt *a, const char **rule_out)
 		       "without it";
 	if (t->was_ready && t->channel == POLICY_CHANNEL_TLS &&
 		!session_is_tls(a->session) && !t->decision.tls_required) {
-		*rule_out = "host";
+		*rule_out = NO_STARTTLS_RULE;
 		return "the host offers no STARTTLS";
 	}
 	return NULL;
@@ -101,7 +105,7 @@ static void add_policy(const struct attempt *a, struct event_attempt *e)
 	const struct policy_decision *d = &a->turn.decision;
 	const char *rule, *text = downgrade(a, &rule);
 	enum policy_channel channel = text ? POLICY_CHANNEL_PLAINTEXT : a->turn.channel;
-	e->downgraded = text ? strcmp(rule, "fallback") == 0 : d->by_fallback;
+	e->downgraded = text ? strcmp(rule, NO_STARTTLS_RULE) != 0 : d->by_fallback;
 	if (!text) {
 		rule = d->decided_by[0] ? d->decided_by : NULL;
 		text = decided_text(d);

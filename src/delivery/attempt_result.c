@@ -133,6 +133,9 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 
 static char *last_error(const struct attempt_recipient *r)
 {
+	if (r->standing == STANDING_IN_DOUBT)
+		return xasprintf(
+			"in doubt, it may have been delivered: %s: %s", r->mx, r->detail);
 	if (r->reply.code)
 		return xasprintf("%s said: %d %s%s%s", r->mx, r->reply.code,
 			r->reply.enhanced, r->reply.enhanced[0] ? " " : "",
@@ -157,7 +160,9 @@ static struct notice_recipient notice_of(
 	struct attempt_recipient *r = &a->recipients[i];
 	/* The notice quotes the reply itself: a fact of ours goes beside it. */
 	const char *detail = r->reply.code ? NULL : r->detail;
-	if (f->has_expired && stays(r->standing))
+	if (r->standing == STANDING_IN_DOUBT)
+		detail = f->texts[i];
+	else if (f->has_expired && stays(r->standing))
 		detail = f->expiry;
 	return (struct notice_recipient){
 		.recipient = &a->item->recipients[i],

@@ -272,6 +272,8 @@ static void on_ready(void *arg)
 		/* The session goes on in plaintext; the downgrade stays on record. */
 		a->turn.failure = POLICY_FAILURE_STARTTLS_REFUSED;
 		a->turn.starttls_refusal = *refusal;
+		snprintf(a->turn.detail, sizeof(a->turn.detail),
+			"STARTTLS was answered %d %.280s", refusal->code, refusal->text);
 	}
 	collect_asked(a);
 	if (!a->asked_count) {

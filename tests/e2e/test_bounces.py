@@ -163,14 +163,3 @@ def test_dsn_parameters_go_where_they_are_offered(world, extensions, passed_on):
     commands = " ".join(server.sessions[0].lines("tls"))
     for word in ("RET=HDRS", "ENVID=E1", "NOTIFY=FAILURE", "ORCPT=rfc822;x+2By@example.test"):
         assert (word in commands) == passed_on
-
-
-@pytest.mark.xfail(strict=True, reason="RFC 3461 5.2.2: where a host has no DSN, NOTIFY=SUCCESS is answered with a "
-                                       "\"relayed\" notification of our own; report/dsn.c makes failed and delayed ones only")
-def test_who_asked_for_success_is_told_that_a_host_without_dsn_has_it(world, home):
-    world.one_host(Behaviour(extensions=()))
-    batch(world, "<b@example.test> NOTIFY=SUCCESS")
-    world.attempts(2)
-    (message,) = home.messages
-    _, (_, status, _) = parts(message)
-    assert status.get_payload()[1]["Action"] == "relayed"
