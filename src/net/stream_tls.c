@@ -165,14 +165,26 @@ static enum tls_state handshake_cut(struct stream_tls *t)
 	return TLS_FAILED;
 }
 
+/* Is there reason to call the library again at once? Warning alerts,
+ * unrecognized_name for one, are no failure. With a long flight (many
+ * certificates) it says AGAIN between records that are all there already: to
+ * wait for more would be to wait for ever. */
+static bool handshake_goes_on(
+	const struct stream_tls *t, int result, size_t unread_before)
+{
+	if (result == GNUTLS_E_AGAIN)
+		return buf_len(&t->in) && buf_len(&t->in) < unread_before;
+	return result < 0 && !gnutls_error_is_fatal(result);
+}
+
 static enum tls_state step_handshake(struct stream_tls *t)
 {
 	int result;
+	size_t unread;
 	do {
+		unread = buf_len(&t->in);
 		result = gnutls_handshake(t->session);
-		/* Warning alerts, unrecognized_name for one, are no failure. */
-	} while (
-		result < 0 && result != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(result));
+	} while (handshake_goes_on(t, result, unread));
 	flush(t);
 	if (result == 0)
 		return TLS_OPEN;
