@@ -175,6 +175,14 @@ static struct channel_tls *load_tls(const struct options *o)
 	return tls;
 }
 
+static void free_tls(struct channel_tls *tls)
+{
+	gnutls_certificate_free_credentials(tls->credentials);
+	gnutls_priority_deinit(tls->priority);
+	gnutls_free(tls->ticket_key.data);
+	free(tls);
+}
+
 /* A process of its own, with listening sockets of its own. */
 static pid_t start_worker(const struct options *o, struct counters *counters)
 {
@@ -265,11 +273,10 @@ int main(int argc, char **argv)
 	struct options o = { .workers = 1 };
 	o.settings.offer = (struct sink_offer){ .pipelining = true, .chunking = true };
 	read_options(&o, argc, argv);
-	if (o.certificate) {
-		o.settings.offer.starttls = true;
-		o.settings.tls = load_tls(&o);
-	}
 	pid_t workers[MAX_WORKERS];
+	struct channel_tls *tls = o.certificate ? load_tls(&o) : NULL;
+	o.settings.tls = tls;
+	o.settings.offer.starttls = tls != NULL;
 	struct counters *counters = counters_new(o.numbers);
 	int signals = catch_signals();
 	int control = listen_control(o.socket);
@@ -284,5 +291,7 @@ int main(int argc, char **argv)
 	}
 	if (o.socket)
 		unlink(o.socket);
+	if (tls)
+		free_tls(tls);
 	return status;
 }

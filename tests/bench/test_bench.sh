@@ -23,7 +23,7 @@ verdict()
 }
 
 "$TOP_SRCDIR"/tests/bench/run --no-build --build "$TOP_BUILDDIR" --directory "$home" \
-	--cases receiver,a,b --messages 40 --runs 1 --json "$home/json" >"$home/out" 2>&1
+	--cases receiver,a,b --messages 40 --runs 1 --peers none --json "$home/json" >"$home/out" 2>&1
 verdict "cases a and b run to their end"
 
 /usr/bin/python3 - "$home/json" >>"$home/out" 2>&1 <<-'END'

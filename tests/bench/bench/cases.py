@@ -53,9 +53,10 @@ def receiver(lab, report, options, _name):
         words = [lab.programs / "loadgen", "-n", count, *(["-s"] if starttls else []), f"{lab.prefix}.1.1:{lab.port}"]
         for _ in range(options.runs):
             with lab.receiver(starttls) as r:
-                got = json.loads(subprocess.run(list(map(str, words)), check=True, capture_output=True).stdout)
-                if r.counters()["messages"] != count:
-                    raise Failed("the receiver has lost messages")
+                done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+                if done.returncode != 0 or r.counters()["messages"] != count:
+                    raise Failed(f"the bare client and the receiver disagree: {done.stderr.strip()}")
+                got = json.loads(done.stdout)
             report.add(case, "bare client", _plain_figures(count, got["seconds"],
                                                            cpu_per_1000=got["cpu_seconds"] * 1000 / count))
 

@@ -36,7 +36,7 @@ def points(report, key, cases):
 def _panel(series, name):
     """Inline data and the command that plots it; an empty panel without data."""
     if not series:
-        return "plot [1:10] NaN notitle"
+        return "plot [1:10][0:1] -1 notitle"
     blocks, words = [], []
     for i, (sender, found) in enumerate(series.items()):
         rows = "\n".join(f"{x} {y:.1f}" for x, y in found)
