@@ -7,6 +7,10 @@ import sys
 import time
 
 
+FIGURES = (("rate", "messages/s", ",.0f"), ("cpu_per_1000", "CPU s/1000", ".3f"), ("peak_mib", "PSS, MiB", ".0f"),
+           ("peak_connections", "open", ".0f"), ("connections", "connections", ".0f"), ("first_s", "first, s", ".2f"))
+
+
 class Report:
     def __init__(self, options):
         self.options = options
@@ -33,7 +37,7 @@ class Report:
             return None
         ratio = {"rate": own["rate"] / max(p["rate"] for p in peers)}
         if own.get("cpu_per_1000"):
-            ratio["cpu"] = own["cpu_per_1000"] / min(p["cpu_per_1000"] for p in peers)
+            ratio["cpu_per_1000"] = own["cpu_per_1000"] / min(p["cpu_per_1000"] for p in peers)
         return ratio
 
     def table(self):
@@ -48,7 +52,20 @@ class Report:
             ratio = self.ratio(case)
             if ratio:
                 print(f"{'':<20} {'to the best':<12} {ratio['rate']:>9.2f}x "
-                      + (f"{ratio['cpu']:>9.2f}x" if "cpu" in ratio else ""))
+                      + (f"{ratio['cpu_per_1000']:>9.2f}x" if "cpu_per_1000" in ratio else ""))
+
+    def markdown(self):
+        """The table for doc/performance.md: a row a case, a column a sender in each group."""
+        senders = list(dict.fromkeys(s for known in self.cases.values() for s in known["senders"]))
+        lines = ["| case | figure | " + " | ".join(senders) + " | to the best |", "|---" * (len(senders) + 3) + "|"]
+        for case in self.cases:
+            medians, ratio = self.medians(case), self.ratio(case) or {}
+            for key, name, style in FIGURES:
+                if any(key in m for m in medians.values()):
+                    values = [_or_dash(medians.get(s, {}), key, style) for s in senders]
+                    against = f"{ratio[key]:.2f}" if key in ratio else ""
+                    lines.append(f"| {case if key == 'rate' else ''} | {name} | {' | '.join(values)} | {against} |")
+        return "\n".join(lines) + "\n"
 
     def json(self):
         return {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine(),

@@ -13,7 +13,8 @@ def result(counters, start_ns, expected, cpu_s, peak_kib):
             "first_s": (counters["first_message_ns"] - start_ns) / 1e9,
             "cpu_per_1000": cpu_s * 1000 / expected, "peak_mib": peak_kib / 1024,
             "connections": counters["connections"], "peak_connections": counters["peak"],
-            "tls_sessions": counters["tls_sessions"], "repeated": counters["repeated"]}
+            "tls_sessions": counters["tls_sessions"],
+            "tls_resumed": counters["tls_resumed"], "repeated": counters["repeated"]}
 
 
 def wait_for_messages(receiver, expected, process, what):
