@@ -1,4 +1,5 @@
-dist_doc_DATA += doc/architecture.md doc/hikyaku.conf.example
+dist_doc_DATA += doc/architecture.md
+dist_doc_DATA += doc/performance.md doc/hikyaku.conf.example
 dist_man_MANS += \
 	doc/hikyaku.8 \
 	doc/hikyaku.conf.5 \
