@@ -252,6 +252,14 @@ void smtp_server_start(struct smtp_server *s, const struct server_plan *plans,
 	assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
 }
 
+void smtp_server_release_all(struct smtp_server *s)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->released = SERVER_CONNECTIONS_MAX;
+	pthread_cond_broadcast(&s->released_cond);
+	pthread_mutex_unlock(&s->mutex);
+}
+
 void smtp_server_stop(struct smtp_server *s)
 {
 	if (s->listener >= 0)
@@ -259,10 +267,7 @@ void smtp_server_stop(struct smtp_server *s)
 	pthread_join(s->thread, NULL);
 	if (s->listener >= 0)
 		close(s->listener);
-	pthread_mutex_lock(&s->mutex);
-	s->released = SERVER_CONNECTIONS_MAX;
-	pthread_cond_broadcast(&s->released_cond);
-	pthread_mutex_unlock(&s->mutex);
+	smtp_server_release_all(s);
 	for (size_t i = 0; i < s->count; i++) {
 		pthread_join(s->connections[i]->thread, NULL);
 		buf_clear(&s->connections[i]->seen);

@@ -73,6 +73,8 @@ void smtp_server_stop(struct smtp_server *s); /* waits for its clients to go */
 
 size_t smtp_server_connections(struct smtp_server *s);
 size_t smtp_server_held(struct smtp_server *s);
+/* Nobody is held any more, nor those who come later. */
+void smtp_server_release_all(struct smtp_server *s);
 void smtp_server_release(struct smtp_server *s); /* one of them */
 /* What it saw so far; malloc'ed. Complete after the connections have ended. */
 char *smtp_server_seen(struct smtp_server *s);

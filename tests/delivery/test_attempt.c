@@ -27,7 +27,8 @@ static const struct sequence {
 		"tls deferred tls_handshake tls -> tls; "
 		"tls deferred tls_handshake tls -> tls" },
 	{ "none: refused STARTTLS never leads to plaintext", "fallback = none", 2,
-		{ { .starttls = "454 not now" } }, 1, "EHLO STARTTLS QUIT | EHLO STARTTLS QUIT",
+		{ { .starttls = "454 not now" } }, 1,
+		"EHLO STARTTLS QUIT | EHLO STARTTLS QUIT",
 		"tls deferred starttls_refused starttls -> tls; "
 		"tls deferred starttls_refused starttls -> tls" },
 	{ "plaintext: a broken handshake, then the same address without TLS",

@@ -73,8 +73,7 @@ static void stop(struct play *p, int64_t grace_ms)
 
 static void end(struct play *p)
 {
-	while (smtp_server_held(&p->w.server) > p->w.server.released)
-		smtp_server_release(&p->w.server);
+	smtp_server_release_all(&p->w.server);
 	scheduler_free(&p->scheduler);
 	world_run(&p->w, world_all_ended, NULL);
 	world_clear(&p->w);
