@@ -198,13 +198,6 @@ static void on_recipient(void *arg, const struct smtp_step *step)
 	}
 }
 
-static void on_message_done(void *arg, size_t undecided)
-{
-	/* READY follows: there the rest is asked again, or the turn ends. */
-	(void)arg;
-	(void)undecided;
-}
-
 static bool turn_asked(const struct attempt *a, size_t i)
 {
 	return a->recipients[i].turn == a->turns;
@@ -402,7 +395,6 @@ static const struct session_events *session_events_of(struct attempt *a)
 		.on_body = on_body,
 		.on_mark = on_mark,
 		.on_recipient = on_recipient,
-		.on_message_done = on_message_done,
 		.on_failed = on_failed,
 		.arg = a,
 	};

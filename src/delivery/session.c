@@ -47,7 +47,7 @@ struct session {
 	struct tls_facts tls;
 	bool has_tls, sent_sni;
 
-	int64_t opened_ms, ready_after_ms;
+	int64_t opened_ms;
 	size_t messages;
 	unsigned busy;
 	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
@@ -220,8 +220,6 @@ static bool write_bytes(struct session *s, const struct smtp_step *step)
 
 static void ready(struct session *s)
 {
-	if (s->ready_after_ms < 0)
-		s->ready_after_ms = session_age_ms(s);
 	if (s->is_quitting)
 		smtp_client_quit(s->client);
 	else
@@ -253,8 +251,7 @@ static bool act(struct session *s, enum smtp_action action, const struct smtp_st
 		s->events.on_recipient(s->events.arg, step);
 		return true;
 	case SMTP_ACTION_MESSAGE_DONE:
-		s->events.on_message_done(s->events.arg, step->undecided);
-		return true;
+		return true; /* READY follows: there the owner asks again, or ends */
 	case SMTP_ACTION_FAILED:
 		fail_smtp(s, &step->failure);
 		return false;
@@ -480,7 +477,6 @@ struct session *session_open(
 	s->settings = *p->settings;
 	s->id = p->id;
 	s->opened_ms = loop_now_ms(p->env->loop);
-	s->ready_after_ms = -1;
 	snprintf(s->hostname, sizeof(s->hostname), "%s", p->hostname);
 	snprintf(s->mx, sizeof(s->mx), "%s", p->mx);
 	snprintf(s->domain, sizeof(s->domain), "%s", p->domain);
@@ -560,11 +556,6 @@ bool session_address(const struct session *s, struct addr *out)
 	if (s->has_address)
 		*out = s->address;
 	return s->has_address;
-}
-
-int64_t session_ready_after_ms(const struct session *s)
-{
-	return s->ready_after_ms;
 }
 
 int64_t session_age_ms(const struct session *s)

@@ -41,7 +41,6 @@ struct session_events {
 	void (*on_body)(void *arg);  /* session_body or session_body_end */
 	void (*on_mark)(void *arg);  /* session_marked, when "in doubt" is durable */
 	void (*on_recipient)(void *arg, const struct smtp_step *step);
-	void (*on_message_done)(void *arg, size_t undecided);
 	void (*on_failed)(void *arg, const struct session_failure *failure);
 	void *arg;
 };
@@ -64,7 +63,7 @@ struct session *session_open(
 	const struct session_params *params, const struct session_events *events);
 void session_set_events(struct session *s, const struct session_events *events);
 
-/* In READY. The message is borrowed until on_message_done or on_failed. */
+/* In READY. The message is borrowed until the next on_ready or on_failed. */
 void session_send(struct session *s, const struct smtp_message *message);
 void session_body(struct session *s, const char *bytes, size_t len);
 void session_body_end(struct session *s);
@@ -86,7 +85,6 @@ const struct policy_decision *session_decision(const struct session *s);
 const char *session_mx(const struct session *s);
 const char *session_sni(const struct session *s);                /* NULL: none was sent */
 bool session_address(const struct session *s, struct addr *out); /* false: none yet */
-int64_t session_ready_after_ms(const struct session *s);         /* from open to READY */
 int64_t session_age_ms(const struct session *s);
 size_t session_messages(const struct session *s); /* transactions begun */
 
