@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-from .hikyaku import Hikyaku
+from .hikyaku import Hikyaku, SESSIONS
 from .lab import Failed, TARPITS
 from .messages import Spread
 from .peers import OpenSMTPD, Postfix
@@ -18,6 +18,8 @@ LATENCIES_MS = (10, 20, 100)  # beside those of c and d
 SHELLS = 20
 GROWTH_MEASURED = 10000  # the first of the queue, however long it is
 TO_A_TARPIT = 5
+MOST_SESSIONS = 500
+MEMORY_LATENCY_MS = 100
 
 
 def measure_drain(lab, report, options, case, starttls, domains, latency_ms, title):
@@ -84,18 +86,30 @@ def growth(lab, report, options, _name):
         case = f"growth {length}"
         report.title(case, f"{length} queued", queued=length)
         for _ in range(options.runs):
-            with lab.receiver(numbers=length) as r:
-                mta = Hikyaku(lab)
-                try:
-                    fill_s = mta.fill(Spread(length, 100))
-                    counters, figures = mta.deliver_some(min(GROWTH_MEASURED, length), r)
-                finally:
-                    mta.close()
+            mta = Hikyaku(lab)
+            try:
+                fill_s = mta.fill(Spread(length, 100))
+                memory(lab, report, mta, length)
+                with lab.receiver(numbers=length) as r:
+                    counters, figures = mta.deliver_some(min(GROWTH_MEASURED, length // 2), r)
+            finally:
+                mta.close()
             # Without the start-up, which is told apart.
             span_ns = counters["last_message_ns"] - counters["first_message_ns"]
             figures["rate"] = (counters["messages"] - 1) * 1e9 / span_ns
             figures["fill_rate"] = length / fill_s
             report.add(case, "hikyaku", figures)
+
+
+def memory(lab, report, mta, length):
+    """What so many sessions with TLS take while so much is queued."""
+    case = f"memory {length}"
+    report.title(case, f"{length} queued, {MOST_SESSIONS} sessions, {MEMORY_LATENCY_MS} ms before each reply")
+    mta.configure(MOST_SESSIONS)
+    with lab.receiver(True, MEMORY_LATENCY_MS, numbers=length) as r:
+        _, figures = mta.deliver_some(min(GROWTH_MEASURED, length) // 4, r)
+    mta.configure(SESSIONS)
+    report.add(case, "hikyaku", figures)
 
 
 def tarpits(lab, report, options, name):
@@ -106,7 +120,7 @@ def tarpits(lab, report, options, name):
         report.title(case, "one healthy destination in plaintext, and tarpits beside it")
         for _ in range(options.runs):
             with lab.receiver(tarpits=True, numbers=len(recipients)) as r:
-                mta = Hikyaku(lab, "max_sessions = 500\n")
+                mta = Hikyaku(lab, sessions=MOST_SESSIONS)
                 try:
                     mta.fill(recipients)
                     _, figures = mta.deliver_some(len(healthy), r)

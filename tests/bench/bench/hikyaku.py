@@ -18,20 +18,25 @@ log = "{home}/log"
 dns_servers = {{ "{dns}" }}
 prohibited_addresses = {{ }}
 port = {port}
+max_sessions = {sessions}
 """
+SESSIONS = 400  # fewer than Postfix has open; the default is 200
 
 
 class Hikyaku:
     name = "hikyaku"
 
-    def __init__(self, lab, options=""):
+    def __init__(self, lab, sessions=SESSIONS):
         self.lab = lab
         self.home = lab.scratch("hikyaku")
         self.binary = lab.build / "hikyaku"
         self.conf = self.home / "hikyaku.conf"
         (self.home / "policy").mkdir(mode=0o755)
-        self.conf.write_text(CONFIGURATION.format(
-            home=self.home, dns=f"{lab.dns_address}:{lab.dns_port}", port=lab.port) + options)
+        self.configure(sessions)
+
+    def configure(self, sessions):
+        self.conf.write_text(CONFIGURATION.format(home=self.home, port=self.lab.port, sessions=sessions,
+                                                  dns=f"{self.lab.dns_address}:{self.lab.dns_port}"))
 
     def words(self, *words):
         return [str(self.binary), "-c", str(self.conf), *words]
