@@ -325,11 +325,14 @@ static void send_claim(struct scheduler *s, struct target *t, size_t room,
 	const char **exclude, size_t exclude_count)
 {
 	size_t most = t ? t->window * WAITING_PER_SESSION - t->waiting : CLAIM_MAX;
+	struct queue_claim_only only = { .domain = t ? t->domain : NULL,
+		.max_items = most };
 	struct queue_claim claim = {
 		.now_ms = clock_wall_ms(),
 		.max_items = room < most ? room : most,
-		.max_per_domain = t ? most : GENERAL_PER_DOMAIN,
-		.domain = t ? t->domain : NULL,
+		.max_per_domain = t ? 0 : GENERAL_PER_DOMAIN,
+		.only = &only,
+		.only_count = t ? 1 : 0,
 		.exclude = exclude,
 		.exclude_count = exclude_count,
 		.for_once = s->once,

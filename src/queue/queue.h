@@ -135,11 +135,19 @@ void queue_item_free(struct queue_item **item);
 int queue_worker_register(
 	struct queue_port *p, int64_t lease_s, struct err *e); /* blocks */
 
+/* A destination to claim from, and how much of it. */
+struct queue_claim_only {
+	const char *domain;
+	size_t max_items; /* 0: no limit */
+};
+
 struct queue_claim {
 	int64_t now_ms;
 	size_t max_items;
 	size_t max_per_domain;
-	const char *domain;         /* only this destination, or NULL */
+	/* Only these destinations, each once, in this order; exclude is not looked at. */
+	const struct queue_claim_only *only;
+	size_t only_count;          /* 0: whatever is due */
 	const char *const *exclude; /* destinations that are full; up to some thousands */
 	size_t exclude_count;
 	bool for_once; /* run --once: as now, but never an item this worker had before */
@@ -147,7 +155,8 @@ struct queue_claim {
 /* items are the callback's to keep (it frees each; the array is borrowed).
  * next_due_ms: when the next item is due that was not claimed now, INT64_MAX:
  * none; <= now: there is more. Excluded destinations are left out of it, and with
- * for_once what this worker had. Claims free what dead workers held first.
+ * for_once what this worker had. With `only` it is INT64_MAX where there is no more
+ * now, whatever is due later. Claims free what dead workers held first.
  * max_items, max_per_domain 0: no limit. */
 typedef void queue_claim_cb(void *arg, struct queue_item **items, size_t count,
 	int64_t next_due_ms, const struct err *e);

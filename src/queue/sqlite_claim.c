@@ -1,7 +1,7 @@
 /*
  * Claims. Destinations are walked by the time of their first due item, so that
  * nothing due costs one look and a full destination one step; inside each the
- * items are taken by their time.
+ * items are taken by their time. A claim that names destinations looks at those.
  */
 #include "queue/sqlite_store.h"
 
@@ -40,8 +40,6 @@ static int compare_name(const void *name, const void *entry)
 
 static bool is_wanted(const struct queue_claim *asked, const char *domain)
 {
-	if (asked->domain)
-		return strcmp(asked->domain, domain) == 0;
 	return !asked->exclude_count ||
 	       !bsearch(domain, asked->exclude, asked->exclude_count,
 		       sizeof(*asked->exclude), compare_name);
@@ -52,14 +50,18 @@ static size_t limit_of(size_t max)
 	return max ? max : SIZE_MAX;
 }
 
-/* The due items of one destination, within the limits. */
-static int find_items(struct claim *c, int64_t destination)
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The due items of one destination, within the limits; max: of this one. */
+static int find_items(struct claim *c, int64_t destination, size_t max)
 {
 	struct store *s = c->store;
 	size_t room = limit_of(c->asked->max_items) - c->items.count;
-	size_t limit = limit_of(c->asked->max_per_domain), n = 0;
+	size_t limit = least(least(limit_of(c->asked->max_per_domain), max), room), n = 0;
 	int rc;
-	limit = limit < room ? limit : room;
 	/* One more than wanted, to know whether there is more. */
 	sqlite3_stmt *stmt = db_query(&s->db, &c->request->err,
 		"SELECT id FROM item WHERE destination = ?1 AND state = 0"
@@ -78,18 +80,23 @@ static int find_items(struct claim *c, int64_t destination)
 	return rc;
 }
 
-static sqlite3_stmt *query_destinations(struct claim *c)
+/* The due items of the destinations that are named. */
+static int find_named(struct claim *c)
 {
-	struct db *db = &c->store->db;
-	if (c->asked->domain)
-		return db_query(db, &c->request->err,
-			"SELECT id, domain FROM destination"
-			" WHERE domain = ?2 AND next_due_ms <= ?1",
-			"it", c->asked->now_ms, c->asked->domain);
-	return db_query(db, &c->request->err,
-		"SELECT id, domain FROM destination WHERE next_due_ms <= ?1"
-		" ORDER BY next_due_ms",
-		"i", c->asked->now_ms);
+	int rc = 0;
+	for (size_t i = 0; i < c->asked->only_count && rc == 0; i++) {
+		const struct queue_claim_only *only = &c->asked->only[i];
+		int64_t destination;
+		rc = db_value(&c->store->db, &c->request->err, &destination,
+			"SELECT id FROM destination WHERE domain = ?2"
+			" AND next_due_ms <= ?1",
+			"it", c->asked->now_ms, only->domain);
+		if (rc == 0)
+			rc = find_items(c, destination, limit_of(only->max_items));
+		else if (rc == ERR_NOT_FOUND)
+			rc = 0;
+	}
+	return rc;
 }
 
 /* Only looks: what it walks over must not change under it. */
@@ -97,12 +104,15 @@ static int find_due(struct claim *c)
 {
 	struct db *db = &c->store->db;
 	size_t max_items = limit_of(c->asked->max_items);
-	sqlite3_stmt *stmt = query_destinations(c);
+	sqlite3_stmt *stmt = db_query(db, &c->request->err,
+		"SELECT id, domain FROM destination WHERE next_due_ms <= ?1"
+		" ORDER BY next_due_ms",
+		"i", c->asked->now_ms);
 	int rc;
 	while ((rc = db_step(db, stmt, &c->request->err)) == 1) {
 		if (!is_wanted(c->asked, db_text(stmt, 1)))
 			continue;
-		rc = find_items(c, db_int(stmt, 0));
+		rc = find_items(c, db_int(stmt, 0), SIZE_MAX);
 		if (rc != 0 || (c->has_more && c->items.count >= max_items)) {
 			db_reset(stmt);
 			break;
@@ -181,7 +191,7 @@ static int find_next_due(struct claim *c)
 	struct store *s = c->store;
 	int rc;
 	c->request->claim.next_due_ms = c->has_more ? c->asked->now_ms : INT64_MAX;
-	if (c->has_more)
+	if (c->has_more || c->asked->only_count)
 		return 0;
 	sqlite3_stmt *stmt = db_query(&s->db, &c->request->err,
 		"SELECT domain, next_due_ms FROM destination WHERE next_due_ms > ?1"
@@ -199,7 +209,7 @@ static int find_next_due(struct claim *c)
 
 static int run_claim(struct claim *c)
 {
-	int rc = find_due(c);
+	int rc = c->asked->only_count ? find_named(c) : find_due(c);
 	if (rc == 0)
 		rc = take_items(c);
 	for (size_t i = 0; i < c->touched.count && rc == 0; i++)

@@ -51,8 +51,12 @@ void queue_claim_due(struct queue_port *p, const struct queue_claim *claim,
 		exclude[i] = request_strdup(r, claim->exclude[i]);
 	if (n)
 		qsort(exclude, n, sizeof(*exclude), compare_names);
+	struct queue_claim_only *only =
+		request_copy(r, claim->only, claim->only_count * sizeof(*only));
+	for (size_t i = 0; i < claim->only_count; i++)
+		only[i].domain = request_strdup(r, only[i].domain);
 	r->claim.claim = *claim;
-	r->claim.claim.domain = request_strdup(r, claim->domain);
+	r->claim.claim.only = only;
 	r->claim.claim.exclude = exclude;
 	queue_submit(p, r);
 }

@@ -43,12 +43,60 @@ static void limits_and_excludes_are_kept(void **state)
 		struct queue_claim asked = { .now_ms = clock_wall_ms(),
 			.max_items = cases[i].max_items,
 			.max_per_domain = cases[i].max_per_domain,
-			.domain = cases[i].domain,
+			.only = &(struct queue_claim_only){ .domain = cases[i].domain },
+			.only_count = cases[i].domain ? 1 : 0,
 			.exclude = cases[i].exclude };
 		while (asked.exclude_count < 3 && asked.exclude[asked.exclude_count])
 			asked.exclude_count++;
 		claim_with(f, &asked, &c);
 		if (c.count != cases[i].expected)
+			fail_msg("%s: %zu", cases[i].name, c.count);
+		if ((c.next_due_ms <= asked.now_ms) != cases[i].is_more)
+			fail_msg("%s: next due %lld", cases[i].name,
+				(long long)c.next_due_ms);
+		for (size_t n = 0; n < c.count; n++)
+			assert_int_equal(give_back(f, c.items[n]->id), 0);
+		claimed_clear(&c);
+	}
+}
+
+static size_t count_of(const struct claimed *c, const char *domain)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < c->count; i++)
+		n += strcmp(c->items[i]->domain, domain) == 0;
+	return n;
+}
+
+static void one_claim_refills_several_destinations(void **state)
+{
+	static const struct queue_claim_only only[] = { { "c.test", 2 },
+		{ "none.test", 5 }, { "a.test", 3 } };
+	static const struct {
+		const char *name;
+		size_t max_items, of_c, of_a;
+		bool is_more;
+	} cases[] = {
+		{ "each within its own limit", 10, 2, 3, true },
+		{ "all within the common one", 4, 2, 2, true },
+		{ "those named last get nothing", 2, 2, 0, true },
+	};
+	struct fixture *f = *state;
+	for (int i = 0; i < 3; i++) {
+		put(f, "x", "u@a.test", NULL);
+		put(f, "x", "u@b.test", NULL);
+		put(f, "x", "u@c.test", NULL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct claimed c;
+		struct queue_claim asked = { .now_ms = clock_wall_ms(),
+			.max_items = cases[i].max_items,
+			.only = only,
+			.only_count = ARRAY_SIZE(only) };
+		claim_with(f, &asked, &c);
+		if (count_of(&c, "c.test") != cases[i].of_c ||
+			count_of(&c, "a.test") != cases[i].of_a ||
+			c.count != cases[i].of_a + cases[i].of_c)
 			fail_msg("%s: %zu", cases[i].name, c.count);
 		if ((c.next_due_ms <= asked.now_ms) != cases[i].is_more)
 			fail_msg("%s: next due %lld", cases[i].name,
@@ -199,6 +247,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(limits_and_excludes_are_kept),
+		CASE(one_claim_refills_several_destinations),
 		CASE(the_oldest_due_comes_first),
 		CASE(once_means_never_an_item_it_had_before),
 		CASE(small_bodies_come_along_and_large_ones_do_not),
