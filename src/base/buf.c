@@ -44,24 +44,6 @@ void buf_commit(struct buf *b, size_t len)
 	b->end += len;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t len)
-{
-	if (!len)
-		return;
-	memcpy(buf_reserve(b, len), bytes, len);
-	b->end += len;
-}
-
-void buf_addstr(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void buf_addc(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
-}
-
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
@@ -74,6 +56,17 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 	vsnprintf(to, (size_t)len + 1, fmt, ap);
 	va_end(ap);
 	b->end += (size_t)len;
+}
+
+void buf_addu(struct buf *b, uint64_t n)
+{
+	char digits[20]; /* UINT64_MAX has as many */
+	char *at = digits + sizeof(digits);
+	do {
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	buf_add(b, at, (size_t)(digits + sizeof(digits) - at));
 }
 
 void buf_consume(struct buf *b, size_t len)
@@ -92,7 +85,10 @@ const char *buf_text(struct buf *b)
 
 char *buf_steal(struct buf *b)
 {
-	char *s = xstrdup(buf_text(b));
-	buf_clear(b);
+	buf_text(b);
+	if (b->start)
+		memmove(b->mem, b->mem + b->start, buf_len(b) + 1);
+	char *s = b->mem;
+	*b = (struct buf)BUF_INIT;
 	return s;
 }

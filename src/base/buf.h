@@ -7,6 +7,8 @@
 #define BASE_BUF_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 struct buf {
 	char *mem;    /* owned */
@@ -22,15 +24,33 @@ struct buf {
 
 void buf_clear(struct buf *b); /* frees; the buffer may be used again */
 void buf_reset(struct buf *b); /* empties, keeps the memory */
-void buf_add(struct buf *b, const void *bytes, size_t len);
-void buf_addstr(struct buf *b, const char *s);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_addc(struct buf *b, char c);
+void buf_addu(struct buf *b, uint64_t n);     /* decimal */
 void buf_consume(struct buf *b, size_t len);  /* len <= buf_len */
 char *buf_reserve(struct buf *b, size_t len); /* room for len bytes at the end */
 void buf_commit(struct buf *b, size_t len);   /* that many of them were written */
 const char *buf_text(struct buf *b);          /* NUL-terminated view */
 char *buf_steal(struct buf *b);               /* the caller frees; NUL-terminated */
+
+/* Inline: what writes records and commands adds a few octets at a time. */
+static inline void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	if (!len)
+		return;
+	memcpy(b->cap - b->end >= len ? b->mem + b->end : buf_reserve(b, len), bytes,
+		len);
+	b->end += len;
+}
+
+static inline void buf_addstr(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+static inline void buf_addc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
 
 static inline size_t buf_len(const struct buf *b)
 {

@@ -91,6 +91,19 @@ static void nul_octets_are_octets(void **state)
 	buf_clear(&b);
 }
 
+static void numbers_are_decimal(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT;
+	buf_addu(&b, 0);
+	buf_addc(&b, ' ');
+	buf_addu(&b, 1020);
+	buf_addc(&b, ' ');
+	buf_addu(&b, UINT64_MAX);
+	assert_string_equal(buf_text(&b), "0 1020 18446744073709551615");
+	buf_clear(&b);
+}
+
 static void stolen_text_belongs_to_the_thief(void **state)
 {
 	(void)state;
@@ -117,6 +130,7 @@ int main(void)
 		cmocka_unit_test(a_stream_through_it_does_not_make_it_grow),
 		cmocka_unit_test(room_is_reserved_and_used_in_part),
 		cmocka_unit_test(nul_octets_are_octets),
+		cmocka_unit_test(numbers_are_decimal),
 		cmocka_unit_test(stolen_text_belongs_to_the_thief),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
