@@ -36,7 +36,40 @@ static void split(int64_t ms, struct tm *tm, int *millis)
 	*millis = rest;
 }
 
-void timefmt_rfc3339(int64_t ms, char *out)
+static void put_digits(char *to, unsigned n, int count)
+{
+	while (count--) {
+		to[count] = (char)('0' + n % 10);
+		n /= 10;
+	}
+}
+
+enum { DAY_S = 86400, ERA_DAYS = 146097 }; /* an era: 400 years of the calendar */
+
+/* Date and time to the second, 19 octets, of seconds since 0000-01-01. Counted
+ * from the first of March the leap day is the last of its year, and months are
+ * 153 days in five. */
+static void put_civil(char *out, uint64_t seconds)
+{
+	uint64_t days = seconds / DAY_S + ERA_DAYS - 60; /* since -0400-03-01 */
+	unsigned rest = (unsigned)(seconds % DAY_S);
+	unsigned day = (unsigned)(days % ERA_DAYS);
+	unsigned year = (day - day / 1460 + day / 36524 - day / (ERA_DAYS - 1)) / 365;
+	unsigned of_year = day - (365 * year + year / 4 - year / 100);
+	unsigned fifth = (5 * of_year + 2) / 153; /* months since March */
+	unsigned month = fifth < 10 ? fifth + 3 : fifth - 9;
+	year += (unsigned)(days / ERA_DAYS) * 400 - 400 + (month <= 2);
+	memcpy(out, "0000-00-00T00:00:00", 19);
+	put_digits(out, year, 4);
+	put_digits(out + 5, month, 2);
+	put_digits(out + 8, of_year - (153 * fifth + 2) / 5 + 1, 2);
+	put_digits(out + 11, rest / 3600, 2);
+	put_digits(out + 14, rest / 60 % 60, 2);
+	put_digits(out + 17, rest % 60, 2);
+}
+
+/* Years of more or less than four digits: no clock shows them. */
+static void put_far(char *out, int64_t ms)
 {
 	struct tm tm;
 	int millis;
@@ -48,6 +81,26 @@ void timefmt_rfc3339(int64_t ms, char *out)
 		snprintf(out + len, (size_t)(TIMEFMT_MAX - len), ".%03dZ", millis);
 	else
 		snprintf(out + len, (size_t)(TIMEFMT_MAX - len), "Z");
+}
+
+/* Every line of the log and every record has a time: no printf, no time zones. */
+void timefmt_rfc3339(int64_t ms, char *out)
+{
+	static const int64_t year_0_ms = -62167219200000, year_10000_ms = 253402300800000;
+	if (ms < year_0_ms || ms >= year_10000_ms) {
+		put_far(out, ms);
+		return;
+	}
+	uint64_t since = (uint64_t)(ms - year_0_ms);
+	unsigned millis = (unsigned)(since % 1000);
+	char *end = out + 19;
+	put_civil(out, since / 1000);
+	if (millis) {
+		*end = '.';
+		put_digits(end + 1, millis, 3);
+		end += 4;
+	}
+	memcpy(end, "Z", 2);
 }
 
 void timefmt_rfc5322(int64_t ms, char *out)

@@ -4,8 +4,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -37,6 +39,45 @@ static void instants_are_written_and_read_back(void **state)
 		assert_true(back == instants[i].ms);
 		timefmt_rfc5322(instants[i].ms, out);
 		assert_string_equal(out, instants[i].rfc5322);
+	}
+}
+
+/* What the C library makes of it. */
+static void expected_rfc3339(int64_t ms, char out[TIMEFMT_MAX])
+{
+	struct tm tm;
+	char whole[TIMEFMT_MAX];
+	time_t t = (time_t)((ms - (ms % 1000 + 1000) % 1000) / 1000);
+	int millis = (int)((ms % 1000 + 1000) % 1000);
+	assert_non_null(gmtime_r(&t, &tm));
+	int len = snprintf(whole, sizeof(whole), "%04d-", tm.tm_year + 1900);
+	strftime(whole + len, sizeof(whole) - (size_t)len, "%m-%dT%H:%M:%S", &tm);
+	if (millis)
+		snprintf(out, TIMEFMT_MAX, "%.40s.%03dZ", whole, millis);
+	else
+		snprintf(out, TIMEFMT_MAX, "%.40sZ", whole);
+}
+
+static void every_day_of_the_calendar_is_written_as_the_library_does(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t from_ms, to_ms, step_ms;
+	} spans[] = {
+		/* 1896 .. 2404: every rule of leap years; then all years, now and
+		 * then, and what lies before and after those of four digits */
+		{ -2335219200000, 13727836800000, DAY_MS },
+		{ -2335219200001, 13727836800000, DAY_MS * 11 },
+		{ -62200000000000, 253500000000000, DAY_MS * 89 + 45296789 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(spans); i++) {
+		for (int64_t ms = spans[i].from_ms; ms < spans[i].to_ms;
+			ms += spans[i].step_ms) {
+			char out[TIMEFMT_MAX], expected[TIMEFMT_MAX];
+			timefmt_rfc3339(ms, out);
+			expected_rfc3339(ms, expected);
+			assert_string_equal(out, expected);
+		}
 	}
 }
 
@@ -193,6 +234,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(instants_are_written_and_read_back),
+		cmocka_unit_test(
+			every_day_of_the_calendar_is_written_as_the_library_does),
 		cmocka_unit_test(no_instant_overruns_its_text),
 		cmocka_unit_test(times_are_read_as_people_write_them),
 		cmocka_unit_test(durations_are_read_and_written_back),
