@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +155,11 @@ void event_attempt_status(
 
 void event_id_format(int64_t id, char out[EVENT_ID_MAX])
 {
-	snprintf(out, EVENT_ID_MAX, "%016" PRIX64, (uint64_t)id);
+	static const char digits[] = "0123456789ABCDEF";
+	uint64_t rest = (uint64_t)id;
+	out[EVENT_ID_MAX - 1] = '\0';
+	for (size_t i = EVENT_ID_MAX - 1; i-- > 0; rest >>= 4)
+		out[i] = digits[rest & 0xf];
 }
 
 void event_hub_add(struct event_hub *hub, const struct event_sink *sink)

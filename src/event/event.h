@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
+
 struct event_reply {
 	int code; /* 0: no reply */
 	char *enhanced;
@@ -108,6 +110,8 @@ void event_id_format(int64_t id, char out[EVENT_ID_MAX]);
  * malloc'ed. Text that is not UTF-8, or has control characters in it, is
  * cleaned; all other text is kept as it is. */
 char *event_attempt_to_json(const struct event_attempt *a);
+/* The same, added to out. */
+void event_attempt_write_json(const struct event_attempt *a, struct buf *out);
 /* ERR_INVALID if it is no such object (e says which field). Unknown fields are
  * skipped, all but time and id may be missing. The caller clears a, after an
  * error too. */

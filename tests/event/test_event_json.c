@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 /* 2026-11-21T20:43:00.123Z */
 enum { TIME_S = 1795293780 };
@@ -169,6 +170,72 @@ static void hostile_text_stays_text(void **state)
 	}
 }
 
+/* The same numbers each time; whatever they are. */
+static uint32_t next_number(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+/* Pieces that a string is put together from: what is kept, escaped or cleaned. */
+static const char *const pieces[] = { "a", "mx1.example.com", " ", "\"", "\\", "/", "\b",
+	"\f", "\n", "\r\n", "\t", "\033[1m", "\001", "\037", "\177", "\303\251",
+	"\342\202\254", "\360\237\230\200", "\357\277\277", "\302\205", "\342\200\250",
+	"\200", "\303", "\342\202", "\355\240\200", "\300\257", "\364\220\200\200",
+	"\377" };
+
+static void random_text(uint32_t *seed, char *out, size_t out_size)
+{
+	size_t count = next_number(seed) % 12;
+	bool is_plain = next_number(seed) % 3 == 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		uint32_t which = next_number(seed) % (is_plain ? 3 : ARRAY_SIZE(pieces));
+		size_t len = strlen(out);
+		snprintf(out + len, out_size - len, "%s", pieces[which]);
+	}
+}
+
+/* What a JSON library makes of what it reads of ours is what we wrote. */
+static void assert_as_a_library_writes_it(const char *json)
+{
+	json_error_t error;
+	json_t *o = json_loads(json, JSON_REJECT_DUPLICATES, &error);
+	if (!o)
+		fail_msg("%s: %s", error.text, json);
+	char *again = json_dumps(o, JSON_COMPACT);
+	assert_string_equal(json, again);
+	free(again);
+	json_decref(o);
+}
+
+static void records_are_written_as_a_json_library_does(void **state)
+{
+	(void)state;
+	uint32_t seed = 1;
+	for (int i = 0; i < 3000; i++) {
+		struct event_attempt a;
+		char text[256];
+		fill(&a);
+		char **fields[] = { &a.sender, &a.domain, &a.mx, &a.rule_text,
+			&a.tls.peer, &a.detail, &a.then, &a.reply.text,
+			&a.recipients[1].address, &a.recipients[1].reply.text };
+		for (size_t f = 0; f < ARRAY_SIZE(fields); f++) {
+			random_text(&seed, text, sizeof(text));
+			event_set(fields[f], next_number(&seed) % 8 ? text : NULL);
+		}
+		a.port = (uint16_t)(next_number(&seed) % 3);
+		a.has_tls = next_number(&seed) % 2;
+		a.reply.code = (int)(next_number(&seed) % 2) * 250;
+		a.next_attempt_ms = next_number(&seed) % 3 * 1000;
+		a.duration_ms = next_number(&seed);
+		char *json = event_attempt_to_json(&a);
+		assert_as_a_library_writes_it(json);
+		free(json);
+		event_attempt_clear(&a);
+	}
+}
+
 struct bad_case {
 	const char *name, *json, *error;
 };
@@ -249,6 +316,7 @@ int main(void)
 		cmocka_unit_test(an_empty_record_says_null),
 		cmocka_unit_test(a_clock_that_stepped_back_leaves_no_negative_span),
 		cmocka_unit_test(hostile_text_stays_text),
+		cmocka_unit_test(records_are_written_as_a_json_library_does),
 		cmocka_unit_test(what_is_no_record_is_refused),
 		cmocka_unit_test(fields_of_a_later_version_are_skipped),
 		cmocka_unit_test(every_cut_of_a_record_is_refused),
