@@ -243,10 +243,10 @@ static bool act(struct session *s, enum smtp_action action, const struct smtp_st
 		return false;
 	case SMTP_ACTION_BODY:
 		s->events.on_body(s->events.arg);
-		return false;
+		return true; /* answered or not: the machine knows */
 	case SMTP_ACTION_MARK:
 		s->events.on_mark(s->events.arg);
-		return false;
+		return true;
 	case SMTP_ACTION_RECIPIENT:
 		s->events.on_recipient(s->events.arg, step);
 		return true;

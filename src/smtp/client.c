@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { INPUT_MAX = 256 * 1024, COMMAND_MAX = 4096 };
+enum { WRITE_ENOUGH = 64 * 1024 }; /* not gathered any further */
 enum { SECOND = 1000, MINUTE = 60 * SECOND };
 
 static enum smtp_state on_unasked(struct smtp_client *c, const struct smtp_reply *r)
@@ -107,6 +108,7 @@ void smtp_change_state(struct smtp_client *c, enum smtp_state to, const char *wh
 	ASSERT(((steps[c->state] | TO(CLOSED)) & (1U << to)) != 0);
 	log_debug("smtp: %s -> %s (%s)", rows[c->state].name, rows[to].name, why);
 	c->state = to;
+	c->is_asked = false;
 	if (to == SMTP_STATE_CLOSED) {
 		buf_clear(&c->in);
 		buf_reset(&c->out);
@@ -299,9 +301,21 @@ static enum smtp_action write_action(struct smtp_client *c, struct smtp_step *st
 {
 	step->bytes = buf_bytes(&c->out);
 	step->len = c->handed = buf_len(&c->out);
-	if (c->state == SMTP_STATE_FINAL)
-		c->mail.dot_was_handed = true;
+	c->mail.end_was_handed = c->mail.end_is_queued;
 	return SMTP_ACTION_WRITE;
+}
+
+/* The owner may have more for the same write: it is asked first. Once only: if
+ * it has to fetch the answer, what there is does not wait for that. */
+static bool asks_owner(struct smtp_client *c)
+{
+	enum smtp_action action = rows[c->state].action;
+	if (action != SMTP_ACTION_BODY && action != SMTP_ACTION_MARK)
+		return false;
+	if (c->is_asked || buf_len(&c->out) >= WRITE_ENOUGH)
+		return false;
+	c->is_asked = true;
+	return true;
 }
 
 enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
@@ -325,9 +339,11 @@ enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
 				"end of input");
 			continue;
 		}
+		if (asks_owner(c))
+			return rows[c->state].action;
 		if (buf_len(&c->out))
 			return write_action(c, step);
-		return rows[c->state].action;
+		return c->is_asked ? SMTP_ACTION_READ : rows[c->state].action;
 	}
 }
 

@@ -6,9 +6,13 @@
  *
  *	while ((action = smtp_client_next(c, &step)) != SMTP_ACTION_READ) ...
  *
- * carries out each action, and feeds what comes in. The machine decides only
- * protocol: whether TLS is good enough, what a failure leads to and what is
- * tried next are the owner's business.
+ * carries out each action, and feeds what comes in. BODY and MARK are asked for
+ * once each: next may be called again before the answer, and then hands out what
+ * there is to write, or READ. What an owner answers at once leaves in as few
+ * writes as can be: the end of the content and the final dot in one.
+ *
+ * The machine decides only protocol: whether TLS is good enough, what a failure leads to
+ *and what is tried next are the owner's business.
  *
  *	connect -> BANNER -> EHLO [-> HELO] -> STARTTLS -> TLS -> EHLO_TLS
  *	[-> HELO_TLS] -> READY -> MAIL -> RCPT -> DATA -> BODY -> MARK -> FINAL

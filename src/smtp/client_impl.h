@@ -58,7 +58,8 @@ struct transaction {
 	bool needs_smtputf8;
 	bool mail_failed;
 	bool is_lone_dot;     /* 354 without a recipient: nothing is at stake */
-	bool dot_was_handed;  /* the write with the final dot went out */
+	bool end_is_queued;   /* the final dot is in out */
+	bool end_was_handed;  /* the write with it went out */
 	bool is_done;         /* MESSAGE_DONE is due */
 	size_t undecided;     /* verdicts AGAIN */
 	size_t report_at;     /* no DECIDED recipient stands before this one */
@@ -72,6 +73,7 @@ struct smtp_client {
 	struct buf in;  /* fed, not parsed */
 	struct buf out; /* to be written; the first handed octets are with the owner */
 	size_t handed;
+	bool is_asked;  /* the owner, for BODY or MARK: the answer is to come */
 	size_t replies; /* whole ones, since the connection was made */
 	unsigned expected;
 	struct smtp_reply_parser parser;

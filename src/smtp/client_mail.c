@@ -29,7 +29,7 @@ void smtp_mail_clear(struct smtp_client *c)
 
 bool smtp_mail_is_in_doubt(const struct smtp_client *c)
 {
-	return c->state == SMTP_STATE_FINAL && c->mail.dot_was_handed &&
+	return c->state == SMTP_STATE_FINAL && c->mail.end_was_handed &&
 	       !c->mail.is_lone_dot;
 }
 
@@ -235,6 +235,7 @@ void smtp_client_body(struct smtp_client *c, const char *bytes, size_t len)
 	if (c->state == SMTP_STATE_CLOSED)
 		return;
 	ASSERT(c->state == SMTP_STATE_BODY);
+	c->is_asked = false;
 	content_dotstuff_feed(&c->mail.stuffing, bytes, len, &c->out);
 }
 
@@ -268,6 +269,7 @@ void smtp_client_marked(struct smtp_client *c)
 void smtp_enter_final(struct smtp_client *c)
 {
 	smtp_command(c, ".");
+	c->mail.end_is_queued = true;
 }
 
 enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r)

@@ -19,6 +19,7 @@ struct player {
 	struct err *e;
 	struct smtp_client *c;
 	enum smtp_action pending; /* what the machine waits for */
+	enum smtp_action asked;   /* BODY or MARK that the script has to answer */
 	struct buf out;           /* written and not yet compared */
 	struct buf log;           /* events and not yet compared, each "text\n" */
 	size_t fed;
@@ -169,15 +170,22 @@ static int pump(struct player *p)
 			break;
 		case SMTP_ACTION_BODY:
 			if (p->d->is_manual)
-				return 0;
-			give_body(p);
+				p->asked = p->pending;
+			else
+				give_body(p);
 			break;
 		case SMTP_ACTION_MARK:
-			if (p->d->is_manual)
-				return 0;
+			if (p->d->is_manual) {
+				p->asked = p->pending;
+				break;
+			}
 			smtp_client_marked(p->c);
 			p->dot_may_go = true;
 			break;
+		case SMTP_ACTION_READ:
+			if (p->asked != SMTP_ACTION_READ)
+				p->pending = p->asked;
+			return 0;
 		default:
 			return 0;
 		}
@@ -263,6 +271,7 @@ static int answer(struct player *p, const struct dialog_item *item)
 {
 	if (p->pending != action_for(item->verb))
 		return p->mode->is_cut ? 0 : wrong(p, "it does not ask for that");
+	p->asked = SMTP_ACTION_READ;
 	switch (item->verb) {
 	case DIALOG_TLS:
 		smtp_client_tls_done(p->c);

@@ -58,6 +58,7 @@ static enum smtp_action reach_body(struct smtp_client *c, struct smtp_step *step
 {
 	assert_int_equal(say_hello(c, step), SMTP_ACTION_READY);
 	smtp_client_send(c, &message);
+	next(c, step);
 	return say(c, "250 x\r\n250 x\r\n354 x\r\n", step);
 }
 
@@ -163,6 +164,20 @@ static void a_refusal_of_starttls_is_remembered(void **state)
 	assert_false(smtp_client_is_tls(c));
 }
 
+static void assert_write(struct smtp_client *c, const char *expected)
+{
+	struct smtp_step step;
+	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_WRITE);
+	assert_int_equal(step.len, strlen(expected));
+	assert_memory_equal(step.bytes, expected, step.len);
+}
+
+static void assert_next(struct smtp_client *c, enum smtp_action expected)
+{
+	struct smtp_step step;
+	assert_int_equal(smtp_client_next(c, &step), expected);
+}
+
 static void the_mark_comes_between_content_and_dot(void **state)
 {
 	struct smtp_step step;
@@ -170,20 +185,47 @@ static void the_mark_comes_between_content_and_dot(void **state)
 	OWN(smtp_client_free) struct smtp_client *c = new_client(false);
 	assert_int_equal(reach_body(c, &step), SMTP_ACTION_BODY);
 	smtp_client_body(c, "x", 1);
-	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_WRITE);
-	assert_memory_equal(step.bytes, "x", step.len);
-	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_BODY);
+	assert_next(c, SMTP_ACTION_BODY);
+	assert_write(c, "x"); /* the rest takes its time */
+	assert_next(c, SMTP_ACTION_READ);
 	smtp_client_body_end(c);
-	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_WRITE);
-	assert_int_equal(step.len, 2);
-	assert_memory_equal(step.bytes, "\r\n", 2);
-	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_MARK);
-	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_MARK);
+	assert_next(c, SMTP_ACTION_MARK);
+	assert_write(c, "\r\n"); /* and so does the mark */
+	assert_next(c, SMTP_ACTION_READ);
+	assert_next(c, SMTP_ACTION_READ);
 	smtp_client_marked(c);
-	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_WRITE);
-	assert_int_equal(step.len, 3);
-	assert_memory_equal(step.bytes, ".\r\n", 3);
-	assert_int_equal(smtp_client_next(c, &step), SMTP_ACTION_READ);
+	assert_write(c, ".\r\n");
+	assert_next(c, SMTP_ACTION_READ);
+}
+
+static void what_is_answered_at_once_leaves_in_one_write(void **state)
+{
+	struct smtp_step step;
+	(void)state;
+	OWN(smtp_client_free) struct smtp_client *c = new_client(false);
+	assert_int_equal(reach_body(c, &step), SMTP_ACTION_BODY);
+	smtp_client_body(c, "x\r\n", 3);
+	assert_next(c, SMTP_ACTION_BODY);
+	smtp_client_body(c, "y", 1);
+	assert_next(c, SMTP_ACTION_BODY);
+	smtp_client_body_end(c);
+	assert_next(c, SMTP_ACTION_MARK);
+	smtp_client_marked(c);
+	assert_write(c, "x\r\ny\r\n.\r\n");
+	assert_next(c, SMTP_ACTION_READ);
+}
+
+static void a_write_is_not_gathered_without_end(void **state)
+{
+	static char piece[64 * 1024];
+	struct smtp_step step;
+	(void)state;
+	OWN(smtp_client_free) struct smtp_client *c = new_client(false);
+	assert_int_equal(reach_body(c, &step), SMTP_ACTION_BODY);
+	memset(piece, '\n', sizeof(piece));
+	smtp_client_body(c, piece, sizeof(piece));
+	assert_next(c, SMTP_ACTION_WRITE);
+	assert_next(c, SMTP_ACTION_BODY);
 }
 
 static void a_dot_that_was_not_handed_out_is_not_in_doubt(void **state)
@@ -329,6 +371,8 @@ int main(void)
 		cmocka_unit_test(facts_are_told),
 		cmocka_unit_test(a_refusal_of_starttls_is_remembered),
 		cmocka_unit_test(the_mark_comes_between_content_and_dot),
+		cmocka_unit_test(what_is_answered_at_once_leaves_in_one_write),
+		cmocka_unit_test(a_write_is_not_gathered_without_end),
 		cmocka_unit_test(a_dot_that_was_not_handed_out_is_not_in_doubt),
 		cmocka_unit_test(a_verdict_outlives_a_loss_told_at_once),
 		cmocka_unit_test(bytes_fed_before_tls_done_are_injected),
