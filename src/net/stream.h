@@ -2,8 +2,9 @@
  * One byte stream: TCP, or TLS over any other stream. Asynchronous, on a libuv
  * loop.
  *
- * Writes are copied and queued; stream_pending tells how much is waiting, and
- * on_drain runs when it falls to zero after a write. Reading is paused until
+ * What the system does not take of a write at once is copied and queued;
+ * stream_pending tells how much is waiting, and on_drain runs when it falls to
+ * zero. Where nothing had to wait there is no on_drain. Reading is paused until
  * stream_read_start. on_end runs at most once; after it only stream_close is
  * useful. No callback runs after stream_close returns, nor from inside
  * stream_write. Any callback may close the stream it is called for.

@@ -27,7 +27,8 @@ struct stream_tcp {
 	void *connect_arg;
 	uv_shutdown_t shutdown;
 	size_t pending;
-	bool has_failed; /* a write failed: failure tells how */
+	int write_status; /* of the write that the system refused; told by on_written */
+	bool has_failed;  /* a write failed: failure tells how */
 	struct err failure;
 	char read_buffer[READ_SIZE];
 };
@@ -152,14 +153,13 @@ static void on_written(uv_write_t *req, int status)
 	t->pending -= w->len;
 	free(w);
 	if (status < 0)
-		write_failed(t, status);
+		write_failed(t, t->write_status ? t->write_status : status);
 	else if (!t->pending)
 		stream_emit_drain(&t->base);
 }
 
-static void tcp_write(struct stream *s, const void *bytes, size_t len)
+static void queue_write(struct stream_tcp *t, const char *bytes, size_t len)
 {
-	struct stream_tcp *t = tcp_of(s);
 	struct write_request *w = xmalloc(sizeof(*w) + len);
 	w->len = len;
 	memcpy(w->bytes, bytes, len);
@@ -169,6 +169,21 @@ static void tcp_write(struct stream *s, const void *bytes, size_t len)
 	 * connection come to on_written, which never runs from in here. */
 	ASSERT(uv_write(&w->req, (uv_stream_t *)&t->tcp, &buf, 1, on_written) == 0);
 	t->pending += len;
+}
+
+/* Mostly the system takes all there is, and nothing need be kept. The rest waits
+ * its turn; so does an error, which is queued with what it was met by: nobody is
+ * told of it from in here. */
+static void tcp_write(struct stream *s, const void *bytes, size_t len)
+{
+	struct stream_tcp *t = tcp_of(s);
+	uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned)len);
+	int taken = uv_try_write((uv_stream_t *)&t->tcp, &buf, 1);
+	if (taken < 0 && taken != UV_EAGAIN && !t->write_status)
+		t->write_status = taken;
+	size_t done = taken > 0 ? (size_t)taken : 0;
+	if (done < len)
+		queue_write(t, (const char *)bytes + done, len - done);
 }
 
 static size_t tcp_pending(const struct stream *s)

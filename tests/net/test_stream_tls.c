@@ -74,7 +74,7 @@ static void megabytes_queue_and_drain(void **state)
 	size_t len = 4u << 20;
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len);
-	assert_true(stream_pending(c.s) >= len);
+	assert_true(stream_pending(c.s) > 0);
 	client_wait(&c, len);
 	run_until(c.loop, &c.is_drained);
 	assert_int_equal(stream_pending(c.s), 0);
@@ -231,8 +231,10 @@ static void any_callback_may_close(void **state)
 		setup_client(&c, &p, NULL);
 		c.close_at = cases[i / 2].at;
 		c.is_abort = i % 2;
-		char *sent = pattern_new(50000); /* several records */
-		stream_write(c.s, sent, 50000);
+		/* Several records; for on_drain more than the system takes at once. */
+		size_t len = c.close_at == CLOSE_ON_DRAIN ? 6u << 20 : 50000;
+		char *sent = pattern_new(len);
+		stream_write(c.s, sent, len);
 		free(sent);
 		stream_read_start(c.s);
 		run_until(c.loop, &c.is_closed);
