@@ -406,7 +406,8 @@ static const struct session_events *session_events_of(struct attempt *a)
 static bool check_tls_init(struct attempt *a, bool *offer)
 {
 	struct err e = { 0 };
-	if (!*offer || tls_check(a->turn.decision.protocols, &e) == 0)
+	if (!*offer ||
+		tls_check(a->env->credentials, a->turn.decision.protocols, &e) == 0)
 		return true;
 	struct policy_fallback_query query =
 		fallback_query(a, POLICY_FAILURE_TLS_INIT, false);

@@ -43,7 +43,6 @@ struct stream_tls {
 	struct stream *lower; /* owned */
 	enum tls_state state;
 	gnutls_session_t session;
-	gnutls_priority_t priority;
 	struct tls_params params; /* what it points to is a copy of our own */
 
 	struct buf in;       /* from the lower stream, not yet read by GnuTLS */
@@ -131,7 +130,7 @@ static void flush(struct stream_tls *t)
 
 static enum tls_state step_starting(struct stream_tls *t)
 {
-	if (tls_session_new(&t->params, &t->session, &t->priority, &t->failure) != 0) {
+	if (tls_session_new(&t->params, &t->session, &t->failure) != 0) {
 		t->is_init_failure = true;
 		return TLS_FAILED;
 	}
@@ -470,8 +469,6 @@ static void on_timer_closed(uv_handle_t *handle)
 		return;
 	if (t->session)
 		gnutls_deinit(t->session);
-	if (t->priority)
-		gnutls_priority_deinit(t->priority);
 	clear_params(&t->params);
 	buf_clear(&t->in);
 	buf_clear(&t->out);

@@ -18,9 +18,10 @@ unsigned tls_versions_available(void);
 const char *tls_library_version(void); /* of the library that runs */
 const char *tls_library_built(void);
 
-/* Trust anchors, shared by sessions of one loop. trust_file NULL: the
- * system's; a system without any is no error (opportunistic TLS does not need
- * them), a named file that cannot be read is. */
+/* Trust anchors, and what is worked out once for all sessions of one loop: the
+ * system's rules for TLS, for one, are read when a mask of versions is first
+ * asked for. trust_file NULL: the system's; a system without any is no error
+ * (opportunistic TLS does not need them), a named file that cannot be read is. */
 struct tls_credentials;
 int tls_credentials_new(
 	const char *trust_file, struct tls_credentials **out, struct err *e);
@@ -28,7 +29,7 @@ void tls_credentials_free(struct tls_credentials **c);
 
 /* Can a handshake with these versions (mask) begin at all? 0, or why not. Asked
  * before STARTTLS is sent: after the 220 there is no way back in that session. */
-int tls_check(unsigned versions, struct err *e);
+int tls_check(struct tls_credentials *c, unsigned versions, struct err *e);
 
 struct tls_params {
 	struct tls_credentials *credentials;

@@ -8,6 +8,8 @@
 
 struct tls_credentials {
 	gnutls_certificate_credentials_t handle;
+	gnutls_priority_t
+		priorities[1u << POLICY_VERSION_COUNT]; /* NULL: not asked for */
 	unsigned references;
 };
 
@@ -56,6 +58,25 @@ struct tls_credentials *tls_credentials_hold(struct tls_credentials *c)
 	return c;
 }
 
+int tls_credentials_priority(struct tls_credentials *c, unsigned versions,
+	gnutls_priority_t *out, struct err *e)
+{
+	ASSERT(versions < ARRAY_SIZE(c->priorities));
+	if (!c->priorities[versions]) {
+		int result = tls_priority_new(versions, &c->priorities[versions], e);
+		if (result)
+			return result; /* and *out is NULL still */
+	}
+	*out = c->priorities[versions];
+	return 0;
+}
+
+int tls_check(struct tls_credentials *c, unsigned versions, struct err *e)
+{
+	gnutls_priority_t priority;
+	return tls_credentials_priority(c, versions, &priority, e);
+}
+
 gnutls_certificate_credentials_t tls_credentials_handle(const struct tls_credentials *c)
 {
 	return c->handle;
@@ -66,6 +87,9 @@ void tls_credentials_free(struct tls_credentials **cp)
 	struct tls_credentials *c = MOVE(*cp);
 	if (!c || --c->references)
 		return;
+	for (size_t i = 0; i < ARRAY_SIZE(c->priorities); i++)
+		if (c->priorities[i])
+			gnutls_priority_deinit(c->priorities[i]);
 	if (c->handle)
 		gnutls_certificate_free_credentials(c->handle);
 	free(c);

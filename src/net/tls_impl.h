@@ -12,15 +12,18 @@
  * keeps what it was made with. Not for several threads. */
 struct tls_credentials *tls_credentials_hold(struct tls_credentials *c);
 gnutls_certificate_credentials_t tls_credentials_handle(const struct tls_credentials *c);
+/* Made once for each mask of versions; *out is borrowed and lives as long as c. */
+int tls_credentials_priority(struct tls_credentials *c, unsigned versions,
+	gnutls_priority_t *out, struct err *e);
 
 /* tls_versions.c: the priorities for a mask of versions, checked to hold each of
- * them. The caller frees *out with gnutls_priority_deinit. */
+ * them. The caller frees *out with gnutls_priority_deinit; not set on failure. */
 int tls_priority_new(unsigned versions, gnutls_priority_t *out, struct err *e);
 
 /* tls_session.c: a session that offers what params ask for; its transport is
- * the caller's to set. Both results are the caller's; priority outlives session. */
-int tls_session_new(const struct tls_params *params, gnutls_session_t *session_out,
-	gnutls_priority_t *priority_out, struct err *e);
+ * the caller's to set. The credentials outlive it. */
+int tls_session_new(
+	const struct tls_params *params, gnutls_session_t *session_out, struct err *e);
 /* The latest ticket; false: none has come. The caller frees out->data with gnutls_free.
  */
 bool tls_session_ticket(gnutls_session_t session, gnutls_datum_t *out);

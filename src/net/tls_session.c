@@ -41,28 +41,25 @@ static int configure(gnutls_session_t session, gnutls_priority_t priority,
 	return set_sni(session, params->sni, e);
 }
 
-int tls_session_new(const struct tls_params *params, gnutls_session_t *session_out,
-	gnutls_priority_t *priority_out, struct err *e)
+int tls_session_new(
+	const struct tls_params *params, gnutls_session_t *session_out, struct err *e)
 {
 	gnutls_session_t session;
 	gnutls_priority_t priority;
-	int result = tls_priority_new(params->versions, &priority, e);
+	int result = tls_credentials_priority(
+		params->credentials, params->versions, &priority, e);
 	if (result)
 		return result;
 	result =
 		gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
-	if (result < 0) {
-		gnutls_priority_deinit(priority);
+	if (result < 0)
 		return fail_call(e, "begin a TLS session", result);
-	}
 	result = configure(session, priority, params, e);
 	if (result < 0) {
 		gnutls_deinit(session);
-		gnutls_priority_deinit(priority);
 		return result;
 	}
 	*session_out = session;
-	*priority_out = priority;
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  * Versions of TLS: which ones the library has, and the priority string that
  * offers exactly those that are asked for.
  *
- * The library is asked each time rather than believed: GnuTLS drops a version
+ * The library is asked for each mask rather than believed: GnuTLS drops a version
  * that is not in its build (SSL 3.0), or that the system's configuration
  * forbids, from a longer list without a word.
  */
@@ -76,7 +76,8 @@ int tls_priority_new(unsigned versions, gnutls_priority_t *out, struct err *e)
 		return err_set(e, ERR_INVALID, "no version of TLS is allowed");
 	struct buf text = BUF_INIT;
 	write_priority(versions, &text);
-	int result = gnutls_priority_init(out, buf_text(&text), NULL);
+	gnutls_priority_t priority;
+	int result = gnutls_priority_init(&priority, buf_text(&text), NULL);
 	buf_clear(&text);
 	/* "No priorities": none of the versions is there. */
 	if (result == GNUTLS_E_NO_PRIORITIES_WERE_SET)
@@ -84,21 +85,13 @@ int tls_priority_new(unsigned versions, gnutls_priority_t *out, struct err *e)
 	if (result < 0)
 		return err_set(e, ERR_UNSUPPORTED, "set TLS priorities: %s",
 			gnutls_strerror(result));
-	unsigned missing = versions & ~priority_versions(*out);
+	unsigned missing = versions & ~priority_versions(priority);
 	if (missing) {
-		gnutls_priority_deinit(*out);
+		gnutls_priority_deinit(priority);
 		return report_missing(missing, e);
 	}
+	*out = priority;
 	return 0;
-}
-
-int tls_check(unsigned versions, struct err *e)
-{
-	gnutls_priority_t priority;
-	int result = tls_priority_new(versions, &priority, e);
-	if (result == 0)
-		gnutls_priority_deinit(priority);
-	return result;
 }
 
 unsigned tls_versions_available(void)

@@ -255,13 +255,13 @@ static void refused_reconnect(void **state)
 }
 
 static bool fails_tls_check;
-int __real_tls_check(unsigned versions, struct err *e);
-int __wrap_tls_check(unsigned versions, struct err *e);
-int __wrap_tls_check(unsigned versions, struct err *e)
+int __real_tls_check(struct tls_credentials *c, unsigned versions, struct err *e);
+int __wrap_tls_check(struct tls_credentials *c, unsigned versions, struct err *e);
+int __wrap_tls_check(struct tls_credentials *c, unsigned versions, struct err *e)
 {
 	if (fails_tls_check)
 		return err_set(e, ERR_UNSUPPORTED, "no such version here");
-	return __real_tls_check(versions, e);
+	return __real_tls_check(c, versions, e);
 }
 
 static void tls_cannot_begin(void **state)
