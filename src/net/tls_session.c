@@ -41,6 +41,13 @@ static int configure(gnutls_session_t session, gnutls_priority_t priority,
 	return set_sni(session, params->sni, e);
 }
 
+/* One key share: making the second one costs as much as the whole of X25519, and
+ * a peer without X25519 asks for another group (HelloRetryRequest). */
+enum {
+	SESSION_FLAGS =
+		GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_KEY_SHARE_TOP
+};
+
 int tls_session_new(
 	const struct tls_params *params, gnutls_session_t *session_out, struct err *e)
 {
@@ -50,8 +57,7 @@ int tls_session_new(
 		params->credentials, params->versions, &priority, e);
 	if (result)
 		return result;
-	result =
-		gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	result = gnutls_init(&session, SESSION_FLAGS);
 	if (result < 0)
 		return fail_call(e, "begin a TLS session", result);
 	result = configure(session, priority, params, e);

@@ -27,7 +27,7 @@ static const struct version {
 _Static_assert(ARRAY_SIZE(version_table) == POLICY_VERSION_COUNT, "a row a version");
 
 /* X25519 first: the one group that nearly every peer of today has, so that TLS
- * 1.3 needs no second round trip. */
+ * 1.3 needs no second round trip. Only the first group's key share is sent. */
 #define BASE_PRIORITY "NORMAL:-VERS-ALL:-GROUP-ALL:+GROUP-X25519:+GROUP-ALL"
 
 /* Peers that stop at TLS 1.0 or 1.1 also sign with SHA-1 and count records

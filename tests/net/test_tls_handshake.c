@@ -97,7 +97,8 @@ static void script_warning_then_echo(struct peer *p, int fd)
 }
 
 enum { ANY = POLICY_TLS1_0 | POLICY_TLS1_1 | POLICY_TLS1_2 | POLICY_TLS1_3 };
-#define ONLY(v) "NORMAL:-VERS-ALL:+VERS-TLS" v ":%COMPAT"
+#define ONLY(v)  "NORMAL:-VERS-ALL:+VERS-TLS" v ":%COMPAT"
+#define GROUP(g) "NORMAL:-GROUP-ALL:+GROUP-" g
 
 static const struct handshake_case {
 	const char *name;
@@ -133,6 +134,12 @@ static const struct handshake_case {
 		false, true, "does not offer SSL3.0" },
 	{ "SSL 3.0 in a longer list", script_tls_echo, NULL, false, POLICY_SSL3_0 | ANY,
 		0, false, true, "does not offer SSL3.0" },
+	{ "a 1.3 server with P-256 alone", script_tls_echo, GROUP("SECP256R1"), false,
+		POLICY_TLS1_3, 0, true, false, "TLS1.3" },
+	{ "a 1.3 server with P-384 alone", script_tls_echo, GROUP("SECP384R1"), false,
+		POLICY_TLS1_3, 0, true, false, "TLS1.3" },
+	{ "a 1.2 server with P-384 alone", script_tls_echo, GROUP("SECP384R1"), false,
+		POLICY_TLS1_2, 0, true, false, "TLS1.2" },
 	{ "a certificate demanded under 1.2", script_tls_echo, ONLY("1.2"), true, 0, 0,
 		false, false, "server sent alert" },
 	{ "closed", script_close, NULL, false, 0, 0, false, false,
@@ -211,6 +218,37 @@ static void each_outcome_may_close_the_stream(void **state)
 		run_case(&cases[i], CLOSE_ON_TLS);
 }
 
+/* RFC 8446 4.2.8: extension, length, length of the shares, group, length of it. */
+static const char one_x25519_share[] = "\0\x33\0\x26\0\x24\0\x1d\0\x20";
+
+static void script_look_for_share(struct peer *p, int fd)
+{
+	char hello[2048];
+	ssize_t n = read(fd, hello, sizeof(hello));
+	p->is_handshake_ok = n > 0 && memmem(hello, (size_t)n, one_x25519_share,
+					      sizeof(one_x25519_share) - 1);
+	read_rest(fd);
+}
+
+static void the_hello_carries_a_share_for_x25519_alone(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_look_for_share };
+	peer_start(&p, "127.0.0.1");
+	struct client c;
+	struct uv_loop_s *loop = loop_new();
+	client_init(&c, loop);
+	client_connect(&c, &p.addr);
+	struct tls_params params = { .credentials = credentials,
+		.versions = POLICY_VERSIONS_DEFAULT,
+		.handshake_timeout_ms = 15000 };
+	client_start_tls(&c, &params);
+	client_clear(&c);
+	loop_free(&loop);
+	peer_join(&p);
+	assert_true(p.is_handshake_ok);
+}
+
 /* The client's part of a 1.3 handshake is over before the server has judged. */
 static void a_certificate_demanded_under_1_3_ends_the_first_read(void **state)
 {
@@ -287,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_handshake_has_its_outcome),
 		cmocka_unit_test(each_outcome_may_close_the_stream),
+		cmocka_unit_test(the_hello_carries_a_share_for_x25519_alone),
 		cmocka_unit_test(a_certificate_demanded_under_1_3_ends_the_first_read),
 		cmocka_unit_test(closing_during_the_handshake_is_silent),
 		cmocka_unit_test(the_library_tells_its_versions),
