@@ -75,11 +75,7 @@ struct attempt {
 	size_t *asked_index;                  /* their places in recipients */
 	size_t asked_count;
 
-	bool is_marked, mark_pending; /* in doubt: for the host of this turn */
-	bool mark_due;                /* to be asked for when the pending one is back */
-	bool mark_wanted;             /* the session waits for it */
-	bool mark_refused;            /* the store cannot: no host gets the message */
-	size_t mark_turn;             /* the turn that the pending mark is for */
+	bool mark_refused; /* in doubt cannot be told: no host gets the message */
 	struct session_events session_events;
 	struct smtp_message message;
 	bool body_pending, body_wanted, was_in_doubt;

@@ -440,7 +440,7 @@ void attempt_finish(struct attempt *a)
 		a->events.on_session(a->events.arg, MOVE(a->kept), contact_of(a));
 	}
 	/* The store still holds a pointer to us. */
-	if (a->mark_pending || a->body_pending)
+	if (a->body_pending)
 		return;
 	if (!a->record_count || (a->is_aborted && !anything_happened(a))) {
 		give_back(a);

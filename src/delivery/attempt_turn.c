@@ -24,8 +24,7 @@ void turn_begin(struct attempt *a)
 	a->turn.policy_generation = policy_set_generation(a->env->policy);
 	a->turns++;
 	a->body_offset = 0;
-	/* What the last host was marked with, or waited for, is not this one's. */
-	a->is_marked = a->mark_due = a->mark_wanted = a->body_wanted = false;
+	a->body_wanted = false; /* what the last host waited for is not this one's */
 }
 
 static struct policy_fallback_query fallback_query(
@@ -72,49 +71,18 @@ static void collect_asked(struct attempt *a)
 	}
 }
 
-static void ask_for_mark(struct attempt *a);
-
-static void on_marked(void *arg, const struct err *e)
-{
-	struct attempt *a = arg;
-	a->mark_pending = false;
-	if (a->is_finishing) {
-		attempt_finish(a);
-	} else if (a->mark_turn != a->turns) {
-		/* It names a host that is gone; this one is marked anew. */
-		if (a->mark_due)
-			ask_for_mark(a);
-	} else if (!e) {
-		a->is_marked = true;
-		if (a->mark_wanted)
-			session_marked(a->session);
-	} else if (a->mark_wanted) {
-		a->mark_refused = true;
-		session_body_failed(a->session,
-			"the queue could not record that the message is sent");
-	}
-}
-
-static void ask_for_mark(struct attempt *a)
-{
-	a->mark_due = true;
-	if (a->is_marked || a->mark_pending)
-		return;
-	a->mark_due = false;
-	a->mark_pending = true;
-	a->mark_turn = a->turns;
-	queue_mark_in_doubt(
-		a->env->queue, a->item->id, session_mx(a->session), on_marked, a);
-}
-
+/* The content is sent, all but its end. */
 static void on_mark(void *arg)
 {
 	struct attempt *a = arg;
-	a->mark_wanted = true;
-	if (a->is_marked)
+	struct err e = { 0 };
+	const char *host = session_mx(a->session);
+	if (queue_mark_in_doubt(a->env->queue, a->item->id, host, &e) == 0) {
 		session_marked(a->session);
-	else
-		ask_for_mark(a);
+		return;
+	}
+	a->mark_refused = true;
+	session_body_failed(a->session, e.text);
 }
 
 static void on_piece(void *arg, const char *bytes, size_t len, const struct err *e);
@@ -152,9 +120,6 @@ static void on_body(void *arg)
 {
 	struct attempt *a = arg;
 	const struct queue_item *item = a->item;
-	/* The other side wants the message: the mark is written while the body is
-	 * on its way. Earlier, a crash would cry doubt where there is none. */
-	ask_for_mark(a);
 	if (!item->body) {
 		a->body_wanted = true;
 		if (!a->body_pending)
@@ -275,7 +240,6 @@ static void on_ready(void *arg)
 	}
 	if (!a->turn.sent_mono_ms)
 		a->turn.sent_mono_ms = loop_now_ms(a->env->loop);
-	a->mark_wanted = false;
 	a->body_offset = 0;
 	a->message = (struct smtp_message){ .envelope = &a->item->envelope,
 		.recipients = a->asked,

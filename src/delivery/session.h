@@ -39,7 +39,7 @@ struct session_failure {
 struct session_events {
 	void (*on_ready)(void *arg); /* a message may be sent */
 	void (*on_body)(void *arg);  /* session_body or session_body_end */
-	void (*on_mark)(void *arg);  /* session_marked, when "in doubt" is durable */
+	void (*on_mark)(void *arg);  /* session_marked, when it is marked "in doubt" */
 	void (*on_recipient)(void *arg, const struct smtp_step *step);
 	void (*on_failed)(void *arg, const struct session_failure *failure);
 	void *arg;

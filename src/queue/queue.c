@@ -307,6 +307,14 @@ void queue_submit_and_wait(struct queue_port *p, struct request *r)
 	pthread_mutex_unlock(&q->mutex);
 }
 
+/* The store pointer stays as long as there is a port, and what is marked has a
+ * lock of its own. */
+int queue_mark_in_doubt(
+	struct queue_port *p, int64_t item_id, const char *host, struct err *e)
+{
+	return store_mark(p->queue->store, item_id, host, e);
+}
+
 void queue_refuse(struct queue_port *p, struct request *r)
 {
 	ASSERT(r->err.code);

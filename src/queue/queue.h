@@ -41,10 +41,11 @@ struct queue_options {
 	size_t inline_body_max;  /* a body up to this size comes along with the claim */
 	uint64_t max_bytes;      /* of the database file; 0: what the disk has */
 	/* Renders the attempt record of an item that was in doubt when its worker
-	 * ended; runs on the store thread, in the transaction that makes the item
-	 * due again. The attempt was number item->attempts + 1, the next one is at
-	 * item->due_ms. Returns a malloc'ed JSON object, or NULL for no record.
-	 * Without it `claim` frees such items unrecorded, and all else leaves them. */
+	 * ended (host NULL: nobody knows where it was sent to); runs on the store thread,
+	 * in the transaction that makes the item due again. The attempt was number
+	 * item->attempts + 1, the next one is at item->due_ms. Returns a malloc'ed JSON
+	 * object, or NULL for no record. Without it `claim` frees such items unrecorded,
+	 * and all else leaves them. */
 	char *(*lost_record)(void *arg, const struct queue_item *item, const char *host,
 		int64_t now_ms);
 	void *lost_record_arg;
@@ -120,7 +121,7 @@ struct queue_item {
 	char *channel_reason; /* why that channel is due, or NULL */
 	bool channel_from_memory; /* next_channel is what the destination is remembered by
 				   */
-	char *last_host;          /* MX host of the attempt in doubt, or NULL */
+	char *last_host;          /* MX host of the attempt in doubt; NULL: unknown */
 	int64_t due_ms;
 	bool was_in_doubt; /* the last attempt ended in doubt */
 	bool delay_notified;
@@ -170,11 +171,13 @@ typedef void queue_body_cb(void *arg, const char *bytes, size_t len, const struc
 void queue_body_read(struct queue_port *p, int64_t message_id, uint64_t offset,
 	size_t max, queue_body_cb *cb, void *arg);
 
-/* Durable mark: the final dot for this item may be sent from now on. host is
- * where. The callback runs after the commit. Marking again names another host.
- * ERR_NOT_FOUND, here and in finish: this worker does not hold the item. */
-void queue_mark_in_doubt(struct queue_port *p, int64_t item_id, const char *host,
-	queue_done_cb *cb, void *arg);
+/* The mark is made when this returns 0: the final dot for this item may be sent
+ * to host from now on. Does not wait for the disk: should the machine go down, all
+ * that was claimed is in doubt. Marking again names another host. Any error: the dot
+ * must not be sent; ERR_NOT_FOUND, here and in finish: this worker does not hold
+ * the item. */
+int queue_mark_in_doubt(
+	struct queue_port *p, int64_t item_id, const char *host, struct err *e);
 
 /* ---- results ---- */
 

@@ -2,6 +2,8 @@ noinst_LIBRARIES += libqueue.a
 libqueue_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 libqueue_a_CFLAGS = $(AM_CFLAGS) -pthread
 libqueue_a_SOURCES = \
+	src/queue/held.c src/queue/held.h \
+	src/queue/journal.c src/queue/journal.h \
 	src/queue/lock.c src/queue/lock.h \
 	src/queue/put.c \
 	src/queue/queue.c src/queue/queue.h src/queue/queue_internal.h \
@@ -17,6 +19,7 @@ libqueue_a_SOURCES = \
 	src/queue/sqlite_operate.c \
 	src/queue/sqlite_put.c \
 	src/queue/sqlite_reader.c src/queue/sqlite_reader.h \
+	src/queue/sqlite_reader_claims.c \
 	src/queue/sqlite_reader_log.c \
 	src/queue/sqlite_schema.c src/queue/sqlite_schema.h \
 	src/queue/sqlite_store.h \

@@ -47,7 +47,6 @@ static const struct request_class {
 	[REQUEST_REGISTER] = { NULL, false, false },
 	[REQUEST_CLAIM] = { claim_due, true, true, true },
 	[REQUEST_BODY] = { body_read, false, false },
-	[REQUEST_MARK] = { item_mark, true, false, true },
 	[REQUEST_FINISH] = { finish, true, false },
 	[REQUEST_GIVE_BACK] = { item_give_back, true, false },
 	[REQUEST_OPERATE] = { operate, true, false },
@@ -118,6 +117,7 @@ int store_open(const struct queue_options *options, struct store **out, struct e
 	s->lock.fd = -1;
 	s->renew_at_ms = INT64_MAX;
 	s->token = (int64_t)(rng_u64() >> 1);
+	s->held = held_new();
 	bool exists = access(s->path, F_OK) == 0;
 	int rc = 0;
 	if (exists || options->create)
@@ -161,9 +161,24 @@ void store_close(struct store **sp)
 		store_do_chore(s);
 	db_close(&s->db);
 	lock_close(&s->lock);
+	held_free(&s->held);
 	free(s->doubtful);
 	free(s->path);
 	free(s);
+}
+
+/* Looks only at what is the same from open to close. */
+int store_mark(struct store *s, int64_t item, const char *host, struct err *e)
+{
+	struct err own = { 0 };
+	e = e ? e : &own;
+	int rc = check_place(s, e);
+	if (rc != 0)
+		return rc;
+	rc = held_mark(s->held, item, host, e);
+	return rc == 0 ? 0
+		       : err_context(
+				 e, "item %lld of queue %s", (long long)item, s->path);
 }
 
 uint64_t store_commits(const struct store *s)
@@ -181,6 +196,7 @@ uint64_t store_steps(const struct store *s)
 int store_begin(struct store *s, struct err *e)
 {
 	s->wakes = false;
+	s->useless_count = 0;
 	s->now_ms = clock_wall_ms();
 	s->changes_before = sqlite3_total_changes64(s->db.handle);
 	return db_run(&s->db, e, "BEGIN IMMEDIATE", "");
@@ -322,6 +338,7 @@ int store_commit(struct store *s, struct err *e)
 	s->commits += changed;
 	if (s->wakes)
 		(void)queue_wake_send(s->path); /* nobody listening is fine */
+	lease_remove_useless(s);
 	move_log(s);
 	return 0;
 }
@@ -435,6 +452,24 @@ static void reset_answers(struct request **group, size_t count)
 	}
 }
 
+/* What the group has claimed is held from now on, and what it has finished is
+ * not: only the commit makes it so. */
+static void note_held(struct store *s, struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct request *r = group[i];
+		if (r->err.code)
+			continue;
+		for (size_t n = 0; r->kind == REQUEST_CLAIM && n < r->claim.count; n++)
+			held_add(s->held, r->claim.items[n]->id);
+		if (r->kind == REQUEST_FINISH)
+			held_drop(s->held, r->result.item_id);
+		for (size_t n = 0; r->kind == REQUEST_GIVE_BACK && n < r->give_back.count;
+			n++)
+			held_drop(s->held, r->give_back.ids[n]);
+	}
+}
+
 /* false: a request took the whole transaction with it; it has its error, the
  * others are as before and are to be tried again. */
 static bool run_writes(struct store *s, struct request **group, size_t count)
@@ -455,7 +490,9 @@ static bool run_writes(struct store *s, struct request **group, size_t count)
 			keep_doubtful_claims(s, group, count);
 		reset_answers(group, count);
 		fail_all(group, count, &e);
+		return true;
 	}
+	note_held(s, group, count);
 	return true;
 }
 

@@ -21,7 +21,6 @@ enum request_kind {
 	REQUEST_REGISTER,
 	REQUEST_CLAIM,
 	REQUEST_BODY,
-	REQUEST_MARK,
 	REQUEST_FINISH,
 	REQUEST_GIVE_BACK,
 	REQUEST_OPERATE,
@@ -80,10 +79,6 @@ struct request {
 			char *bytes; /* answer */
 			size_t len;
 		} body;
-		struct {
-			int64_t item_id;
-			const char *host;
-		} mark;
 		struct queue_result result;
 		struct {
 			int64_t *ids;

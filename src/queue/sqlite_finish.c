@@ -51,15 +51,18 @@ static int defer_item(struct store *s, const struct queue_result *result, struct
 			"UPDATE item SET state = 0, holder = NULL WHERE id = ?1", "i",
 			result->item_id);
 	}
+	char host[JOURNAL_HOST_MAX] = "";
+	(void)held_is_marked(s->held, result->item_id, host);
 	s->wakes = s->wakes || result->next_attempt_ms <= s->now_ms + DUE_SOON_MS;
 	return db_run(&s->db, e,
 		"UPDATE item SET state = 0, holder = NULL, attempts = attempts + 1,"
 		" due_ms = ?2, next_channel = ?3, channel_reason = ?4, was_in_doubt = ?5,"
 		" delay_notified = delay_notified OR ?6, last_error = ?7,"
-		" last_host = CASE WHEN ?5 THEN last_host END WHERE id = ?1",
-		"iittiit", result->item_id, result->next_attempt_ms, result->next_channel,
-		result->channel_reason, (int64_t)result->in_doubt,
-		(int64_t)result->delay_notified, last_error(result));
+		" last_host = ?8 WHERE id = ?1",
+		"iittiitt", result->item_id, result->next_attempt_ms,
+		result->next_channel, result->channel_reason, (int64_t)result->in_doubt,
+		(int64_t)result->delay_notified, last_error(result),
+		result->in_doubt && host[0] ? host : NULL);
 }
 
 static int remove_item(

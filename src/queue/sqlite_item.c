@@ -94,6 +94,8 @@ int item_check(struct store *s, int64_t id, enum item_step step, struct item_row
 		*out = (struct item_row){ db_int(stmt, 0), db_int(stmt, 1),
 			(enum item_state)db_int(stmt, 2) };
 		is_ours = db_int(stmt, 3);
+		if (is_ours && held_is_marked(s->held, id, NULL))
+			out->state = ITEM_IN_DOUBT;
 		db_reset(stmt);
 	}
 	if (!is_ours || !item_step_is_legal(step, out->state))
@@ -126,17 +128,6 @@ int item_remove_if_message_done(struct store *s, int64_t message, struct err *e)
 	int rc = db_value(
 		&s->db, e, &any, "SELECT 1 FROM item WHERE message = ?1", "i", message);
 	return rc == ERR_NOT_FOUND ? body_remove_message(s, message, e) : rc;
-}
-
-int item_mark(struct store *s, struct request *r)
-{
-	struct item_row row;
-	int rc = item_check(s, r->mark.item_id, ITEM_STEP_MARK, &row, &r->err);
-	if (rc != 0)
-		return rc;
-	return db_run(&s->db, &r->err,
-		"UPDATE item SET state = 2, last_host = ?2 WHERE id = ?1", "it",
-		r->mark.item_id, r->mark.host);
 }
 
 int item_free_claimed(struct store *s, int64_t id, struct err *e)

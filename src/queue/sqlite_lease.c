@@ -3,18 +3,34 @@
  * items they claimed, content they are staging, notes. Each has a slot, the
  * lock on that byte of the lock file, and a lease that it renews. The lock
  * says at once when its process is gone; the lease counts where it cannot.
+ *
+ * A worker has a journal of doubt besides. Who takes over what it held fences that
+ * and reads it; after a reboot, or without it, all that was held is in doubt. The
+ * file goes after the commit that removes its holder; a worker that begins removes
+ * what others had no time to. Files are made and looked for only in a write
+ * transaction: whatever has no row then is left over.
  */
 #include "queue/sqlite_store.h"
 
 #include "base/mem.h"
 #include "base/timefmt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SLOTS_MAX = 10000, HOLDERS_AT_ONCE = 64 };
 
 struct holder {
 	int64_t slot, token, inode, lease_until_ms;
+	int64_t journal; /* its token; 0: no worker */
+	char boot[JOURNAL_BOOT_MAX];
+};
+
+/* What a holder that is gone had marked. */
+struct doubts {
+	struct journal *journal; /* NULL: nobody knows, so all of it */
+	bool are_recorded;       /* else they wait for a process that can */
 };
 
 bool lease_is_alive(const struct lock_file *lock, int64_t slot, int64_t inode,
@@ -35,14 +51,15 @@ static int load_holders(
 	struct store *s, struct holder *list, size_t *count_out, struct err *e)
 {
 	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT slot, token, inode, lease_until_ms FROM holder WHERE slot <> ?1"
-		" OR token <> ?2",
+		"SELECT slot, token, inode, lease_until_ms, journal, boot FROM holder"
+		" WHERE slot <> ?1 OR token <> ?2",
 		"ii", s->slot, s->token);
 	size_t n = 0;
 	int rc;
 	while ((rc = db_step(&s->db, stmt, e)) == 1) {
 		struct holder h = { db_int(stmt, 0), db_int(stmt, 1), db_int(stmt, 2),
-			db_int(stmt, 3) };
+			db_int(stmt, 3), db_int(stmt, 4), "" };
+		snprintf(h.boot, sizeof(h.boot), "%s", db_text(stmt, 5));
 		if (!lease_is_alive(
 			    &s->lock, h.slot, h.inode, h.lease_until_ms, clock_wall_ms()))
 			list[n++] = h;
@@ -78,52 +95,81 @@ static int record_lost(struct store *s, const struct queue_item *item, struct er
 	return finish_record(s, &record, e);
 }
 
-static int lose_in_doubt(struct store *s, int64_t id, struct err *e)
+/* host: where it was sent; empty: nobody knows. */
+static int lose_in_doubt(struct store *s, int64_t id, const char *host, struct err *e)
 {
 	OWN(queue_item_free) struct queue_item *item = NULL;
 	int rc = item_load(s, id, &item, e);
 	if (rc != 0)
 		return rc;
 	item->due_ms = s->now_ms + LOST_IN_DOUBT_DELAY_MS;
+	free(item->last_host);
+	item->last_host = host[0] ? xstrdup(host) : NULL;
 	rc = record_lost(s, item, e);
 	if (rc != 0)
 		return rc;
 	OWN(mem_free)
-	char *text = xasprintf(
-		"the worker ended after the message was sent to %s and before its "
-		"answer: it may have been delivered",
-		item->last_host ? item->last_host : "the host");
+	char *text =
+		host[0] ? xasprintf("the worker ended after the message was sent to %s "
+				    "and before its answer: it may have been delivered",
+				  host)
+			: xstrdup("the worker ended while it had the message, and what "
+				  "it knew is lost: it may have been delivered");
 	return db_run(&s->db, e,
 		"UPDATE item SET state = 0, holder = NULL, due_ms = ?2,"
-		" attempts = attempts + 1, was_in_doubt = 1, last_error = ?3"
-		" WHERE id = ?1",
-		"iit", id, item->due_ms, text);
+		" attempts = attempts + 1, was_in_doubt = 1, last_error = ?3,"
+		" last_host = ?4 WHERE id = ?1",
+		"iitt", id, item->due_ms, text, item->last_host);
 }
 
-/* One held item, -1 and so on until there is none: the rows change under us. */
-static int lose_item(struct store *s, const struct holder *h, bool with_doubt,
-	bool *more_out, struct err *e)
+/* The held item after that one: the rows change under us. 1: there was one. */
+static int lose_item(struct store *s, const struct holder *h, const struct doubts *doubts,
+	int64_t *id, struct err *e)
 {
+	char host[JOURNAL_HOST_MAX] = "";
 	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT id, state, destination FROM item WHERE holder = ?1"
-		" AND had_by = ?2 AND (state = 1 OR ?3) LIMIT 1",
-		"iii", h->slot, h->token, (int64_t)with_doubt);
+		"SELECT id, destination FROM item WHERE holder = ?1 AND had_by = ?2"
+		" AND id > ?3 ORDER BY id LIMIT 1",
+		"iii", h->slot, h->token, *id);
 	int rc = db_step(&s->db, stmt, e);
-	*more_out = rc == 1;
 	if (rc != 1)
 		return rc;
-	int64_t id = db_int(stmt, 0), state = db_int(stmt, 1),
-		destination = db_int(stmt, 2);
+	int64_t destination = db_int(stmt, 1);
+	*id = db_int(stmt, 0);
 	db_reset(stmt);
-	if (state == ITEM_IN_DOUBT)
-		rc = lose_in_doubt(s, id, e);
+	bool is_in_doubt = !doubts->journal || journal_find(doubts->journal, *id, host);
+	if (is_in_doubt && !doubts->are_recorded)
+		return 1;
+	if (is_in_doubt)
+		rc = lose_in_doubt(s, *id, host, e);
 	else
 		rc = db_run(&s->db, e,
 			"UPDATE item SET state = 0, holder = NULL WHERE id = ?1", "i",
-			id);
+			*id);
 	if (rc == 0)
 		rc = item_refresh_destination(s, destination, e);
 	s->wakes = true;
+	return rc == 0 ? 1 : rc;
+}
+
+static int lose_items(
+	struct store *s, const struct holder *h, bool with_doubt, struct err *e)
+{
+	OWN(journal_close) struct journal *journal = NULL;
+	char boot[JOURNAL_BOOT_MAX];
+	int64_t id = 0;
+	int rc = 0;
+	journal_boot(boot);
+	if (boot[0] && strcmp(boot, h->boot) == 0) {
+		struct journal_queue queue = store_journal_queue(s);
+		rc = journal_open(&queue, h->journal, true, &journal, e);
+		if (rc != 0 && rc != ERR_INVALID)
+			return rc;
+	}
+	struct doubts doubts = { journal, with_doubt };
+	do {
+		rc = lose_item(s, h, &doubts, &id, e);
+	} while (rc == 1);
 	return rc;
 }
 
@@ -141,14 +187,26 @@ static int remove_staged(struct store *s, int64_t slot, struct err *e)
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+/* Its holder goes with the transaction. What does not fit, or is noted in one that
+ * fails, is left to the next worker. */
+static void note_useless(struct store *s, int64_t journal)
+{
+	if (s->useless_count < ARRAY_SIZE(s->useless))
+		s->useless[s->useless_count++] = journal;
+}
+
+void lease_remove_useless(struct store *s)
+{
+	for (size_t i = 0; i < s->useless_count; i++)
+		journal_remove(s->path, s->useless[i]);
+	s->useless_count = 0;
+}
+
 static int free_holder(
 	struct store *s, const struct holder *h, bool with_doubt, struct err *e)
 {
-	bool more = true;
-	int rc = 0;
 	int64_t left = 0;
-	while (rc == 0 && more)
-		rc = lose_item(s, h, with_doubt, &more, e);
+	int rc = h->journal ? lose_items(s, h, with_doubt, e) : 0;
 	if (rc == 0)
 		rc = remove_staged(s, h->slot, e);
 	if (rc == 0)
@@ -161,6 +219,8 @@ static int free_holder(
 	if (rc == 0 && !left)
 		rc = db_run(
 			&s->db, e, "DELETE FROM holder WHERE slot = ?1", "i", h->slot);
+	if (rc == 0 && !left && h->journal)
+		note_useless(s, h->journal);
 	return rc;
 }
 
@@ -213,26 +273,58 @@ static void schedule_renewal(struct store *s)
 	s->renew_at_ms = clock_monotonic_ms() + s->lease_s * 1000 / 3;
 }
 
-static int insert_row(struct store *s, struct err *e)
+static bool has_row(void *arg, int64_t journal)
+{
+	struct store *s = arg;
+	int64_t any;
+	return db_value(&s->db, NULL, &any, "SELECT 1 FROM holder WHERE journal = ?1",
+		       "i", journal) != ERR_NOT_FOUND;
+}
+
+/* A journal of its own for each row: what was held under the last one is lost. That
+ * stays until the commit, for those who would need it without one. */
+static int begin_journal(struct store *s, struct err *e)
+{
+	struct journal_queue queue = store_journal_queue(s);
+	struct journal *journal = NULL;
+	if (held_journal(s->held))
+		note_useless(s, journal_token(held_journal(s->held)));
+	journal_remove_leftovers(s->path, has_row, s);
+	int rc = journal_create(&queue, &journal, e);
+	if (rc == 0)
+		held_begin(s->held, journal);
+	return rc;
+}
+
+/* Our row; new: it is not there. */
+static int write_row(struct store *s, bool is_new, struct err *e)
 {
 	int64_t inode = s->lock.inode;
+	char boot[JOURNAL_BOOT_MAX];
 	int rc = 0;
 	if (!s->slot)
 		rc = take_slot(s, &inode, e);
+	if (rc == 0 && s->is_worker && (is_new || !held_journal(s->held)))
+		rc = begin_journal(s, e);
 	if (rc != 0)
 		return rc;
+	journal_boot(boot);
 	return db_run(&s->db, e,
-		"INSERT INTO holder(slot, token, inode, lease_s, lease_until_ms)"
-		" VALUES(?1, ?2, ?3, ?4, ?5)"
-		" ON CONFLICT(slot) DO UPDATE SET lease_s = ?4, lease_until_ms = ?5",
-		"iiiii", s->slot, s->token, inode, s->lease_s,
-		s->now_ms + s->lease_s * 1000);
+		"INSERT INTO holder(slot, token, inode, lease_s, lease_until_ms, journal,"
+		" boot) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(slot) DO UPDATE"
+		" SET lease_s = ?4, lease_until_ms = ?5, journal = ?6, boot = ?7",
+		"iiiiiit", s->slot, s->token, inode, s->lease_s,
+		s->now_ms + s->lease_s * 1000,
+		held_journal(s->held) ? journal_token(held_journal(s->held)) : (int64_t)0,
+		boot);
 }
 
 static int insert_holder(struct store *s, struct err *e)
 {
 	int rc = lease_recover(s, s->is_worker, e);
-	return rc == 0 ? insert_row(s, e) : rc;
+	if (rc == 0 && s->slot)
+		rc = lease_ensure(s, e);
+	return rc == 0 ? write_row(s, !s->slot, e) : rc;
 }
 
 int lease_register(struct store *s, int64_t lease_s, bool is_worker, struct err *e)
@@ -257,21 +349,45 @@ int lease_register(struct store *s, int64_t lease_s, bool is_worker, struct err 
 	return rc;
 }
 
+/* Fenced by somebody whose transaction failed then, or replaced in one of ours that
+ * did: we carry it out. */
+static int give_up_row(struct store *s, int64_t journal, struct err *e)
+{
+	struct holder own = { .slot = s->slot, .token = s->token, .journal = journal };
+	journal_boot(own.boot);
+	return free_holder(s, &own, true, e);
+}
+
+static bool is_in_force(const struct store *s, int64_t journal)
+{
+	const struct journal *own = held_journal(s->held);
+	if (!own)
+		return !journal && !s->is_worker;
+	return journal == journal_token(own) && !journal_is_fenced(own);
+}
+
 int lease_ensure(struct store *s, struct err *e)
 {
-	int64_t token;
-	int rc = db_value(&s->db, e, &token, "SELECT token FROM holder WHERE slot = ?1",
-		"i", s->slot);
-	if (rc == 0 && token == s->token)
-		return 0;
-	if (rc != 0 && rc != ERR_NOT_FOUND)
+	sqlite3_stmt *stmt = db_query(&s->db, e,
+		"SELECT token, journal FROM holder WHERE slot = ?1", "i", s->slot);
+	int rc = db_step(&s->db, stmt, e);
+	if (rc < 0)
 		return rc;
-	if (rc == 0) {
+	int64_t token = rc == 1 ? db_int(stmt, 0) : 0;
+	int64_t journal = rc == 1 ? db_int(stmt, 1) : 0;
+	db_reset(stmt);
+	if (rc == 1 && token != s->token) {
 		/* What we held in it is freed: somebody else has it now. */
 		lock_drop(&s->lock, s->slot);
 		s->slot = 0;
+	} else if (rc == 1 && is_in_force(s, journal)) {
+		return 0;
+	} else if (rc == 1 && journal) {
+		rc = give_up_row(s, journal, e);
+		if (rc != 0)
+			return rc;
 	}
-	return insert_row(s, e);
+	return write_row(s, true, e);
 }
 
 int64_t store_renew_at_ms(const struct store *s)
@@ -295,6 +411,11 @@ void store_renew(struct store *s)
 void lease_unregister(struct store *s)
 {
 	struct holder own = { .slot = s->slot, .token = s->token };
+	if (held_journal(s->held))
+		own.journal = journal_token(held_journal(s->held));
+	journal_boot(own.boot);
+	if (!s->slot && own.journal)
+		journal_remove(s->path, own.journal);
 	if (!s->slot || store_begin(s, NULL) != 0)
 		return; /* the lock goes with the process: others will see */
 	if (free_holder(s, &own, s->is_worker || s->options.lost_record, NULL) == 0)

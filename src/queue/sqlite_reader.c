@@ -45,6 +45,7 @@ void reader_forget(struct queue_reader *r)
 	r->items = NULL;
 	r->item_count = 0;
 	r->recipient_count = r->domain_count = 0;
+	reader_forget_holders(r);
 }
 
 void queue_reader_close(struct queue_reader **rp)
@@ -117,7 +118,8 @@ static int load_recipients(struct queue_reader *r, int64_t num, struct err *e)
 static void sum_up_item(
 	struct queue_reader *r, struct queue_entry *out, sqlite3_stmt *stmt)
 {
-	const char *state = item_state_name((enum item_state)db_int(stmt, 1));
+	const char *state = item_state_name(reader_state(
+		r, db_int(stmt, 6), (enum item_state)db_int(stmt, 1), db_int(stmt, 7)));
 	bool is_due = db_int(stmt, 1) == ITEM_DUE;
 	bool is_first = r->domain_count == 0;
 	int64_t due_ms = db_int(stmt, 2);
@@ -148,7 +150,8 @@ static int load_items(
 	int rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		"SELECT d.domain, i.state, i.due_ms, i.attempts, i.next_channel,"
-		" i.last_error FROM item i JOIN destination d ON d.id = i.destination"
+		" i.last_error, i.id, i.holder FROM item i JOIN destination d ON d.id = "
+		"i.destination"
 		" WHERE i.message = ?1 ORDER BY i.id",
 		"i", num);
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
@@ -273,7 +276,8 @@ static int load_item_recipients(struct queue_reader *r, size_t index, struct err
 static void add_item(struct queue_reader *r, sqlite3_stmt *stmt)
 {
 	size_t n = r->item_count++;
-	enum item_state state = (enum item_state)db_int(stmt, 2);
+	enum item_state state = reader_state(
+		r, db_int(stmt, 0), (enum item_state)db_int(stmt, 2), db_int(stmt, 8));
 	r->items = xreallocarray(r->items, n + 1, sizeof(*r->items));
 	r->lists = xreallocarray(r->lists, n + 1, sizeof(*r->lists));
 	r->lists[n] = NULL;
@@ -298,7 +302,7 @@ int queue_reader_items(struct queue_reader *r, int64_t id,
 		return rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		"SELECT i.id, d.domain, i.state, i.attempts, i.next_channel,"
-		" i.channel_reason, i.last_error, i.due_ms FROM item i"
+		" i.channel_reason, i.last_error, i.due_ms, i.holder FROM item i"
 		" JOIN destination d ON d.id = i.destination WHERE i.message ="
 		" (SELECT num FROM message WHERE id = ?1) ORDER BY i.id",
 		"i", id);
@@ -373,15 +377,10 @@ bool queue_reader_note(struct queue_reader *r, const char *name, const char **va
 	return found;
 }
 
-int queue_reader_counts(struct queue_reader *r, struct queue_counts *out, struct err *e)
+static int count_items(
+	struct queue_reader *r, uint64_t counts[ITEM_STATE_COUNT], struct err *e)
 {
-	uint64_t counts[ITEM_STATE_COUNT] = { 0 };
-	int64_t messages = 0;
-	*out = (struct queue_counts){ 0 };
-	int rc = db_value(&r->db, e, &messages,
-		"SELECT count(*) FROM message WHERE id IS NOT NULL", "");
-	if (rc != 0)
-		return rc;
+	int rc;
 	sqlite3_stmt *stmt = db_query(
 		&r->db, e, "SELECT state, count(*) FROM item GROUP BY state", "");
 	while ((rc = db_step(&r->db, stmt, e)) == 1) {
@@ -389,6 +388,27 @@ int queue_reader_counts(struct queue_reader *r, struct queue_counts *out, struct
 		if (state >= 0 && state < ITEM_STATE_COUNT)
 			counts[state] = (uint64_t)db_int(stmt, 1);
 	}
+	reader_load_holders(r);
+	for (size_t i = 0; i < r->holder_count && rc == 0; i++)
+		rc = reader_count_in_doubt(r, &r->holders[i], &counts[ITEM_IN_DOUBT], e);
+	counts[ITEM_CLAIMED] -= counts[ITEM_IN_DOUBT];
+	return rc;
+}
+
+int queue_reader_counts(struct queue_reader *r, struct queue_counts *out, struct err *e)
+{
+	uint64_t counts[ITEM_STATE_COUNT] = { 0 };
+	int64_t messages = 0;
+	*out = (struct queue_counts){ 0 };
+	reader_forget(r);
+	int rc = reader_begin(r, e);
+	if (rc != 0)
+		return rc;
+	rc = db_value(&r->db, e, &messages,
+		"SELECT count(*) FROM message WHERE id IS NOT NULL", "");
+	if (rc == 0)
+		rc = count_items(r, counts, e);
+	reader_end(r);
 	*out = (struct queue_counts){ (uint64_t)messages, counts[ITEM_DUE],
 		counts[ITEM_CLAIMED], counts[ITEM_IN_DOUBT], counts[ITEM_HELD] };
 	return rc;

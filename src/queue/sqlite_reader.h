@@ -1,5 +1,5 @@
 /*
- * What the two files of the reader share: its connection, and the strings and
+ * What the files of the reader share: its connection, and the strings and
  * lists that were handed out by the last call.
  */
 #ifndef QUEUE_SQLITE_READER_H
@@ -19,11 +19,27 @@ struct queue_reader {
 	struct queue_entry_item *items;
 	struct queue_entry_recipient **lists; /* of each item */
 	size_t item_count;
+	struct reader_holder {
+		int64_t slot;
+		struct journal *journal; /* NULL: none to be trusted, all is in doubt */
+	} * holders;                     /* workers, as of this call */
+	size_t holder_count;
+	bool has_holders;
 };
 
 void reader_forget(struct queue_reader *r);
 const char *reader_keep(struct queue_reader *r, char *s); /* takes it */
 int reader_begin(struct queue_reader *r, struct err *e);  /* a snapshot, if none is */
 void reader_end(struct queue_reader *r);
+
+/* sqlite_reader_claims.c: inside a call's transaction. */
+void reader_load_holders(struct queue_reader *r);
+void reader_forget_holders(struct queue_reader *r);
+/* What to show for an item whose row has this state and holder. */
+enum item_state reader_state(
+	struct queue_reader *r, int64_t item, enum item_state state, int64_t holder);
+/* Adds the items that the holder has claimed and that are in doubt. */
+int reader_count_in_doubt(struct queue_reader *r, const struct reader_holder *h,
+	uint64_t *count, struct err *e);
 
 #endif

@@ -51,7 +51,8 @@ static const char schema[] =
 	"CREATE INDEX record_domain ON record(domain);"
 	"CREATE TABLE holder (slot INTEGER PRIMARY KEY, token INTEGER NOT NULL,"
 	" inode INTEGER NOT NULL, lease_s INTEGER NOT NULL,"
-	" lease_until_ms INTEGER NOT NULL);"
+	" lease_until_ms INTEGER NOT NULL, journal INTEGER NOT NULL,"
+	" boot TEXT NOT NULL);"
 	"CREATE TABLE note (name TEXT NOT NULL, holder INTEGER NOT NULL,"
 	" value TEXT NOT NULL, PRIMARY KEY (name, holder)) WITHOUT ROWID;"
 	/* The transactions of the last minute, to look up whether a commit that

@@ -8,7 +8,7 @@
 
 enum {
 	SCHEMA_APPLICATION_ID = 0x48694b79, /* "HiKy" */
-	SCHEMA_VERSION = 1
+	SCHEMA_VERSION = 2
 };
 
 /* Opens the file, which is made (mode 0600) if it is missing and create is set.

@@ -5,6 +5,7 @@
 #ifndef QUEUE_SQLITE_STORE_H
 #define QUEUE_SQLITE_STORE_H
 
+#include "queue/held.h"
 #include "queue/lock.h"
 #include "queue/sqlite_db.h"
 #include "queue/states.h"
@@ -37,6 +38,9 @@ struct store {
 	/* Our place among the holders; slot 0: none yet. */
 	int64_t slot, token, lease_s, renew_at_ms;
 	bool is_worker;
+	struct held *held;   /* what we have claimed */
+	int64_t useless[16]; /* journals that go with the transaction under way */
+	size_t useless_count;
 	bool suspect; /* a commit failed: reopen before anything else */
 	bool wakes;   /* the transaction under way makes something due soon */
 	const struct request *operating; /* whose selection there is */
@@ -68,8 +72,16 @@ int lease_recover(struct store *s, bool for_claim, struct err *e);
 /* The same in a transaction of its own, if there is anything to do; what fails
  * is left to the next one. */
 void lease_recover_at_open(struct store *s);
+/* After a commit: journals whose holders it removed. */
+void lease_remove_useless(struct store *s);
 bool lease_is_alive(const struct lock_file *lock, int64_t slot, int64_t inode,
 	int64_t lease_until_ms, int64_t now_ms);
+
+/* What the journals of a store's queue belong to. */
+static inline struct journal_queue store_journal_queue(const struct store *s)
+{
+	return (struct journal_queue){ s->path, s->device, s->inode };
+}
 
 /* sqlite_put.c */
 int put_stage(struct store *s, struct request *r);
@@ -118,7 +130,6 @@ int item_refresh_destination(struct store *s, int64_t destination, struct err *e
 int item_remove_if_message_done(struct store *s, int64_t message, struct err *e);
 /* Makes it due again if this worker has claimed it, and not marked it. */
 int item_free_claimed(struct store *s, int64_t id, struct err *e);
-int item_mark(struct store *s, struct request *r);
 int item_give_back(struct store *s, struct request *r);
 
 /* sqlite_claim.c */

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Kept in the database: never renumber. */
+/* Kept in the database, but for in doubt, which the journals tell. */
 enum item_state {
 	ITEM_DUE = 0,
 	ITEM_CLAIMED = 1,

@@ -15,6 +15,9 @@ int store_open(const struct queue_options *options, struct store **out, struct e
 /* Gives back what is still claimed. */
 void store_close(struct store **s);
 
+/* See queue_mark_in_doubt: from any thread. */
+int store_mark(struct store *s, int64_t item, const char *host, struct err *e);
+
 /* Runs the requests in one transaction and commits. Each has its own result in
  * r->err: a request that fails alone undoes only itself, a failed commit fails
  * all of them. */

@@ -71,15 +71,6 @@ void queue_body_read(struct queue_port *p, int64_t message_id, uint64_t offset,
 	queue_submit(p, r);
 }
 
-void queue_mark_in_doubt(struct queue_port *p, int64_t item_id, const char *host,
-	queue_done_cb *cb, void *arg)
-{
-	struct request *r = request_new(REQUEST_MARK, (void (*)(void))cb, arg);
-	r->mark.item_id = item_id;
-	r->mark.host = request_strdup(r, host);
-	queue_submit(p, r);
-}
-
 static void copy_messages(struct request *r, const struct queue_result *from)
 {
 	struct queue_new_message *list =

@@ -105,7 +105,7 @@ enum smtp_action {
 	SMTP_ACTION_START_TLS, /* shake hands, then smtp_client_tls_done */
 	SMTP_ACTION_READY,     /* smtp_client_send or smtp_client_quit */
 	SMTP_ACTION_BODY,      /* call smtp_client_body, or _body_end at the end */
-	SMTP_ACTION_MARK,      /* make "in doubt" durable, then smtp_client_marked */
+	SMTP_ACTION_MARK,      /* mark it "in doubt", then smtp_client_marked */
 	SMTP_ACTION_RECIPIENT, /* step.recipient has its verdict: step.verdict, step.reply
 				*/
 	SMTP_ACTION_MESSAGE_DONE, /* the transaction is over: step.undecided says how many

@@ -178,10 +178,7 @@ struct queue_item *claim_one(struct fixture *f)
 
 int mark(struct fixture *f, int64_t item, const char *host)
 {
-	struct answer a = { 0 };
-	queue_mark_in_doubt(f->port, item, host, on_done, &a);
-	drain(f);
-	return a.err.code;
+	return queue_mark_in_doubt(f->port, item, host, NULL);
 }
 
 int give_back(struct fixture *f, int64_t item)
@@ -294,9 +291,35 @@ long long sql(struct fixture *f, const char *text)
 	return value;
 }
 
-enum item_state state_of(struct fixture *f, int64_t item)
+static int state_named(const char *name)
+{
+	for (int i = 0; i < ITEM_STATE_COUNT; i++) {
+		if (strcmp(item_state_name((enum item_state)i), name) == 0)
+			return i;
+	}
+	fail_msg("no state is called %s", name);
+	return -1;
+}
+
+int state_of(struct fixture *f, int64_t item)
 {
 	OWN(mem_free)
-	char *text = xasprintf("SELECT state FROM item WHERE id = %lld", (long long)item);
-	return (enum item_state)sql(f, text);
+	char *text = xasprintf("SELECT m.id FROM item i JOIN message m ON m.num ="
+			       " i.message WHERE i.id = %lld",
+		(long long)item);
+	struct queue_reader *r;
+	const struct queue_entry_item *items;
+	size_t count;
+	int state = -1;
+	int64_t message = sql(f, text);
+	if (message < 0)
+		return -1;
+	assert_int_equal(queue_reader_open(f->path, 1000, &r, NULL), 0);
+	assert_int_equal(queue_reader_items(r, message, &items, &count, NULL), 0);
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].id == item)
+			state = state_named(items[i].state);
+	}
+	queue_reader_close(&r);
+	return state;
 }

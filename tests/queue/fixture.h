@@ -57,6 +57,7 @@ char *body_of(struct fixture *f, int64_t message_id, size_t *len_out);
 
 /* A number by SQL, over a connection of its own. */
 long long sql(struct fixture *f, const char *text);
-enum item_state state_of(struct fixture *f, int64_t item); /* it must exist */
+/* As the reader shows it, an enum item_state; -1: gone. */
+int state_of(struct fixture *f, int64_t item);
 
 #endif

@@ -6,6 +6,7 @@ libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h
 queue_tests = \
 	tests/queue/test_claim \
 	tests/queue/test_finish \
+	tests/queue/test_journal \
 	tests/queue/test_lease \
 	tests/queue/test_open \
 	tests/queue/test_operate \
@@ -19,6 +20,7 @@ queue_test_libs = libqueuetest.a libqueue.a libmail.a libbase.a \
 tests_queue_test_claim_LDADD = $(queue_test_libs)
 tests_queue_test_claim_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 tests_queue_test_finish_LDADD = $(queue_test_libs)
+tests_queue_test_journal_LDADD = $(queue_test_libs)
 tests_queue_test_lease_LDADD = $(queue_test_libs)
 tests_queue_test_open_LDADD = $(queue_test_libs)
 tests_queue_test_operate_LDADD = $(queue_test_libs)

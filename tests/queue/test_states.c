@@ -113,9 +113,9 @@ static void check_step(struct fixture *f, const struct step_case *c, enum item_s
 	int to = c->to[from] == NO ? (int)from : c->to[from];
 	if ((rc == 0) != (c->to[from] != NO))
 		fail_msg("%s from %s: %d", c->name, item_state_name(from), rc);
-	if ((int)state_of(f, id) != to)
+	if (state_of(f, id) != to)
 		fail_msg("%s from %s ends in %d", c->name, item_state_name(from),
-			(int)state_of(f, id));
+			state_of(f, id));
 	queue_item_free(&item);
 }
 
