@@ -23,6 +23,7 @@ libqueue_a_SOURCES = \
 	src/queue/sqlite_reader_log.c \
 	src/queue/sqlite_schema.c src/queue/sqlite_schema.h \
 	src/queue/sqlite_store.h \
+	src/queue/sqlite_vfs.c src/queue/sqlite_vfs.h \
 	src/queue/states.c src/queue/states.h \
 	src/queue/store.h \
 	src/queue/wake.c \

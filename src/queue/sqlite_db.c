@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/timefmt.h"
 #include "queue/queue.h"
+#include "queue/sqlite_vfs.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ int db_open(struct db *db, const char *path, int flags, int64_t busy_timeout_ms,
 	*db = (struct db){ .path = xstrdup(path), .busy_timeout_ms = busy_timeout_ms };
 	/* One thread at a time: SQLite's own mutexes would only cost. */
 	int rc = sqlite3_open_v2(path, &db->handle,
-		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, sqlite_vfs_name());
 	if (rc != SQLITE_OK) {
 		rc = db_fail(db, e, "open");
 		db_close(db);

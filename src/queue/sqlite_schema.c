@@ -189,7 +189,10 @@ static int open_checked(struct db *db, const char *path, int flags, bool create,
 	int rc = db_open(db, path, flags, busy_timeout_ms, e);
 	if (rc != 0)
 		return rc;
-	rc = check_format(db, &is_empty, e);
+	/* Before anything is written; sqlite_vfs.h counts on it too. */
+	rc = db_exec(db, "PRAGMA synchronous=FULL", e);
+	if (rc == 0)
+		rc = check_format(db, &is_empty, e);
 	if (rc == 0 && is_empty)
 		rc = create ? create_tables(db, e) : complain_foreign(path, e);
 	if (rc != 0)
@@ -209,7 +212,7 @@ int schema_open(struct db *db, const char *path, bool create, int64_t busy_timeo
 	if (rc != 0)
 		return rc;
 	rc = db_exec(db,
-		"PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+		"PRAGMA temp_store=MEMORY;"
 		"PRAGMA cache_size=-8000; PRAGMA journal_size_limit=67108864;"
 		"CREATE TEMP TABLE selected (item INTEGER PRIMARY KEY)",
 		e);

@@ -12,7 +12,8 @@ queue_tests = \
 	tests/queue/test_operate \
 	tests/queue/test_port \
 	tests/queue/test_put \
-	tests/queue/test_states
+	tests/queue/test_states \
+	tests/queue/test_vfs
 check_PROGRAMS += $(queue_tests)
 TESTS += $(queue_tests)
 queue_test_libs = libqueuetest.a libqueue.a libmail.a libbase.a \
@@ -27,4 +28,6 @@ tests_queue_test_operate_LDADD = $(queue_test_libs)
 tests_queue_test_port_LDADD = $(queue_test_libs)
 tests_queue_test_put_LDADD = $(queue_test_libs)
 tests_queue_test_states_LDADD = $(queue_test_libs)
+tests_queue_test_vfs_LDADD = $(queue_test_libs)
+tests_queue_test_vfs_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 endif
