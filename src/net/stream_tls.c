@@ -61,6 +61,7 @@ struct stream_tls {
 	enum stream_end end; /* for state ended */
 	struct err failure;  /* for states ended and failed */
 	struct tls_facts facts;
+	int64_t good_until_ms; /* those about the certificate */
 	int64_t started_at;
 	tls_callback *cb;
 	void *cb_arg;
@@ -327,7 +328,7 @@ static void finish_handshake(struct stream_tls *t, bool ok)
 	t->facts.completed = ok;
 	t->facts.duration_ms = clock_monotonic_ms() - t->started_at;
 	if (t->session)
-		tls_facts_read(t->session, t->params.verify_name, &t->facts);
+		tls_facts_read(t->session, &t->params, &t->facts, &t->good_until_ms);
 	adjust_lower(t);
 	t->cb(t->cb_arg, ok, t->is_init_failure, ok ? NULL : &t->failure);
 }

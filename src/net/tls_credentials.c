@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A verdict has some 620 octets. */
+static const struct tls_store_limits verdict_limits = { .values = 1024,
+	.octets = 1024 * 1024 };
+
 struct tls_credentials {
 	gnutls_certificate_credentials_t handle;
 	gnutls_priority_t
 		priorities[1u << POLICY_VERSION_COUNT]; /* NULL: not asked for */
+	struct tls_store *verdicts;
 	unsigned references;
 };
 
@@ -36,6 +41,7 @@ int tls_credentials_new(
 	OWN(tls_credentials_free)
 	struct tls_credentials *c = xcalloc(1, sizeof(*c));
 	c->references = 1;
+	c->verdicts = tls_store_new(&verdict_limits);
 	int result = gnutls_certificate_allocate_credentials(&c->handle);
 	if (result < 0)
 		return err_set(e, ERR_IO, "allocate TLS credentials: %s",
@@ -56,6 +62,11 @@ struct tls_credentials *tls_credentials_hold(struct tls_credentials *c)
 {
 	c->references++;
 	return c;
+}
+
+struct tls_store *tls_credentials_verdicts(const struct tls_credentials *c)
+{
+	return c->verdicts;
 }
 
 int tls_credentials_priority(struct tls_credentials *c, unsigned versions,
@@ -92,5 +103,6 @@ void tls_credentials_free(struct tls_credentials **cp)
 			gnutls_priority_deinit(c->priorities[i]);
 	if (c->handle)
 		gnutls_certificate_free_credentials(c->handle);
+	tls_store_free(&c->verdicts);
 	free(c);
 }

@@ -5,8 +5,11 @@
 #define NET_TLS_IMPL_H
 
 #include "net/tls.h"
+#include "net/tls_store.h"
 
 #include <gnutls/gnutls.h>
+
+struct buf;
 
 /* tls_credentials.c: counted, so that a session that is still being closed
  * keeps what it was made with. Not for several threads. */
@@ -15,6 +18,9 @@ gnutls_certificate_credentials_t tls_credentials_handle(const struct tls_credent
 /* Made once for each mask of versions; *out is borrowed and lives as long as c. */
 int tls_credentials_priority(struct tls_credentials *c, unsigned versions,
 	gnutls_priority_t *out, struct err *e);
+
+/* What is known of certificates that were judged by these anchors (tls_verdict.c). */
+struct tls_store *tls_credentials_verdicts(const struct tls_credentials *c);
 
 /* tls_versions.c: the priorities for a mask of versions, checked to hold each of
  * them. The caller frees *out with gnutls_priority_deinit; not set on failure. */
@@ -28,9 +34,21 @@ int tls_session_new(
  */
 bool tls_session_ticket(gnutls_session_t session, gnutls_datum_t *out);
 
-/* tls_facts.c: what the session can tell, after success or failure. */
-void tls_facts_read(
-	gnutls_session_t session, const char *verify_name, struct tls_facts *facts);
+/* tls_facts.c: what the session can tell, after success (facts->completed) or
+ * failure. good_until_ms_out: for how long (wall clock) the facts about the
+ * certificate hold; 0 where nothing is known of it. */
+void tls_facts_read(gnutls_session_t session, const struct tls_params *params,
+	struct tls_facts *facts, int64_t *good_until_ms_out);
+
+/* tls_verdict.c: the part of it that is about the certificate. */
+void tls_verdict_read(gnutls_session_t session, const struct tls_params *params,
+	struct tls_facts *facts, int64_t *good_until_ms_out);
+
+/* tls_key.c: parts are added, then their digest is made; false: the library has
+ * none to give, and nothing is to be kept or looked for. */
+void tls_key_add(struct buf *parts, const void *bytes, size_t len);
+void tls_key_add_text(struct buf *parts, const char *text); /* NULL is not "" */
+bool tls_key_make(const struct buf *parts, struct tls_key *out);
 
 /* tls_error.c: what went wrong, for people. first: the first octets that the
  * peer sent (first_len of them, up to TLS_FIRST_MAX), for a peer that does not speak TLS.

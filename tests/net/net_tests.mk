@@ -13,7 +13,8 @@ net_tests = tests/net/test_dial \
 	tests/net/test_stream_tcp \
 	tests/net/test_stream_tls \
 	tests/net/test_tls_facts \
-	tests/net/test_tls_handshake
+	tests/net/test_tls_handshake \
+	tests/net/test_tls_store
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 tests_net_test_dial_SOURCES = tests/net/test_dial.c
@@ -34,7 +35,12 @@ tests_net_test_stream_tls_LDADD = $(net_test_libs)
 tests_net_test_tls_facts_SOURCES = tests/net/test_tls_facts.c
 tests_net_test_tls_facts_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_facts_LDADD = $(net_test_libs)
+tests_net_test_tls_facts_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=gnutls_certificate_verify_peers3 -Wl,--wrap=clock_wall_ms
 tests_net_test_tls_handshake_SOURCES = tests/net/test_tls_handshake.c
 tests_net_test_tls_handshake_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_handshake_LDADD = $(net_test_libs)
+tests_net_test_tls_store_SOURCES = tests/net/test_tls_store.c
+tests_net_test_tls_store_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_store_LDADD = $(net_test_libs)
 endif

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum cert { GOOD, EXPIRED, CERT_COUNT };
+enum cert { GOOD, EXPIRED, LASTING, ENDING, CERT_COUNT };
 
 static gnutls_certificate_credentials_t certs[CERT_COUNT];
 static struct tls_credentials *trusting[CERT_COUNT]; /* that certificate alone */
@@ -17,6 +17,26 @@ static char pem_path[64];
 
 static const char v12[] = "NORMAL:-VERS-ALL:+VERS-TLS1.2";
 static const char v13[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+
+/* Time as the cache of verdicts sees it, and how often the library judged. */
+static int64_t clock_offset_ms;
+static unsigned verifications;
+
+int64_t __real_clock_wall_ms(void);
+int64_t __wrap_clock_wall_ms(void);
+int64_t __wrap_clock_wall_ms(void)
+{
+	return __real_clock_wall_ms() + clock_offset_ms;
+}
+
+int __real_gnutls_certificate_verify_peers3(gnutls_session_t, const char *, unsigned *);
+int __wrap_gnutls_certificate_verify_peers3(gnutls_session_t, const char *, unsigned *);
+int __wrap_gnutls_certificate_verify_peers3(
+	gnutls_session_t session, const char *name, unsigned *status)
+{
+	verifications++;
+	return __real_gnutls_certificate_verify_peers3(session, name, status);
+}
 
 static void connect_tls(struct client *c, struct peer *p, const struct tls_params *params)
 {
@@ -87,6 +107,64 @@ static void a_certificate_is_a_fact(void **state)
 		check_verified(&verify_cases[i], v12);
 		check_verified(&verify_cases[i], v13);
 	}
+}
+
+/* One connection; how many times the chain was verified for it. */
+static unsigned verified_anew(struct peer *p, enum cert cert, const char *name)
+{
+	unsigned before = verifications;
+	struct client c;
+	struct tls_params params = { .credentials = trusting[cert],
+		.versions = POLICY_VERSIONS_DEFAULT,
+		.verify_name = name,
+		.handshake_timeout_ms = 15000 };
+	connect_tls(&c, p, &params);
+	const struct tls_facts *f = tls_stream_facts(c.s);
+	assert_int_equal(f->verified, strcmp(name, "mx.test") == 0);
+	assert_int_equal(f->verify_text[0] == '\0', f->verified);
+	assert_string_equal(f->peer, "CN=mx.test");
+	assert_int_equal(strlen(f->fingerprint), 64);
+	assert_int_equal(f->not_after[10], 'T');
+	free_client(&c);
+	return verifications - before;
+}
+
+enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS };
+
+static void a_chain_is_verified_once_an_hour(void **state)
+{
+	(void)state;
+	struct peer p = {
+		.script = script_tls_echo, .credentials = certs[LASTING], .connections = 6
+	};
+	peer_start(&p, "127.0.0.1");
+	assert_int_equal(verified_anew(&p, LASTING, "mx.test"), 1);
+	assert_int_equal(verified_anew(&p, LASTING, "mx.test"), 0);
+	assert_int_equal(verified_anew(&p, LASTING, "other.test"), 1);
+	assert_int_equal(verified_anew(&p, LASTING, "other.test"), 0);
+	clock_offset_ms = HOUR_MS - MINUTE_MS;
+	assert_int_equal(verified_anew(&p, LASTING, "mx.test"), 0);
+	clock_offset_ms = HOUR_MS;
+	assert_int_equal(verified_anew(&p, LASTING, "mx.test"), 1);
+	clock_offset_ms = 0;
+	peer_join(&p);
+}
+
+/* It is valid for half an hour more. */
+static void no_verdict_outlives_the_certificate(void **state)
+{
+	(void)state;
+	struct peer p = {
+		.script = script_tls_echo, .credentials = certs[ENDING], .connections = 3
+	};
+	peer_start(&p, "127.0.0.1");
+	assert_int_equal(verified_anew(&p, ENDING, "mx.test"), 1);
+	clock_offset_ms = 20 * MINUTE_MS;
+	assert_int_equal(verified_anew(&p, ENDING, "mx.test"), 0);
+	clock_offset_ms = 31 * MINUTE_MS;
+	assert_int_equal(verified_anew(&p, ENDING, "mx.test"), 1);
+	clock_offset_ms = 0;
+	peer_join(&p);
 }
 
 static const struct {
@@ -216,9 +294,10 @@ static void a_named_trust_file_has_to_be_good(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	static const struct cert_options options[] = {
-		[GOOD] = { "mx.test", 86400 }, [EXPIRED] = { "mx.test", -86400 }
-	};
+	static const struct cert_options options[] = { [GOOD] = { "mx.test", 86400 },
+		[EXPIRED] = { "mx.test", -86400 },
+		[LASTING] = { "mx.test", 86400 },
+		[ENDING] = { "mx.test", 1800 } };
 	for (int i = 0; i < CERT_COUNT; i++) {
 		snprintf(pem_path, sizeof(pem_path), "/tmp/test_tls_facts.XXXXXX");
 		close(mkstemp(pem_path));
@@ -246,6 +325,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_certificate_is_a_fact),
+		cmocka_unit_test(a_chain_is_verified_once_an_hour),
+		cmocka_unit_test(no_verdict_outlives_the_certificate),
 		cmocka_unit_test(the_server_sees_the_name_that_is_asked_for),
 		cmocka_unit_test(a_ticket_resumes_the_session),
 		cmocka_unit_test(there_is_no_ticket_where_none_was_given),
