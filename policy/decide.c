@@ -335,7 +335,8 @@ void policy_decide(const struct policy_set *set, const struct policy_query *quer
 		.settings = query->settings,
 		.out = out,
 	};
-	*out = (struct policy_decision){ 0 };
+	/* Room for reasons is 12 KiB: what reason_count does not cover stays as it is. */
+	memset(out, 0, offsetof(struct policy_decision, reasons));
 	decide_channel(&d);
 	decide_fallback(&d);
 	decide_protocols(&d);

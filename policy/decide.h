@@ -38,8 +38,9 @@ struct policy_decision {
 	enum policy_greeting greeting; /* after STARTTLS */
 	char sni[POLICY_NAME_MAX + 1]; /* empty: send none */
 	char decided_by[256];          /* the rule of the reason that decided */
-	struct policy_reason reasons[POLICY_REASONS_MAX];
 	size_t reason_count;
+	struct policy_reason
+		reasons[POLICY_REASONS_MAX]; /* beyond the count: undefined */
 };
 
 /* set may be NULL: no file exists. */
