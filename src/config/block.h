@@ -11,6 +11,7 @@ struct config_block {
 	unsigned line;
 	unsigned *set_on; /* owned; by option: the line that names it here, or 0 */
 	struct config_destination values; /* of what is named; the rest is unused */
+	struct config_destination whole;  /* the same over the defaults */
 };
 
 /* The block's values over the defaults. */

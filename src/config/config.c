@@ -96,8 +96,8 @@ void config_block_apply(const struct config_block *block, struct config_destinat
 	}
 }
 
-void config_for_destination(
-	const struct config *c, const char *destination, struct config_destination *out)
+const struct config_destination *config_destination(
+	const struct config *c, const char *destination)
 {
 	const struct config_block *best = NULL;
 	unsigned best_rank = 0;
@@ -110,9 +110,13 @@ void config_for_destination(
 		best = b;
 		best_rank = rank;
 	}
-	*out = c->defaults;
-	if (best)
-		config_block_apply(best, out);
+	return best ? &best->whole : &c->defaults;
+}
+
+void config_for_destination(
+	const struct config *c, const char *destination, struct config_destination *out)
+{
+	*out = *config_destination(c, destination);
 }
 
 /* What loading carries along. */
@@ -214,9 +218,10 @@ static void check_together(struct loader *l)
 	struct config *c = l->config;
 	check_attempts(l, NULL, &c->defaults);
 	for (size_t i = 0; i < c->block_count; i++) {
-		struct config_destination d = c->defaults;
-		config_block_apply(&c->blocks[i], &d);
-		check_attempts(l, &c->blocks[i], &d);
+		struct config_block *block = &c->blocks[i];
+		block->whole = c->defaults;
+		config_block_apply(block, &block->whole);
+		check_attempts(l, block, &block->whole);
 	}
 }
 

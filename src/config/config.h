@@ -72,8 +72,10 @@ int config_load_report(const char *path, unsigned versions_available, struct con
 void config_free(struct config **c);
 
 /* What counts for a destination (normalized): defaults, then the most specific
- * block that matches sets what it names. Borrowed strings inside live as long
- * as the configuration. */
+ * block that matches sets what it names. Lives as long as the configuration. */
+const struct config_destination *config_destination(
+	const struct config *c, const char *destination);
+/* The same as a copy; borrowed strings inside live as long as the configuration. */
 void config_for_destination(
 	const struct config *c, const char *destination, struct config_destination *out);
 
