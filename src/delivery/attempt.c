@@ -28,33 +28,11 @@ bool attempt_has_work(const struct attempt *a)
 	return false;
 }
 
-static void decide(const struct delivery_env *env, const struct queue_item *item,
-	const struct policy_settings *settings, const char *host,
-	struct policy_decision *out)
+void attempt_decide(struct attempt *a, const char *host)
 {
-	struct policy_query query = {
-		.destination = item->domain,
-		.host = host && host[0] != '[' ? host : NULL,
-		.settings = settings,
-		.due_channel = POLICY_CHANNEL_TLS,
-		.attempts = item->attempts,
-		.due_reason = item->channel_reason,
-	};
-	if (item->next_channel)
-		policy_channel_parse(item->next_channel, &query.due_channel);
-	policy_decide(env->policy, &query, out);
-}
-
-void attempt_decide(struct attempt *a, const char *host, struct policy_decision *out)
-{
-	decide(a->env, a->item, &a->settings.policy, host, out);
-}
-
-static bool same_terms(const struct policy_decision *a, const struct policy_decision *b)
-{
-	return a->channel == b->channel && a->use_starttls == b->use_starttls &&
-	       a->tls_required == b->tls_required && a->protocols == b->protocols &&
-	       a->greeting == b->greeting && strcmp(a->sni, b->sni) == 0;
+	terms_unref(&a->turn.terms);
+	a->turn.terms = terms_decide(a->config, a->env->policy, a->item, host);
+	a->turn.channel = a->turn.terms->decision.channel;
 }
 
 /* A session is as good as a new connection would be: it has TLS, or the host
@@ -67,19 +45,27 @@ static bool has_due_channel(const struct policy_decision *now, const struct sess
 	return session_is_tls(s) || (!session_offered_starttls(s) && !now->tls_required);
 }
 
-bool attempt_can_reuse(
-	struct delivery_env *env, const struct queue_item *item, const struct session *s)
+/* May this session, opened under an earlier decision, carry this item now? Its
+ * terms are then what is decided for the item. */
+static bool can_reuse(
+	struct delivery_env *env, const struct queue_item *item, struct session *s)
 {
-	struct config_destination settings;
-	struct policy_decision now;
+	struct terms *t = session_terms(s);
 	if (!session_is_ready(s))
 		return false;
-	config_for_destination(env->config->config, item->domain, &settings);
-	decide(env, item, &settings.policy, session_mx(s), &now);
+	if (!terms_still_hold(t, env->config, env->policy, item, session_mx(s))) {
+		t = terms_decide(env->config, env->policy, item, session_mx(s));
+		bool are_alike = terms_are_alike(t, session_terms(s));
+		if (are_alike)
+			session_set_terms(s, t);
+		terms_unref(&t);
+		if (!are_alike)
+			return false;
+		t = session_terms(s);
+	}
 	/* Half of session_timeout is left for the message. */
-	return same_terms(&now, session_decision(s)) &&
-	       session_age_ms(s) < settings.session_timeout_ms / 2 &&
-	       has_due_channel(&now, s);
+	return session_age_ms(s) < t->settings->session_timeout_ms / 2 &&
+	       has_due_channel(&t->decision, s);
 }
 
 /* ---- addresses ---- */
@@ -110,7 +96,7 @@ static void use_literal(struct attempt *a, const struct route_host *host)
 	struct host_addrs found = { 0 };
 	bool is_v6 = addr_family(&host->literal) == AF_INET6;
 	host_addrs_merge(
-		&host->literal, is_v6, &host->literal, !is_v6, a->settings.port, &found);
+		&host->literal, is_v6, &host->literal, !is_v6, a->settings->port, &found);
 	if (host_addr_is_prohibited(
 		    &found.addrs[0], config->prohibited, config->prohibited_count)) {
 		found.count = 0;
@@ -123,11 +109,11 @@ static void use_literal(struct attempt *a, const struct route_host *host)
 static void begin_host(struct attempt *a)
 {
 	const struct config *config = a->config->config;
-	if (a->host >= a->route.host_count || !attempt_has_work(a)) {
+	if (a->host >= a->route->host_count || !attempt_has_work(a)) {
 		attempt_finish(a);
 		return;
 	}
-	const struct route_host *host = &a->route.hosts[a->host];
+	const struct route_host *host = &a->route->hosts[a->host];
 	if (strcmp(host->name, a->skip_host) == 0) {
 		a->host++;
 		begin_host(a);
@@ -138,14 +124,14 @@ static void begin_host(struct attempt *a)
 		use_literal(a, host);
 	else
 		a->lookup = host_lookup_start(a->env->resolver, host->name,
-			a->settings.port, config->prohibited, config->prohibited_count,
+			a->settings->port, config->prohibited, config->prohibited_count,
 			on_addrs, a);
 }
 
 void attempt_next(struct attempt *a)
 {
 	bool may_try = a->addrs_tried < HOSTS_ADDRS_MAX && !a->is_aborted;
-	if (may_try && !a->has_route && attempt_has_work(a)) {
+	if (may_try && !a->route && attempt_has_work(a)) {
 		find_route(a);
 		return;
 	}
@@ -157,7 +143,11 @@ void attempt_next(struct attempt *a)
 			left < allowed ? left : allowed);
 		return;
 	}
-	a->host = may_try ? a->host + 1 : a->route.host_count;
+	if (!may_try || !a->route) {
+		attempt_finish(a);
+		return;
+	}
+	a->host++;
 	begin_host(a);
 }
 
@@ -226,7 +216,7 @@ void attempt_after_step(struct attempt *a)
 /* No host at all: the same for everybody whom a kept session did not settle. */
 static void fail_route(struct attempt *a)
 {
-	bool is_final = a->route.status == ROUTE_PERMANENT;
+	bool is_final = a->route->status == ROUTE_PERMANENT;
 	turn_begin(a);
 	for (size_t i = 0; i < a->item->recipient_count; i++) {
 		struct attempt_recipient *r = &a->recipients[i];
@@ -234,19 +224,18 @@ static void fail_route(struct attempt *a)
 			continue;
 		r->standing = is_final ? STANDING_PERMANENT : STANDING_TEMPORARY;
 		snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "%s",
-			a->route.enhanced);
-		snprintf(r->detail, sizeof(r->detail), "%.310s", a->route.text);
+			a->route->enhanced);
+		snprintf(r->detail, sizeof(r->detail), "%.310s", a->route->text);
 		r->turn = a->turns;
 	}
 	a->any_temporary = !is_final;
-	turn_fail_without_session(a, POLICY_FAILURE_DNS, "dns", a->route.text);
+	turn_fail_without_session(a, POLICY_FAILURE_DNS, "dns", a->route->text);
 }
 
 static void on_route(struct attempt *a)
 {
-	a->has_route = true;
 	a->host = 0;
-	if (a->route.status == ROUTE_OK)
+	if (a->route->status == ROUTE_OK)
 		begin_host(a);
 	else
 		fail_route(a);
@@ -256,17 +245,21 @@ static void on_mx(void *arg, const struct dns_answer *answer)
 {
 	struct attempt *a = arg;
 	a->mx_query = NULL;
+	a->route = xmalloc(sizeof(*a->route));
 	route_from_mx(answer, a->item->domain, a->config->config->hostname, rng_below,
-		&a->route);
+		a->route);
 	on_route(a);
 }
 
 static void find_route(struct attempt *a)
 {
-	if (route_from_literal(a->item->domain, &a->route))
+	a->route = xmalloc(sizeof(*a->route));
+	if (route_from_literal(a->item->domain, a->route)) {
 		on_route(a);
-	else
-		a->mx_query = dns_lookup_mx(a->env->resolver, a->item->domain, on_mx, a);
+		return;
+	}
+	mem_free(&a->route);
+	a->mx_query = dns_lookup_mx(a->env->resolver, a->item->domain, on_mx, a);
 }
 
 void attempt_start_over(struct attempt *a)
@@ -285,16 +278,16 @@ struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
 	a->events = *events;
 	a->item = item;
 	a->config = config_ref_take(env->config);
-	a->begun_ms = clock_wall_ms();
 	a->recipients = xcalloc(item->recipient_count, sizeof(*a->recipients));
 	a->asked = xcalloc(item->recipient_count, sizeof(*a->asked));
 	a->asked_index = xcalloc(item->recipient_count, sizeof(*a->asked_index));
-	config_for_destination(a->config->config, item->domain, &a->settings);
-	if (kept && attempt_can_reuse(env, item, kept)) {
+	if (kept && can_reuse(env, item, kept)) {
 		a->session = kept;
+		a->settings = session_terms(kept)->settings;
 		turn_begin(a);
 		turn_use_kept(a);
 	} else {
+		a->settings = config_destination(a->config->config, item->domain);
 		if (kept)
 			session_quit(&kept);
 		find_route(a);
@@ -314,6 +307,8 @@ void attempt_free(struct attempt *a)
 	host_lookup_cancel(&a->lookup);
 	queue_item_free(&a->item);
 	config_ref_drop(&a->config);
+	terms_unref(&a->turn.terms);
+	free(a->route);
 	free(a->recipients);
 	free(a->asked);
 	free(a->asked_index);

@@ -47,8 +47,4 @@ struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
  * of yet is given back as if it had not begun. on_done runs as ever. */
 void attempt_abort(struct attempt *a, const char *why);
 
-/* May this session, opened under an earlier decision, carry this item now? */
-bool attempt_can_reuse(
-	struct delivery_env *env, const struct queue_item *item, const struct session *s);
-
 #endif

@@ -6,6 +6,7 @@
 #include "delivery/attempt.h"
 #include "delivery/hosts.h"
 #include "delivery/route.h"
+#include "delivery/terms.h"
 
 /* Where a recipient stands. */
 enum standing {
@@ -35,17 +36,17 @@ struct turn {
 	int64_t begun_mono_ms; /* monotonic */
 	int64_t sent_mono_ms;  /* when the transaction began; 0: it did not */
 	uint64_t policy_generation;
-	struct policy_decision decision;
+	struct terms *terms; /* held; from the last turn until this one's are decided */
 	enum policy_channel channel;
 	bool is_reused, is_reconnect; /* in plaintext, to the address that failed */
 	enum policy_failure failure;
 	const char *stage;
-	struct smtp_reply reply;
+	const struct smtp_reply *reply; /* until turn_end; NULL: none */
 	char detail[320];
 	enum policy_step step;
-	bool was_open;                      /* a connection was there */
-	bool was_ready;                     /* it got as far as taking messages */
-	struct smtp_reply starttls_refusal; /* code 0: it was not refused */
+	bool was_open;         /* a connection was there */
+	bool was_ready;        /* it got as far as taking messages */
+	bool starttls_refused; /* in this session */
 };
 
 struct attempt {
@@ -53,12 +54,10 @@ struct attempt {
 	struct attempt_events events;
 	struct queue_item *item; /* owned */
 	struct config_ref *config;
-	struct config_destination settings;
-	int64_t begun_ms;
+	const struct config_destination *settings; /* of config */
 
 	struct dns_query *mx_query;
-	struct route route;
-	bool has_route;               /* false: a kept session came first */
+	struct route *route;          /* owned; NULL: a kept session came first */
 	char skip_host[DNS_NAME_MAX]; /* the host of that session */
 	size_t host;                  /* index of the host whose turn it is */
 	struct host_lookup *lookup;
@@ -101,7 +100,7 @@ void attempt_after_step(struct attempt *a); /* does what turn.step says */
 bool attempt_has_work(const struct attempt *a);
 void attempt_start_over(struct attempt *a); /* from the route on */
 void attempt_free(struct attempt *a);
-void attempt_decide(struct attempt *a, const char *host, struct policy_decision *out);
+void attempt_decide(struct attempt *a, const char *host); /* turn.terms */
 
 /* attempt_turn.c */
 void turn_begin(struct attempt *a);

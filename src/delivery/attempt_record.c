@@ -71,12 +71,12 @@ static void add_recipients(const struct attempt *a, struct event_attempt *e)
 static const char *downgrade(const struct attempt *a, const char **rule_out)
 {
 	const struct turn *t = &a->turn;
-	const char *from = a->settings.policy.fallback_from;
+	const char *from = a->settings->policy.fallback_from;
 	*rule_out = strcmp(from, "default") == 0 ? "fallback" : from;
 	if (t->is_reconnect)
 		return "TLS failed at this address, and fallback = plaintext goes on "
 		       "without it";
-	if (t->starttls_refusal.code)
+	if (t->starttls_refused)
 		return "the host refused STARTTLS, and fallback = plaintext goes on "
 		       "without TLS";
 	if (t->failure == POLICY_FAILURE_TLS_INIT && t->was_ready)
@@ -84,7 +84,7 @@ static const char *downgrade(const struct attempt *a, const char **rule_out)
 		       "on "
 		       "without it";
 	if (t->was_ready && t->channel == POLICY_CHANNEL_TLS &&
-		!session_is_tls(a->session) && !t->decision.tls_required) {
+		!session_is_tls(a->session) && !t->terms->decision.tls_required) {
 		*rule_out = NO_STARTTLS_RULE;
 		return "the host offers no STARTTLS";
 	}
@@ -102,7 +102,7 @@ static const char *decided_text(const struct policy_decision *d)
 
 static void add_policy(const struct attempt *a, struct event_attempt *e)
 {
-	const struct policy_decision *d = &a->turn.decision;
+	const struct policy_decision *d = &a->turn.terms->decision;
 	const char *rule, *text = downgrade(a, &rule);
 	enum policy_channel channel = text ? POLICY_CHANNEL_PLAINTEXT : a->turn.channel;
 	e->downgraded = text ? strcmp(rule, NO_STARTTLS_RULE) != 0 : d->by_fallback;
@@ -130,10 +130,10 @@ static void add_connection(const struct attempt *a, struct event_attempt *e)
 			addr_format(&address, text);
 			event_set(&e->address, text);
 		}
-	} else if (a->has_route && a->host < a->route.host_count) {
-		event_set(&e->mx, a->route.hosts[a->host].name);
+	} else if (a->route && a->host < a->route->host_count) {
+		event_set(&e->mx, a->route->hosts[a->host].name);
 	}
-	e->port = a->settings.port;
+	e->port = a->settings->port;
 	e->has_tls = tls != NULL;
 	if (tls) {
 		event_set(&e->tls.version, tls->version);
@@ -192,7 +192,8 @@ void turn_end(struct attempt *a)
 	event_set(&e.detail, t->detail[0] ? t->detail : NULL);
 	if (t->failure != POLICY_FAILURE_NONE)
 		event_set(&e.failure, policy_failure_name(t->failure));
-	set_reply(&e.reply, &t->reply);
+	if (t->reply)
+		set_reply(&e.reply, t->reply);
 	add_recipients(a, &e);
 	add_policy(a, &e);
 	add_connection(a, &e);

@@ -53,7 +53,7 @@ static bool any_stays(const struct attempt *a)
 
 static void check_expiry(const struct attempt *a, int64_t now_ms, struct finishing *f)
 {
-	const struct config_destination *s = &a->settings;
+	const struct config_destination *s = a->settings;
 	unsigned made = a->item->attempts + 1;
 	char age[TIMEFMT_MAX];
 	if (s->max_attempts && made >= s->max_attempts) {
@@ -100,18 +100,18 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 	/* A host that took the message for somebody has no trouble with TLS. */
 	bool flips = a->any_flip && contact_of(a) != ATTEMPT_DELIVERED;
 	struct policy_attempt_summary summary = {
-		.mode = a->turn.decision.fallback,
-		.channel = a->turn.decision.channel,
-		.tls_required = a->turn.decision.tls_required,
+		.mode = a->turn.terms->decision.fallback,
+		.channel = a->turn.terms->decision.channel,
+		.tls_required = a->turn.terms->decision.tls_required,
 		.flips = flips,
 		.conversed = a->any_conversed,
 		.failure = a->failure,
 	};
 	const char *reason;
 	enum policy_channel next = policy_fallback_next_channel(&summary, &reason);
-	uint32_t delay_s = policy_retry_delay_s(&a->settings.retry_schedule,
-		a->item->attempts + 1, a->settings.retry_jitter, rng_u32());
-	int64_t expires_ms = a->item->envelope.arrival_ms + a->settings.max_age_ms;
+	uint32_t delay_s = policy_retry_delay_s(&a->settings->retry_schedule,
+		a->item->attempts + 1, a->settings->retry_jitter, rng_u32());
+	int64_t expires_ms = a->item->envelope.arrival_ms + a->settings->max_age_ms;
 	int64_t at_ms = now_ms + (int64_t)delay_s * 1000;
 	/* The last attempt is made when the time is up, not after it. */
 	if (at_ms > expires_ms && expires_ms > now_ms)
@@ -119,11 +119,11 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 	f->result.next_attempt_ms = at_ms;
 	f->result.next_channel = policy_channel_name(next);
 	f->result.channel_reason = f->next_reason = reason;
-	if (a->settings.fallback_memory && flips) {
+	if (a->settings->fallback_memory && flips) {
 		f->result.memory_channel = f->result.next_channel;
 		f->result.memory_reason = reason;
-		f->result.memory_until_ms = now_ms + a->settings.fallback_memory_ttl_ms;
-	} else if (a->settings.fallback_memory && next == POLICY_CHANNEL_TLS &&
+		f->result.memory_until_ms = now_ms + a->settings->fallback_memory_ttl_ms;
+	} else if (a->settings->fallback_memory && next == POLICY_CHANNEL_TLS &&
 		   a->any_conversed) {
 		f->result.memory_channel = f->result.next_channel; /* forget it */
 	}
@@ -218,7 +218,7 @@ static void add_notice(
 		.recipients = is_delay ? f->delayed : f->bounced,
 		.recipient_count = is_delay ? f->delayed_count : f->bounced_count,
 		.now_ms = now_ms,
-		.expires_ms = a->item->envelope.arrival_ms + a->settings.max_age_ms,
+		.expires_ms = a->item->envelope.arrival_ms + a->settings->max_age_ms,
 		.attempts = a->item->attempts + 1,
 		.hostname = config->hostname,
 		.postmaster = config->postmaster,
@@ -231,7 +231,7 @@ static void add_notice(
 
 static void add_notices(struct attempt *a, struct finishing *f, int64_t now_ms)
 {
-	int64_t after_ms = a->settings.bounce_delay_warning_ms;
+	int64_t after_ms = a->settings->bounce_delay_warning_ms;
 	int64_t age_ms = now_ms - a->item->envelope.arrival_ms;
 	add_notice(a, f, false, now_ms);
 	f->result.delay_notified = a->item->delay_notified;

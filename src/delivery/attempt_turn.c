@@ -16,6 +16,7 @@ enum { BODY_PIECE = 64 * 1024 };
 
 void turn_begin(struct attempt *a)
 {
+	terms_unref(&a->turn.terms);
 	memset(&a->turn, 0, sizeof(a->turn));
 	a->turn.begun_ms = clock_wall_ms();
 	a->turn.begun_mono_ms = loop_now_ms(a->env->loop);
@@ -31,9 +32,9 @@ static struct policy_fallback_query fallback_query(
 	const struct attempt *a, enum policy_failure failure, bool inside_tls)
 {
 	return (struct policy_fallback_query){
-		.mode = a->turn.decision.fallback,
+		.mode = a->turn.terms->decision.fallback,
 		.channel = a->turn.channel,
-		.tls_required = a->turn.decision.tls_required,
+		.tls_required = a->turn.terms->decision.tls_required,
 		.inside_tls = inside_tls,
 		.failure = failure,
 	};
@@ -189,7 +190,7 @@ static void judge_turn(struct attempt *a)
 		}
 	}
 	if (shown) {
-		a->turn.reply = shown->reply;
+		a->turn.reply = &shown->reply;
 		a->turn.stage = smtp_state_name(shown->state);
 	}
 	a->any_conversed = true;
@@ -220,7 +221,7 @@ static void on_ready(void *arg)
 	const struct smtp_reply *refusal = session_starttls_refusal(a->session);
 	a->turn.was_open = true;
 	a->turn.was_ready = true;
-	if (a->turn.decision.tls_required && !session_is_tls(a->session)) {
+	if (a->turn.terms->decision.tls_required && !session_is_tls(a->session)) {
 		a->turn.stage = smtp_state_name(SMTP_STATE_READY);
 		fail_turn(a, POLICY_FAILURE_POLICY, false, NULL,
 			"TLS is required here, and the host offers no STARTTLS");
@@ -229,7 +230,7 @@ static void on_ready(void *arg)
 	if (refusal && a->turn.failure == POLICY_FAILURE_NONE) {
 		/* The session goes on in plaintext; the downgrade stays on record. */
 		a->turn.failure = POLICY_FAILURE_STARTTLS_REFUSED;
-		a->turn.starttls_refusal = *refusal;
+		a->turn.starttls_refused = true;
 		snprintf(a->turn.detail, sizeof(a->turn.detail),
 			"STARTTLS was answered %d %.280s", refusal->code, refusal->text);
 	}
@@ -273,7 +274,7 @@ static void fail_turn(struct attempt *a, enum policy_failure failure, bool insid
 	const struct smtp_reply *reply, const char *text)
 {
 	if (reply)
-		a->turn.reply = *reply;
+		a->turn.reply = reply;
 	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", text);
 	a->any_temporary = true;
 	set_open_recipients(a,
@@ -317,11 +318,9 @@ static void on_failed(void *arg, const struct session_failure *f)
 void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 	const char *stage, const char *text)
 {
-	bool is_open = a->route.status == ROUTE_OK;
-	if (failure == POLICY_FAILURE_DNS) {
-		attempt_decide(a, NULL, &a->turn.decision);
-		a->turn.channel = a->turn.decision.channel;
-	}
+	bool is_open = a->route->status == ROUTE_OK;
+	if (failure == POLICY_FAILURE_DNS)
+		attempt_decide(a, NULL);
 	a->turn.stage = stage;
 	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", text);
 	if (is_open)
@@ -370,8 +369,8 @@ static const struct session_events *session_events_of(struct attempt *a)
 static bool check_tls_init(struct attempt *a, bool *offer)
 {
 	struct err e = { 0 };
-	if (!*offer ||
-		tls_check(a->env->credentials, a->turn.decision.protocols, &e) == 0)
+	if (!*offer || tls_check(a->env->credentials, a->turn.terms->decision.protocols,
+			       &e) == 0)
 		return true;
 	struct policy_fallback_query query =
 		fallback_query(a, POLICY_FAILURE_TLS_INIT, false);
@@ -390,19 +389,19 @@ static bool check_tls_init(struct attempt *a, bool *offer)
 void turn_open(struct attempt *a, const struct addr *addrs, size_t count)
 {
 	const struct config *config = a->config->config;
-	const char *mx = a->route.hosts[a->host].name;
-	struct policy_decision *d = &a->turn.decision;
-	attempt_decide(a, mx, d);
-	a->turn.channel = a->turn.is_reconnect ? POLICY_CHANNEL_PLAINTEXT : d->channel;
-	bool offer = d->use_starttls && a->turn.channel == POLICY_CHANNEL_TLS;
+	const char *mx = a->route->hosts[a->host].name;
+	attempt_decide(a, mx);
+	if (a->turn.is_reconnect)
+		a->turn.channel = POLICY_CHANNEL_PLAINTEXT;
+	bool offer = a->turn.terms->decision.use_starttls &&
+		     a->turn.channel == POLICY_CHANNEL_TLS;
 	if (!check_tls_init(a, &offer))
 		return;
 	struct policy_fallback_query refused =
 		fallback_query(a, POLICY_FAILURE_STARTTLS_REFUSED, false);
 	struct session_params params = {
 		.env = a->env,
-		.decision = d,
-		.settings = &a->settings,
+		.terms = a->turn.terms,
 		.hostname = config->hostname,
 		.mx = mx,
 		.addrs = addrs,
@@ -420,8 +419,8 @@ void turn_open(struct attempt *a, const struct addr *addrs, size_t count)
 void turn_use_kept(struct attempt *a)
 {
 	a->turn.is_reused = true;
-	a->turn.decision = *session_decision(a->session);
-	a->turn.channel = a->turn.decision.channel;
+	a->turn.terms = terms_ref(session_terms(a->session));
+	a->turn.channel = a->turn.terms->decision.channel;
 	session_set_events(a->session, session_events_of(a));
 	on_ready(a);
 }

@@ -5,6 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Room for a hundred hosts is 28 KiB: only what host_count covers is written. */
+static void clear(struct route *r)
+{
+	memset(r, 0, offsetof(struct route, hosts));
+}
+
 static void refuse(struct route *r, enum route_status status, const char *enhanced,
 	const char *text, const char *domain)
 {
@@ -86,7 +92,7 @@ static void take_records(struct route *r, const struct dns_answer *answer)
 void route_from_mx(const struct dns_answer *answer, const char *domain, const char *self,
 	uint32_t (*random_below)(uint32_t bound), struct route *out)
 {
-	memset(out, 0, sizeof(*out));
+	clear(out);
 	out->is_secure = answer->is_secure;
 	switch (answer->status) {
 	case DNS_TEMPORARY:
@@ -138,8 +144,9 @@ bool route_from_literal(const char *domain, struct route *out)
 	if (text_has_prefix(begin, strlen(begin), "IPv6:"))
 		begin += 5;
 	size_t inner_len = (size_t)(domain + len - 1 - begin);
-	memset(out, 0, sizeof(*out));
+	clear(out);
 	struct route_host *h = &out->hosts[0];
+	*h = (struct route_host){ 0 };
 	if (inner_len < sizeof(inner)) {
 		memcpy(inner, begin, inner_len);
 		inner[inner_len] = '\0';

@@ -32,8 +32,8 @@ struct route {
 	char text[320];
 	bool is_implicit; /* no MX: the name itself */
 	bool is_secure;
-	struct route_host hosts[DNS_MX_MAX];
 	size_t host_count;
+	struct route_host hosts[DNS_MX_MAX]; /* beyond the count: undefined */
 };
 
 /* random_below: uniform in [0, bound); a parameter so that tests decide. */

@@ -26,8 +26,7 @@ enum {
 struct session {
 	struct delivery_env *env;
 	struct session_events events;
-	struct policy_decision decision;
-	struct config_destination settings;
+	struct terms *terms;
 	enum session_phase phase;
 
 	char hostname[256];
@@ -60,6 +59,7 @@ static void release(struct session *s)
 {
 	stream_close(&s->stream);
 	smtp_client_free(&s->client);
+	terms_unref(&s->terms);
 	free(s);
 }
 
@@ -180,13 +180,13 @@ static void on_tls(void *arg, bool ok, bool is_init, const struct err *e)
 
 static void start_tls(struct session *s)
 {
-	s->sent_sni = s->decision.sni[0] != '\0';
+	s->sent_sni = s->terms->decision.sni[0] != '\0';
 	struct tls_params params = {
 		.credentials = s->env->credentials,
-		.versions = s->decision.protocols,
-		.sni = s->sent_sni ? s->decision.sni : NULL,
+		.versions = s->terms->decision.protocols,
+		.sni = s->sent_sni ? s->terms->decision.sni : NULL,
 		.verify_name = s->mx[0] == '[' ? NULL : s->mx,
-		.handshake_timeout_ms = s->settings.handshake_timeout_ms,
+		.handshake_timeout_ms = s->terms->settings->handshake_timeout_ms,
 	};
 	s->phase = SESSION_HANDSHAKE;
 	timer_stop(s->timer);
@@ -458,10 +458,11 @@ static void make_client(struct session *s, const struct session_params *p)
 	struct smtp_client_options options = {
 		.hostname = s->hostname,
 		.use_starttls = p->offer_starttls,
-		.helo_after_starttls = p->decision->greeting == POLICY_GREETING_HELO,
+		.helo_after_starttls =
+			p->terms->decision.greeting == POLICY_GREETING_HELO,
 		.plaintext_after_refusal = p->plaintext_after_refusal,
-		.reply_timeout_ms = p->settings->reply_timeout_ms,
-		.data_timeout_ms = p->settings->data_timeout_ms,
+		.reply_timeout_ms = p->terms->settings->reply_timeout_ms,
+		.data_timeout_ms = p->terms->settings->data_timeout_ms,
 	};
 	s->client = smtp_client_new(&options);
 }
@@ -473,8 +474,7 @@ struct session *session_open(
 	struct session *s = xcalloc(1, sizeof(*s));
 	s->env = p->env;
 	s->events = *events;
-	s->decision = *p->decision;
-	s->settings = *p->settings;
+	s->terms = terms_ref(p->terms);
 	s->id = p->id;
 	s->opened_ms = loop_now_ms(p->env->loop);
 	snprintf(s->hostname, sizeof(s->hostname), "%s", p->hostname);
@@ -485,12 +485,12 @@ struct session *session_open(
 	make_client(s, p);
 	s->timer = timer_new(p->env->loop, on_timer, s);
 	s->deadline = timer_new(p->env->loop, on_deadline, s);
-	timer_start(s->deadline, s->settings.session_timeout_ms);
+	timer_start(s->deadline, s->terms->settings->session_timeout_ms);
 	p->env->sessions++;
 	struct dial_options dial = {
 		.addrs = s->addrs,
 		.addr_count = s->addr_count,
-		.timeout_ms = s->settings.connect_timeout_ms,
+		.timeout_ms = s->terms->settings->connect_timeout_ms,
 		.stagger_ms = DIAL_STAGGER_MS,
 	};
 	s->dial = dial_start(p->env->loop, &dial, on_dialled, s);
@@ -536,9 +536,16 @@ const struct tls_facts *session_tls(const struct session *s)
 	return s->has_tls ? &s->tls : NULL;
 }
 
-const struct policy_decision *session_decision(const struct session *s)
+struct terms *session_terms(const struct session *s)
 {
-	return &s->decision;
+	return s->terms;
+}
+
+void session_set_terms(struct session *s, struct terms *terms)
+{
+	struct terms *old = s->terms;
+	s->terms = terms_ref(terms);
+	terms_unref(&old);
 }
 
 const char *session_mx(const struct session *s)
@@ -548,7 +555,7 @@ const char *session_mx(const struct session *s)
 
 const char *session_sni(const struct session *s)
 {
-	return s->sent_sni ? s->decision.sni : NULL;
+	return s->sent_sni ? s->terms->decision.sni : NULL;
 }
 
 bool session_address(const struct session *s, struct addr *out)

@@ -12,11 +12,10 @@
 #ifndef DELIVERY_SESSION_H
 #define DELIVERY_SESSION_H
 
-#include "config/config.h"
 #include "delivery/env.h"
+#include "delivery/terms.h"
 #include "dns/dns.h"
 #include "net/tls.h"
-#include "policy/decide.h"
 #include "smtp/client.h"
 
 #include <stdbool.h>
@@ -47,11 +46,10 @@ struct session_events {
 
 struct session_params {
 	struct delivery_env *env;
-	const struct policy_decision *decision;    /* copied */
-	const struct config_destination *settings; /* copied */
-	const char *hostname;                      /* ours; copied */
-	const char *mx;                            /* copied */
-	const struct addr *addrs;                  /* copied; with ports */
+	struct terms *terms;      /* a reference of its own is taken */
+	const char *hostname;     /* ours; copied */
+	const char *mx;           /* copied */
+	const struct addr *addrs; /* copied; with ports */
 	size_t addr_count;
 	bool offer_starttls;          /* send STARTTLS where it is offered */
 	bool plaintext_after_refusal; /* go on in this session if STARTTLS is refused */
@@ -81,7 +79,10 @@ bool session_offered_starttls(const struct session *s);
 const struct smtp_reply *session_starttls_refusal(const struct session *s); /* or NULL */
 enum smtp_state session_state(const struct session *s);
 const struct tls_facts *session_tls(const struct session *s); /* NULL: no handshake */
-const struct policy_decision *session_decision(const struct session *s);
+/* Borrowed. Others that are alike (terms_are_alike) may take their place: the
+ * next message is then compared with those. */
+struct terms *session_terms(const struct session *s);
+void session_set_terms(struct session *s, struct terms *terms);
 const char *session_mx(const struct session *s);
 const char *session_sni(const struct session *s);                /* NULL: none was sent */
 bool session_address(const struct session *s, struct addr *out); /* false: none yet */

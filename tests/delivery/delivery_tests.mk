@@ -1,6 +1,7 @@
 EXTRA_DIST += tests/delivery/delivery_tests.mk
 if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
+	tests/delivery/test_terms \
 	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
 	tests/delivery/test_scheduler
 check_PROGRAMS += $(delivery_tests)
@@ -16,6 +17,8 @@ tests_delivery_test_hosts_SOURCES = tests/delivery/test_hosts.c
 tests_delivery_test_hosts_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_route_SOURCES = tests/delivery/test_route.c
 tests_delivery_test_route_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_terms_SOURCES = tests/delivery/test_terms.c
+tests_delivery_test_terms_LDADD = $(DELIVERY_TEST_LIBS)
 
 # A loop, a queue, a DNS server and an SMTP server for the tests that need them.
 check_LIBRARIES += tests/delivery/libdeliverytest.a

@@ -1,0 +1,88 @@
+#include "delivery/terms.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *host_name(const char *host)
+{
+	return host && host[0] != '[' ? host : NULL;
+}
+
+struct terms *terms_decide(struct config_ref *config, struct policy_set *policy,
+	const struct queue_item *item, const char *host)
+{
+	/* Not cleared: the decision clears what it uses of its 12 KiB. */
+	struct terms *t = xmalloc(sizeof(*t));
+	t->refs = 1;
+	t->config = config_ref_take(config);
+	t->policy = policy ? policy_set_ref(policy) : NULL;
+	t->destination = xstrdup(item->domain);
+	t->host = xstrdup(host_name(host));
+	t->next_channel = xstrdup(item->next_channel);
+	t->channel_reason = xstrdup(item->channel_reason);
+	t->attempts = item->attempts;
+	t->settings = config_destination(t->config->config, t->destination);
+	struct policy_query query = {
+		.destination = t->destination,
+		.host = t->host,
+		.settings = &t->settings->policy,
+		.due_channel = POLICY_CHANNEL_TLS,
+		.attempts = t->attempts,
+		.due_reason = t->channel_reason,
+	};
+	if (t->next_channel)
+		policy_channel_parse(t->next_channel, &query.due_channel);
+	policy_decide(t->policy, &query, &t->decision);
+	return t;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool terms_still_hold(const struct terms *t, const struct config_ref *config,
+	const struct policy_set *policy, const struct queue_item *item, const char *host)
+{
+	return t->config == config && t->policy == policy &&
+	       t->attempts == item->attempts &&
+	       same_text(t->next_channel, item->next_channel) &&
+	       same_text(t->channel_reason, item->channel_reason) &&
+	       same_text(t->destination, item->domain) &&
+	       same_text(t->host, host_name(host));
+}
+
+bool terms_are_alike(const struct terms *ta, const struct terms *tb)
+{
+	const struct policy_decision *a = &ta->decision, *b = &tb->decision;
+	return a->channel == b->channel && a->use_starttls == b->use_starttls &&
+	       a->tls_required == b->tls_required && a->protocols == b->protocols &&
+	       a->greeting == b->greeting && strcmp(a->sni, b->sni) == 0;
+}
+
+struct terms *terms_ref(struct terms *t)
+{
+	t->refs++;
+	return t;
+}
+
+void terms_unref(struct terms **tp)
+{
+	struct terms *t = *tp;
+	*tp = NULL;
+	if (!t)
+		return;
+	ASSERT(t->refs > 0);
+	if (--t->refs)
+		return;
+	config_ref_drop(&t->config);
+	policy_set_unref(&t->policy);
+	free(t->destination);
+	free(t->host);
+	free(t->next_channel);
+	free(t->channel_reason);
+	free(t);
+}
