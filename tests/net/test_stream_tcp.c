@@ -50,7 +50,7 @@ static void megabytes_queue_and_drain(void **state)
 	struct peer p = { .script = script_echo };
 	struct client c;
 	setup(&c, &p, "127.0.0.1");
-	size_t len = 8u << 20;
+	size_t len = 32u << 20;
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len);
 	assert_in_range(stream_pending(c.s), 1, len);
@@ -85,10 +85,7 @@ static void what_is_queued_keeps_its_place(void **state)
 	size_t len = 8u << 20;
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len - 3);
-	size_t pending = stream_pending(c.s);
-	stream_write(c.s, sent + len - 3, 3);
-	/* A peer that reads quickly enough leaves nothing to wait behind. */
-	assert_int_equal(stream_pending(c.s), pending ? pending + 3 : 0);
+	stream_write(c.s, sent + len - 3, 3); /* behind the rest of the first */
 	client_wait(&c, len);
 	assert_memory_equal(buf_bytes(&c.got), sent, len);
 	free(sent);
@@ -189,7 +186,7 @@ static void a_failed_write_ends_a_stream_that_is_not_read(void **state)
 /* More than the system takes at once: some of it waits, and drains later. */
 static void write_too_much(struct client *c)
 {
-	size_t len = 6u << 20;
+	size_t len = 64u << 20;
 	char *bytes = pattern_new(len);
 	stream_write(c->s, bytes, len);
 	free(bytes);
