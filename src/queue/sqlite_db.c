@@ -45,8 +45,8 @@ int db_open(struct db *db, const char *path, int flags, int64_t busy_timeout_ms,
 
 void db_close(struct db *db)
 {
-	for (size_t i = 0; i < db->count; i++)
-		sqlite3_finalize(db->cache[i].stmt);
+	for (size_t i = 0; i < DB_STATEMENTS_MAX; i++)
+		sqlite3_finalize(db->cache[i].stmt); /* NULL is fine */
 	sqlite3_close(db->handle);
 	free(db->path);
 	*db = (struct db){ 0 };
@@ -111,20 +111,32 @@ int db_exec(struct db *db, const char *sql, struct err *e)
 	return 0;
 }
 
+/* The place of this statement, or the one where it belongs. */
+static struct db_statement *look_up(struct db *db, const char *sql)
+{
+	/* Fibonacci hashing: the upper bits of the product are the good ones. */
+	uint64_t at = (uintptr_t)sql * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+	struct db_statement *found;
+	do {
+		found = &db->cache[at++ % DB_STATEMENTS_MAX];
+	} while (found->sql && found->sql != sql);
+	return found;
+}
+
 static sqlite3_stmt *prepare(struct db *db, const char *sql, struct err *e)
 {
-	for (size_t i = 0; i < db->count; i++) {
-		if (db->cache[i].sql == sql)
-			return db->cache[i].stmt;
-	}
+	struct db_statement *place = look_up(db, sql);
+	if (place->sql)
+		return place->stmt;
 	sqlite3_stmt *stmt = NULL;
-	ASSERT(db->count < DB_STATEMENTS_MAX);
+	ASSERT(db->count < DB_STATEMENTS_MAX / 2);
 	if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt,
 		    NULL) != SQLITE_OK) {
 		db_fail(db, e, "use");
 		return NULL;
 	}
-	db->cache[db->count++] = (struct db_statement){ sql, stmt };
+	*place = (struct db_statement){ sql, stmt };
+	db->count++;
 	return stmt;
 }
 
@@ -214,9 +226,11 @@ int db_value(struct db *db, struct err *e, int64_t *out, const char *sql,
 uint64_t db_steps(const struct db *db)
 {
 	uint64_t n = 0;
-	for (size_t i = 0; i < db->count; i++)
-		n += (unsigned)sqlite3_stmt_status(
-			db->cache[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
+	for (size_t i = 0; i < DB_STATEMENTS_MAX; i++) {
+		if (db->cache[i].stmt)
+			n += (unsigned)sqlite3_stmt_status(
+				db->cache[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
+	}
 	return n;
 }
 

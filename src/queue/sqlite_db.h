@@ -12,16 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DB_STATEMENTS_MAX = 128 };
+enum { DB_STATEMENTS_MAX = 256 }; /* a power of two; half of them are used at most */
 
 /* Stays where it is while it is open: SQLite has its address. */
 struct db {
 	sqlite3 *handle;
 	char *path; /* owned; for error texts */
 	struct db_statement {
-		const char *sql; /* the literal's address is the key */
+		const char *sql; /* the literal's address is the key; NULL: free */
 		sqlite3_stmt *stmt;
-	} cache[DB_STATEMENTS_MAX];
+	} cache[DB_STATEMENTS_MAX]; /* a hash table */
 	size_t count;
 	int failed; /* the code of the last error */
 	int64_t busy_timeout_ms, busy_since_ms;
