@@ -28,9 +28,9 @@
 
 enum {
 	MARK_KEPT_MS = 60000,  /* longer than a look-up can take */
-	LOG_PAGES = 1000,      /* of the log, before they are moved at a commit */
-	LOG_PAGES_MAX = 8192,  /* 32 MiB: others wait until it starts anew */
-	LOG_PAGES_MORE = 2048, /* between two tries of that */
+	LOG_PAGES = 4000,      /* of the log, before they are moved at a commit */
+	LOG_PAGES_MAX = 16384, /* 64 MiB: others wait until it starts anew */
+	LOG_PAGES_MORE = 4096, /* between two tries of that */
 	UNUSED_PAGES = 4096,   /* 16 MiB: so much is kept for the next messages */
 	LOG_WAIT_MS = 500      /* for those who read from it */
 };

@@ -212,7 +212,7 @@ int schema_open(struct db *db, const char *path, bool create, int64_t busy_timeo
 	if (rc != 0)
 		return rc;
 	rc = db_exec(db,
-		"PRAGMA temp_store=MEMORY;"
+		"PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST;"
 		"PRAGMA cache_size=-8000; PRAGMA journal_size_limit=67108864;"
 		"CREATE TEMP TABLE selected (item INTEGER PRIMARY KEY)",
 		e);
