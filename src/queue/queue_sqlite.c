@@ -390,10 +390,18 @@ static int run_register(struct store *s, struct request *r)
 /* Things that have a transaction of their own come before the group's. */
 static void prepare_group(struct store *s, struct request **group, size_t count)
 {
+	struct err place = { 0 };
+	bool is_checked = false;
 	for (size_t i = 0; i < count; i++) {
 		struct request *r = group[i];
-		if (r->err.code ||
-			(classes[r->kind].needs_place && check_place(s, &r->err)))
+		if (!r->err.code && classes[r->kind].needs_place) {
+			if (!is_checked)
+				(void)check_place(s, &place);
+			is_checked = true;
+			if (place.code)
+				r->err = place;
+		}
+		if (r->err.code)
 			continue;
 		if (r->kind == REQUEST_REGISTER)
 			(void)run_register(s, r);
