@@ -411,10 +411,15 @@ static void prepare_group(struct store *s, struct request **group, size_t count)
 	}
 }
 
+static bool is_to_run(const struct request *r)
+{
+	return r->kind != REQUEST_REGISTER && !r->err.code;
+}
+
 /* One request in its savepoint. false: SQLite has rolled everything back. */
 static bool run_one(struct store *s, struct request *r)
 {
-	if (r->kind == REQUEST_REGISTER || r->err.code)
+	if (!is_to_run(r))
 		return true;
 	int rc = db_run(&s->db, &r->err, "SAVEPOINT request", "");
 	if (rc == 0)
@@ -480,19 +485,46 @@ static void note_held(struct store *s, struct request **group, size_t count)
 
 /* false: a request took the whole transaction with it; it has its error, the
  * others are as before and are to be tried again. */
-static bool run_writes(struct store *s, struct request **group, size_t count)
+static bool run_each(struct store *s, struct request **group, size_t count)
 {
-	struct err e = { 0 };
-	if (store_begin(s, &e) != 0) {
-		fail_all(group, count, &e);
-		return true;
-	}
 	for (size_t i = 0; i < count; i++) {
 		if (!run_one(s, group[i])) {
 			reset_answers(group, count);
 			return false;
 		}
 	}
+	return true;
+}
+
+/* With a savepoint open SQLite keeps a copy of each page as it was. As long as
+ * all goes well nobody needs it. false: something did not; nothing has been
+ * done, and nobody has an error from it. */
+static bool run_together(struct store *s, struct request **group, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct request *r = group[i];
+		if (!is_to_run(r) || classes[r->kind].run(s, r) == 0)
+			continue;
+		store_rollback(s);
+		r->err.code = ERR_OK;
+		reset_answers(group, count);
+		return false;
+	}
+	return true;
+}
+
+/* together: try it without savepoints. false: it is to be tried again, with
+ * them. */
+static bool run_writes(
+	struct store *s, struct request **group, size_t count, bool together)
+{
+	struct err e = { 0 };
+	if (store_begin(s, &e) != 0) {
+		fail_all(group, count, &e);
+		return true;
+	}
+	if (!(together ? run_together : run_each)(s, group, count))
+		return false;
 	if (store_commit(s, &e) != 0) {
 		if (s->suspect)
 			keep_doubtful_claims(s, group, count);
@@ -528,9 +560,10 @@ void store_execute(struct store *s, struct request **group, size_t count)
 	free_doubtful_claims(s);
 	prepare_group(s, group, count);
 	if (group_writes(s, group, count)) {
-		/* Each round that fails has one request less to try. */
-		while (!run_writes(s, group, count))
-			;
+		bool together = true;
+		/* Each round but the first that fails has one request less to try. */
+		while (!run_writes(s, group, count, together))
+			together = false;
 		settle_stages(group, count);
 	} else {
 		run_reads(s, group, count);
