@@ -3,10 +3,12 @@
  *
  *	port thread                          store thread
  *	queue_submit --> waiting list --> take_group --> store_execute
- *	queue_dispatch <-- port->done <-- post_group  <------'
+ *	queue_dispatch <-- port->done <-- post       <------'
  *
- * One mutex guards the lists. The store runs without it. A port that is closed
- * while requests are under way stays until the last of them is back.
+ * One mutex guards the lists; it is taken once a dispatch and once a group, not
+ * once a request: what call backs submit is handed over when all have run. The
+ * store runs without it. A port that is closed while requests are under way
+ * stays until the last of them is back.
  */
 #include "queue/queue_internal.h"
 
@@ -25,6 +27,7 @@ enum { PAUSE_NS = 3000000 }; /* between slices: other processes get their turn *
 
 struct request_list {
 	struct request *head, **tail;
+	size_t count;
 };
 
 struct queue {
@@ -35,6 +38,8 @@ struct queue {
 	pthread_cond_t work; /* for the store thread */
 	pthread_cond_t done; /* for those who wait for completions */
 	struct request_list waiting;
+	bool is_asleep;   /* the store thread: `work` is to be signalled */
+	unsigned in_wait; /* who waits for `done` */
 	size_t open_ports;
 	uint64_t commits, steps; /* of the store, for tests */
 	bool stopping, paused;
@@ -46,14 +51,16 @@ struct queue_port {
 	void *arg;
 	struct request_list done;
 	size_t under_way; /* handed over, not yet in done */
-	size_t pending;   /* not yet delivered: the owner thread's */
-	bool closed, dispatching;
+	bool closed;
+	/* the owner thread's alone */
+	struct request_list submitted; /* by call backs, not yet handed over */
+	size_t pending;                /* not yet delivered */
+	bool dispatching;
 };
 
 static void list_init(struct request_list *list)
 {
-	list->head = NULL;
-	list->tail = &list->head;
+	*list = (struct request_list){ .tail = &list->head };
 }
 
 static void list_add(struct request_list *list, struct request *r)
@@ -61,14 +68,30 @@ static void list_add(struct request_list *list, struct request *r)
 	r->next = NULL;
 	*list->tail = r;
 	list->tail = &r->next;
+	list->count++;
 }
 
 static struct request *list_take(struct request_list *list)
 {
 	struct request *r = list->head;
-	if (r && !(list->head = r->next))
-		list_init(list);
+	if (!r)
+		return NULL;
+	list->head = r->next;
+	list->count--;
+	if (!r->next)
+		list->tail = &list->head;
 	return r;
+}
+
+/* All of `from` behind what is in `to`. */
+static void list_move(struct request_list *to, struct request_list *from)
+{
+	if (!from->head)
+		return;
+	*to->tail = from->head;
+	to->tail = from->tail;
+	to->count += from->count;
+	list_init(from);
 }
 
 void queue_options_default(struct queue_options *options, const char *path)
@@ -84,6 +107,19 @@ void queue_options_default(struct queue_options *options, const char *path)
 
 /* ---- the store thread ---- */
 
+/* Until something is submitted, or the time at_ms (monotonic). Mutex held. */
+static void sleep_until(struct queue *q, int64_t at_ms)
+{
+	struct timespec until = { .tv_sec = at_ms / 1000,
+		.tv_nsec = at_ms % 1000 * 1000000 };
+	q->is_asleep = true;
+	if (at_ms == INT64_MAX)
+		pthread_cond_wait(&q->work, &q->mutex);
+	else
+		pthread_cond_timedwait(&q->work, &q->mutex, &until);
+	q->is_asleep = false;
+}
+
 /* Waits until there is something to do; false: the end. Mutex held. */
 static bool wait_for_work(struct queue *q)
 {
@@ -93,15 +129,9 @@ static bool wait_for_work(struct queue *q)
 		if (store_has_chores(q->store) && !q->paused)
 			return true;
 		int64_t at = store_renew_at_ms(q->store);
-		if (at == INT64_MAX) {
-			pthread_cond_wait(&q->work, &q->mutex);
-			continue;
-		}
-		if (clock_monotonic_ms() >= at)
+		if (at != INT64_MAX && clock_monotonic_ms() >= at)
 			return true;
-		struct timespec until = { .tv_sec = at / 1000,
-			.tv_nsec = at % 1000 * 1000000 };
-		pthread_cond_timedwait(&q->work, &q->mutex, &until);
+		sleep_until(q, at);
 	}
 	return true;
 }
@@ -178,7 +208,7 @@ static void *store_thread(void *arg)
 		q->steps = store_steps(q->store);
 		for (size_t i = 0; i < n; i++)
 			post(q, group[i]);
-		if (n)
+		if (n && q->in_wait)
 			pthread_cond_broadcast(&q->done);
 	}
 	pthread_mutex_unlock(&q->mutex);
@@ -264,10 +294,27 @@ struct queue_port *queue_port_new(struct queue *q, void (*wake)(void *arg), void
 	p->wake = wake;
 	p->arg = arg;
 	list_init(&p->done);
+	list_init(&p->submitted);
 	pthread_mutex_lock(&q->mutex);
 	q->open_ports++;
 	pthread_mutex_unlock(&q->mutex);
 	return p;
+}
+
+/* Hands over a list of requests; port NULL: they come back to nobody's port.
+ * The store thread is woken without the mutex, which is the first thing it
+ * wants, and only once. */
+static void hand_over(struct queue *q, struct queue_port *p, struct request_list *list)
+{
+	pthread_mutex_lock(&q->mutex);
+	if (p)
+		p->under_way += list->count;
+	list_move(&q->waiting, list);
+	bool was_asleep = q->is_asleep;
+	q->is_asleep = false;
+	pthread_mutex_unlock(&q->mutex);
+	if (was_asleep)
+		pthread_cond_signal(&q->work);
 }
 
 void queue_port_close(struct queue_port **pp)
@@ -277,6 +324,8 @@ void queue_port_close(struct queue_port **pp)
 		return;
 	*pp = NULL;
 	struct queue *q = p->queue;
+	if (p->submitted.head)
+		hand_over(q, p, &p->submitted);
 	pthread_mutex_lock(&q->mutex);
 	p->closed = true;
 	q->open_ports--;
@@ -286,24 +335,33 @@ void queue_port_close(struct queue_port **pp)
 
 void queue_submit(struct queue_port *p, struct request *r)
 {
-	struct queue *q = p->queue;
 	r->port = p;
 	p->pending++;
-	pthread_mutex_lock(&q->mutex);
-	p->under_way++;
-	list_add(&q->waiting, r);
-	pthread_cond_signal(&q->work);
-	pthread_mutex_unlock(&q->mutex);
+	list_add(&p->submitted, r);
+	if (!p->dispatching)
+		hand_over(p->queue, p, &p->submitted);
+}
+
+/* Until the store thread has posted something. Mutex held. */
+static void wait_for_done(struct queue *q)
+{
+	q->in_wait++;
+	pthread_cond_wait(&q->done, &q->mutex);
+	q->in_wait--;
 }
 
 void queue_submit_and_wait(struct queue_port *p, struct request *r)
 {
 	struct queue *q = p->queue;
+	struct request_list list;
+	list_init(&list);
+	list_add(&list, r);
+	if (p->submitted.head)
+		hand_over(q, p, &p->submitted); /* they come first */
+	hand_over(q, NULL, &list);
 	pthread_mutex_lock(&q->mutex);
-	list_add(&q->waiting, r);
-	pthread_cond_signal(&q->work);
 	while (!r->finished)
-		pthread_cond_wait(&q->done, &q->mutex);
+		wait_for_done(q);
 	pthread_mutex_unlock(&q->mutex);
 }
 
@@ -321,45 +379,37 @@ void queue_refuse(struct queue_port *p, struct request *r)
 	queue_submit(p, r); /* the store leaves alone what has failed already */
 }
 
-static struct request *take_done(struct queue_port *p)
-{
-	pthread_mutex_lock(&p->queue->mutex);
-	struct request *r = p->closed ? NULL : list_take(&p->done);
-	pthread_mutex_unlock(&p->queue->mutex);
-	return r;
-}
-
-static size_t count_done(struct queue_port *p)
-{
-	size_t n = 0;
-	pthread_mutex_lock(&p->queue->mutex);
-	for (struct request *r = p->done.head; r; r = r->next)
-		n++;
-	pthread_mutex_unlock(&p->queue->mutex);
-	return n;
-}
-
 size_t queue_dispatch(struct queue_port *p)
 {
-	/* Only what is there now: a call back that asks again must not keep us. */
-	size_t limit = count_done(p), n = 0;
+	struct queue *q = p->queue;
+	struct request_list list;
 	struct request *r;
+	size_t n = 0;
 	ASSERT(!p->dispatching);
+	list_init(&list);
+	/* Only what is there now: a call back that asks again must not keep us.
+	 * What comes in meanwhile finds the list empty and wakes us. */
+	pthread_mutex_lock(&q->mutex);
+	list_move(&list, &p->done);
+	pthread_mutex_unlock(&q->mutex);
 	p->dispatching = true;
-	while (n < limit && (r = take_done(p))) {
+	for (; (r = list_take(&list)); request_free(&r)) {
+		if (p->closed)
+			continue; /* by a call back, that is by us */
 		p->pending--;
 		n++;
 		request_deliver(r);
-		request_free(&r);
 	}
-	struct queue *q = p->queue;
-	pthread_mutex_lock(&q->mutex);
-	/* What came in meanwhile found the list not empty and woke nobody. */
-	if (p->done.head && p->wake && !p->closed)
-		p->wake(p->arg);
+	if (p->closed) {
+		pthread_mutex_lock(&q->mutex);
+		p->dispatching = false; /* from now on the store thread frees it too */
+		free_port(p);
+		pthread_mutex_unlock(&q->mutex);
+		return n;
+	}
 	p->dispatching = false;
-	free_port(p);
-	pthread_mutex_unlock(&q->mutex);
+	if (p->submitted.head)
+		hand_over(q, p, &p->submitted);
 	return n;
 }
 
@@ -370,7 +420,7 @@ void queue_wait(struct queue_port *p)
 		return;
 	pthread_mutex_lock(&q->mutex);
 	while (!p->done.head)
-		pthread_cond_wait(&q->done, &q->mutex);
+		wait_for_done(q);
 	pthread_mutex_unlock(&q->mutex);
 	queue_dispatch(p);
 }
@@ -384,7 +434,7 @@ void queue_pause(struct queue *q, bool paused)
 {
 	pthread_mutex_lock(&q->mutex);
 	q->paused = paused;
-	pthread_cond_signal(&q->work);
+	pthread_cond_signal(&q->work); /* a test's: not worth a look at is_asleep */
 	pthread_mutex_unlock(&q->mutex);
 }
 

@@ -66,7 +66,9 @@ void queue_close(struct queue **q);
 struct queue_port *queue_port_new(struct queue *q, void (*wake)(void *arg), void *arg);
 /* No call back runs after it. What was asked for is still carried out. */
 void queue_port_close(struct queue_port **p);
-size_t queue_dispatch(struct queue_port *p); /* runs completions; how many */
+/* Runs completions; how many. What their call backs ask for goes to the store
+ * when all of them have run. */
+size_t queue_dispatch(struct queue_port *p);
 void queue_wait(struct queue_port *p);       /* blocks for one, then dispatches */
 size_t queue_port_pending(const struct queue_port *p); /* requests without completion */
 

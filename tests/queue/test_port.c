@@ -49,7 +49,7 @@ static void on_first(void *arg, const struct err *e)
 {
 	struct seen *s = arg;
 	on_done(arg, e);
-	queue_prune(s->port, 0, on_late, s);
+	queue_pause(s->f->queue, false);
 	let_the_store_catch_up(s);
 }
 
@@ -60,6 +60,8 @@ static void what_completes_during_a_dispatch_wakes_again(void **state)
 	queue_prune(s.port, 0, on_first, &s);
 	queue_prune(s.port, 0, on_done, &s);
 	let_the_store_catch_up(&s);
+	queue_pause(s.f->queue, true);
+	queue_prune(s.port, 0, on_late, &s);
 	int before = atomic_load(&s.wakes);
 	size_t dispatched = queue_dispatch(s.port);
 	int after = atomic_load(&s.wakes);
@@ -72,12 +74,61 @@ static void what_completes_during_a_dispatch_wakes_again(void **state)
 	assert_int_equal(s.late, 1);
 }
 
+static void on_done_again(void *arg, const struct err *e)
+{
+	struct seen *s = arg;
+	on_done(arg, e);
+	queue_prune(s->port, 0, on_late, s);
+}
+
+/* What call backs ask for goes to the store when all of them have run. */
+static void what_call_backs_submit_is_carried_out_and_wakes_once(void **state)
+{
+	struct seen s = { .f = *state };
+	s.port = queue_port_new(s.f->queue, count_wake, &s);
+	for (int i = 0; i < 50; i++)
+		queue_prune(s.port, 0, on_done_again, &s);
+	let_the_store_catch_up(&s);
+	assert_int_equal(queue_dispatch(s.port), 50);
+	assert_int_equal(queue_port_pending(s.port), 50);
+	int before = atomic_load(&s.wakes);
+	let_the_store_catch_up(&s);
+	assert_int_equal(atomic_load(&s.wakes), before + 1);
+	assert_int_equal(queue_dispatch(s.port), 50);
+	assert_int_equal(s.late, 50);
+	assert_int_equal(queue_port_pending(s.port), 0);
+	queue_port_close(&s.port);
+}
+
+static void on_done_close(void *arg, const struct err *e)
+{
+	struct seen *s = arg;
+	on_done(arg, e);
+	queue_set_note(s->port, "closed", "yes");
+	queue_port_close(&s->port);
+}
+
+static void a_call_back_may_close_its_port_and_what_it_asked_for_is_done(void **state)
+{
+	struct seen s = { .f = *state };
+	s.port = queue_port_new(s.f->queue, count_wake, &s);
+	for (int i = 0; i < 3; i++)
+		queue_prune(s.port, 0, on_done_close, &s);
+	let_the_store_catch_up(&s);
+	assert_int_equal(queue_dispatch(s.port), 1);
+	assert_int_equal(s.done, 1);
+	assert_null(s.port);
+	let_the_store_catch_up(&s);
+	assert_int_equal(sql(s.f, "SELECT count(*) FROM note WHERE name = 'closed'"), 1);
+}
+
 int main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			what_completes_during_a_dispatch_wakes_again, fixture_setup,
-			fixture_teardown),
+		T(what_completes_during_a_dispatch_wakes_again),
+		T(what_call_backs_submit_is_carried_out_and_wakes_once),
+		T(a_call_back_may_close_its_port_and_what_it_asked_for_is_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
