@@ -154,19 +154,15 @@ static int take_item(struct claim *c, int64_t id, struct queue_item **out)
 {
 	struct store *s = c->store;
 	struct err *e = &c->request->err;
-	int64_t message = 0;
 	int rc = db_run(&s->db, e,
 		"UPDATE item SET state = 1, holder = ?2, had_by = ?3 WHERE id = ?1",
 		"iii", id, s->slot, s->token);
 	if (rc == 0)
 		rc = item_load(s, id, out, e);
 	if (rc == 0)
-		rc = db_value(&s->db, e, &message,
-			"SELECT message FROM item WHERE id = ?1", "i", id);
-	if (rc == 0)
 		rc = apply_memory(c, *out);
 	if (rc == 0)
-		rc = load_body(c, message, *out);
+		rc = load_body(c, item_message(id), *out);
 	return rc;
 }
 

@@ -22,7 +22,7 @@ static int set_outcome(struct store *s, int64_t item,
 		[QUEUE_OUTCOME_BOUNCED] = RECIPIENT_BOUNCED,
 	};
 	int rc = db_run(&s->db, e,
-		"UPDATE recipient SET outcome = ?3, text = ?4 WHERE id = ?1 AND item = "
+		"UPDATE recipient SET outcome = ?3, text = ?4 WHERE n = ?1 AND item = "
 		"?2",
 		"iiit", r->recipient_id, item, outcomes[r->outcome], r->text);
 	if (rc == 0 && sqlite3_changes(s->db.handle) == 0)
@@ -65,14 +65,13 @@ static int defer_item(struct store *s, const struct queue_result *result, struct
 		result->in_doubt && host[0] ? host : NULL);
 }
 
-static int remove_item(
-	struct store *s, int64_t item, const struct item_row *row, struct err *e)
+static int remove_item(struct store *s, int64_t item, struct err *e)
 {
 	int rc = db_run(&s->db, e, "DELETE FROM recipient WHERE item = ?1", "i", item);
 	if (rc == 0)
 		rc = db_run(&s->db, e, "DELETE FROM item WHERE id = ?1", "i", item);
 	if (rc == 0)
-		rc = item_remove_if_message_done(s, row->message, e);
+		rc = item_remove_if_message_done(s, item_message(item), e);
 	return rc;
 }
 
@@ -84,7 +83,7 @@ static int settle_item(struct store *s, const struct queue_result *result,
 		"SELECT 1 FROM recipient WHERE item = ?1 AND outcome = 0 LIMIT 1", "i",
 		result->item_id);
 	if (rc == ERR_NOT_FOUND)
-		rc = remove_item(s, result->item_id, row, e);
+		rc = remove_item(s, result->item_id, e);
 	else if (rc == 0)
 		rc = defer_item(s, result, e);
 	if (rc == 0)

@@ -32,8 +32,8 @@ static int load_recipients(struct store *s, struct queue_item *item, struct err 
 	size_t cap = 0;
 	int rc;
 	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT id, address, orcpt, notify FROM recipient WHERE item = ?1"
-		" AND outcome = 0 ORDER BY id",
+		"SELECT n, address, orcpt, notify FROM recipient WHERE item = ?1"
+		" AND outcome = 0 ORDER BY n",
 		"i", item->id);
 	while ((rc = db_step(&s->db, stmt, e)) == 1) {
 		if (item->recipient_count == cap) {
@@ -58,7 +58,7 @@ int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *
 		"SELECT i.id, m.id, m.sender, m.envid, m.ret, m.arrival_ms, m.size, "
 		"m.flags, d.domain, i.attempts, i.next_channel, i.channel_reason, "
 		"i.last_host, i.due_ms, i.was_in_doubt, i.delay_notified FROM item i"
-		" JOIN message m ON m.num = i.message"
+		" JOIN message m ON m.num = i.id >> 16"
 		" JOIN destination d ON d.id = i.destination WHERE i.id = ?1",
 		"i", id);
 	int rc = db_step(&s->db, stmt, e);
@@ -83,7 +83,7 @@ int item_check(struct store *s, int64_t id, enum item_step step, struct item_row
 	struct err *e)
 {
 	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT message, destination, state, holder IS ?2 AND had_by IS ?3"
+		"SELECT destination, state, holder IS ?2 AND had_by IS ?3"
 		" FROM item WHERE id = ?1",
 		"iii", id, s->slot, s->token);
 	int rc = db_step(&s->db, stmt, e);
@@ -91,9 +91,9 @@ int item_check(struct store *s, int64_t id, enum item_step step, struct item_row
 	if (rc < 0)
 		return rc;
 	if (rc == 1) {
-		*out = (struct item_row){ db_int(stmt, 0), db_int(stmt, 1),
-			(enum item_state)db_int(stmt, 2) };
-		is_ours = db_int(stmt, 3);
+		*out = (struct item_row){ db_int(stmt, 0),
+			(enum item_state)db_int(stmt, 1) };
+		is_ours = db_int(stmt, 2);
 		if (is_ours && held_is_marked(s->held, id, NULL))
 			out->state = ITEM_IN_DOUBT;
 		db_reset(stmt);
@@ -125,8 +125,9 @@ int item_refresh_destination(struct store *s, int64_t destination, struct err *e
 int item_remove_if_message_done(struct store *s, int64_t message, struct err *e)
 {
 	int64_t any;
-	int rc = db_value(
-		&s->db, e, &any, "SELECT 1 FROM item WHERE message = ?1", "i", message);
+	int rc =
+		db_value(&s->db, e, &any, "SELECT 1 FROM item WHERE id BETWEEN ?1 AND ?2",
+			"ii", item_first(message), item_first(message + 1) - 1);
 	return rc == ERR_NOT_FOUND ? body_remove_message(s, message, e) : rc;
 }
 

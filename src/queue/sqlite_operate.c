@@ -29,6 +29,9 @@ static const struct verb {
 };
 
 #define SELECT_ITEMS "INSERT INTO selected(item) SELECT i.id FROM item i"
+#define SELECT_OF_MESSAGE                           \
+	SELECT_ITEMS " JOIN message m ON m.id = ?1" \
+		     " WHERE i.id BETWEEN m.num << 16 AND (m.num << 16) + 65535"
 
 static int select_items(
 	struct store *s, const struct queue_selection *selection, struct err *e)
@@ -40,15 +43,12 @@ static int select_items(
 		return rc;
 	if (id && domain)
 		return db_run(&s->db, e,
-			SELECT_ITEMS " JOIN message m ON m.num = i.message"
-				     " JOIN destination d ON d.id = i.destination"
-				     " WHERE m.id = ?1 AND d.domain = ?2",
+			SELECT_OF_MESSAGE " AND i.destination ="
+					  " (SELECT id FROM destination WHERE domain = "
+					  "?2)",
 			"it", id, domain);
 	if (id)
-		return db_run(&s->db, e,
-			SELECT_ITEMS
-			" WHERE i.message = (SELECT num FROM message WHERE id = ?1)",
-			"i", id);
+		return db_run(&s->db, e, SELECT_OF_MESSAGE, "i", id);
 	if (domain)
 		return db_run(&s->db, e,
 			SELECT_ITEMS " WHERE i.destination ="
@@ -74,13 +74,13 @@ static int begin(struct store *s, struct request *r)
 	return rc;
 }
 
-static int remove_item(struct store *s, int64_t id, int64_t message, struct err *e)
+static int remove_item(struct store *s, int64_t id, struct err *e)
 {
 	int rc = db_run(&s->db, e, "DELETE FROM recipient WHERE item = ?1", "i", id);
 	if (rc == 0)
 		rc = db_run(&s->db, e, "DELETE FROM item WHERE id = ?1", "i", id);
 	if (rc == 0)
-		rc = item_remove_if_message_done(s, message, e);
+		rc = item_remove_if_message_done(s, item_message(id), e);
 	return rc;
 }
 
@@ -88,13 +88,13 @@ static int change_item(struct store *s, struct request *r, int64_t id)
 {
 	const struct verb *verb = &verbs[r->operate.verb];
 	struct err *e = &r->err;
-	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT state, message, destination FROM item WHERE id = ?1", "i", id);
+	sqlite3_stmt *stmt = db_query(
+		&s->db, e, "SELECT state, destination FROM item WHERE id = ?1", "i", id);
 	int rc = db_step(&s->db, stmt, e);
 	if (rc != 1)
 		return rc; /* gone */
 	enum item_state state = (enum item_state)db_int(stmt, 0);
-	int64_t message = db_int(stmt, 1), destination = db_int(stmt, 2);
+	int64_t destination = db_int(stmt, 1);
 	db_reset(stmt);
 	if (!item_step_is_legal(verb->step, state)) {
 		r->operate.busy += state == ITEM_CLAIMED || state == ITEM_IN_DOUBT;
@@ -103,7 +103,7 @@ static int change_item(struct store *s, struct request *r, int64_t id)
 	if (verb->change)
 		rc = db_run(&s->db, e, verb->change, verb->types, id, s->now_ms);
 	else
-		rc = remove_item(s, id, message, e);
+		rc = remove_item(s, id, e);
 	if (rc == 0)
 		rc = item_refresh_destination(s, destination, e);
 	r->operate.affected++;

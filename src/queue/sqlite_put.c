@@ -2,9 +2,12 @@
 #include "queue/sqlite_store.h"
 
 #include "base/failpoint.h"
+#include "base/mem.h"
 #include "base/rng.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 enum { ID_TRIES = 8 };
 
@@ -121,54 +124,93 @@ static int store_message(struct store *s, const struct mail_envelope *m, uint64_
 	return 0;
 }
 
-static int find_destination(
+/* The items of a message that is being stored, by destination. */
+struct new_item {
+	const char *domain;
+	int64_t id;
+	UT_hash_handle hh;
+};
+
+/* Its id; something of it is due now. */
+static int touch_destination(
 	struct store *s, const char *domain, int64_t *out, struct err *e)
 {
-	int rc = db_value(&s->db, e, out, "SELECT id FROM destination WHERE domain = ?1",
-		"t", domain);
-	if (rc != ERR_NOT_FOUND)
+	sqlite3_stmt *stmt = db_query(&s->db, e,
+		"SELECT id, next_due_ms IS NULL OR next_due_ms > ?2 FROM destination"
+		" WHERE domain = ?1",
+		"ti", domain, s->now_ms);
+	int rc = db_step(&s->db, stmt, e);
+	if (rc < 0)
 		return rc;
-	rc = db_run(&s->db, e, "INSERT INTO destination(domain) VALUES(?1)", "t", domain);
-	*out = sqlite3_last_insert_rowid(s->db.handle);
-	return rc;
+	if (rc == 0) {
+		rc = db_run(&s->db, e,
+			"INSERT INTO destination(domain, next_due_ms) VALUES(?1, ?2)",
+			"ti", domain, s->now_ms);
+		*out = sqlite3_last_insert_rowid(s->db.handle);
+		return rc;
+	}
+	bool is_sooner = db_int(stmt, 1);
+	*out = db_int(stmt, 0);
+	db_reset(stmt);
+	if (!is_sooner)
+		return 0;
+	return db_run(&s->db, e, "UPDATE destination SET next_due_ms = ?2 WHERE id = ?1",
+		"ii", *out, s->now_ms);
 }
 
-static int find_item(
-	struct store *s, int64_t message, const char *domain, int64_t *out, struct err *e)
+static int insert_item(struct store *s, int64_t id, const char *domain, struct err *e)
 {
 	int64_t destination;
-	int rc = find_destination(s, domain, &destination, e);
+	int rc = touch_destination(s, domain, &destination, e);
 	if (rc != 0)
 		return rc;
-	rc = db_value(&s->db, e, out,
-		"SELECT id FROM item WHERE message = ?1 AND destination = ?2", "ii",
-		message, destination);
-	if (rc != ERR_NOT_FOUND)
-		return rc;
-	rc = db_run(&s->db, e,
-		"INSERT INTO item(message, destination, state, due_ms, attempts,"
-		" was_in_doubt, delay_notified) VALUES(?1, ?2, 0, ?3, 0, 0, 0)",
-		"iii", message, destination, s->now_ms);
-	*out = sqlite3_last_insert_rowid(s->db.handle);
-	if (rc == 0)
-		rc = db_run(&s->db, e,
-			"UPDATE destination SET next_due_ms = ?2 WHERE id = ?1"
-			" AND (next_due_ms IS NULL OR next_due_ms > ?2)",
-			"ii", destination, s->now_ms);
-	return rc;
+	return db_run(&s->db, e,
+		"INSERT INTO item(id, destination, state, due_ms, attempts, was_in_doubt,"
+		" delay_notified) VALUES(?1, ?2, 0, ?3, 0, 0, 0)",
+		"iii", id, destination, s->now_ms);
+}
+
+static int find_item(struct store *s, int64_t message, struct new_item **items,
+	const char *domain, int64_t *out, struct err *e)
+{
+	struct new_item *item;
+	HASH_FIND_STR(*items, domain, item);
+	if (item) {
+		*out = item->id;
+		return 0;
+	}
+	unsigned n = HASH_COUNT(*items);
+	if (n >= ITEMS_MAX)
+		return err_set(e, ERR_LIMIT, "message has more than %d destinations",
+			(int)ITEMS_MAX);
+	item = xcalloc(1, sizeof(*item));
+	item->domain = domain;
+	item->id = *out = item_first(message) + n;
+	HASH_ADD_KEYPTR(hh, *items, item->domain, strlen(item->domain), item);
+	return insert_item(s, item->id, domain, e);
+}
+
+static void free_items(struct new_item **items)
+{
+	struct new_item *item, *next;
+	HASH_ITER (hh, *items, item, next) {
+		HASH_DEL(*items, item);
+		free(item);
+	}
 }
 
 static int insert_recipients(struct store *s, int64_t message,
 	const struct queue_new_recipient *list, size_t count, struct err *e)
 {
+	OWN(free_items) struct new_item *items = NULL;
 	for (size_t i = 0; i < count; i++) {
-		int64_t item;
-		int rc = find_item(s, message, list[i].domain, &item, e);
+		int64_t item = 0;
+		int rc = find_item(s, message, &items, list[i].domain, &item, e);
 		if (rc == 0)
 			rc = db_run(&s->db, e,
-				"INSERT INTO recipient(item, address, orcpt, notify, "
-				"outcome) VALUES(?1, ?2, ?3, ?4, 0)",
-				"itti", item, list[i].address, list[i].orcpt,
+				"INSERT INTO recipient(item, n, address, orcpt, notify,"
+				" outcome) VALUES(?1, ?2, ?3, ?4, ?5, 0)",
+				"iitti", item, (int64_t)i, list[i].address, list[i].orcpt,
 				(int64_t)list[i].notify);
 		if (rc != 0)
 			return rc;

@@ -105,9 +105,9 @@ static int load_recipients(struct queue_reader *r, int64_t num, struct err *e)
 {
 	int rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
-		"SELECT r.address FROM recipient r JOIN item i ON r.item = i.id"
-		" WHERE i.message = ?1 AND r.outcome = 0 ORDER BY r.id",
-		"i", num);
+		"SELECT address FROM recipient WHERE item BETWEEN ?1 AND ?2"
+		" AND outcome = 0 ORDER BY n",
+		"ii", item_first(num), item_first(num + 1) - 1);
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
 		add_name(&r->recipients, &r->recipient_count, &r->recipient_cap,
 			keep_column(r, stmt, 0));
@@ -152,8 +152,8 @@ static int load_items(
 		"SELECT d.domain, i.state, i.due_ms, i.attempts, i.next_channel,"
 		" i.last_error, i.id, i.holder FROM item i JOIN destination d ON d.id = "
 		"i.destination"
-		" WHERE i.message = ?1 ORDER BY i.id",
-		"i", num);
+		" WHERE i.id BETWEEN ?1 AND ?2 ORDER BY i.id",
+		"ii", item_first(num), item_first(num + 1) - 1);
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
 		sum_up_item(r, out, stmt);
 	return rc;
@@ -255,7 +255,7 @@ static int load_item_recipients(struct queue_reader *r, size_t index, struct err
 	int rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		"SELECT address, outcome, text FROM recipient WHERE item = ?1"
-		" ORDER BY id",
+		" ORDER BY n",
 		"i", item->id);
 	while ((rc = db_step(&r->db, stmt, e)) == 1) {
 		if (item->recipient_count == cap) {
@@ -303,8 +303,9 @@ int queue_reader_items(struct queue_reader *r, int64_t id,
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		"SELECT i.id, d.domain, i.state, i.attempts, i.next_channel,"
 		" i.channel_reason, i.last_error, i.due_ms, i.holder FROM item i"
-		" JOIN destination d ON d.id = i.destination WHERE i.message ="
-		" (SELECT num FROM message WHERE id = ?1) ORDER BY i.id",
+		" JOIN destination d ON d.id = i.destination JOIN message m ON m.id = ?1"
+		" WHERE i.id BETWEEN m.num << 16 AND (m.num << 16) + 65535"
+		" ORDER BY i.id",
 		"i", id);
 	while ((rc = db_step(&r->db, stmt, e)) == 1)
 		add_item(r, stmt);

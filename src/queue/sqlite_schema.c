@@ -14,6 +14,10 @@
  * by id sees such a row. chunk.id is message.num << 20 | sequence. A number is
  * never used again: who stages content may come back after it was removed.
  *
+ * item.id is message.num << 16 | number in the message, so that the items of a
+ * message are a range, and so are the recipients of an item and of a message.
+ * recipient.n counts in the message.
+ *
  * destination keeps the time of its first due item, so that a claim walks the
  * destinations that have something to do: those that are full cost one step
  * each, however many items they have.
@@ -28,19 +32,16 @@ static const char schema[] =
 	" next_due_ms INTEGER);"
 	"CREATE INDEX destination_due ON destination(next_due_ms)"
 	" WHERE next_due_ms IS NOT NULL;"
-	"CREATE TABLE item (id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" message INTEGER NOT NULL, destination INTEGER NOT NULL,"
+	"CREATE TABLE item (id INTEGER PRIMARY KEY, destination INTEGER NOT NULL,"
 	" state INTEGER NOT NULL, due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
 	" next_channel TEXT, channel_reason TEXT, last_host TEXT, last_error TEXT,"
 	" was_in_doubt INTEGER NOT NULL, delay_notified INTEGER NOT NULL,"
 	" holder INTEGER, had_by INTEGER);"
-	"CREATE UNIQUE INDEX item_message ON item(message, destination);"
 	"CREATE INDEX item_due ON item(destination, state, due_ms);"
 	"CREATE INDEX item_holder ON item(holder) WHERE holder IS NOT NULL;"
-	"CREATE TABLE recipient (id INTEGER PRIMARY KEY, item INTEGER NOT NULL,"
+	"CREATE TABLE recipient (item INTEGER NOT NULL, n INTEGER NOT NULL,"
 	" address TEXT NOT NULL, orcpt TEXT, notify INTEGER NOT NULL,"
-	" outcome INTEGER NOT NULL, text TEXT);"
-	"CREATE INDEX recipient_item ON recipient(item);"
+	" outcome INTEGER NOT NULL, text TEXT, PRIMARY KEY (item, n)) WITHOUT ROWID;"
 	"CREATE TABLE memory (domain TEXT PRIMARY KEY, channel TEXT NOT NULL,"
 	" reason TEXT, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT,"

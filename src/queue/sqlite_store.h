@@ -23,6 +23,8 @@ enum message_flag { MESSAGE_8BIT = 1, MESSAGE_SMTPUTF8 = 2 };
 
 enum {
 	CHUNK_SEQ_BITS = 20,
+	ITEM_BITS = 16, /* of an item's id: its number in the message */
+	ITEMS_MAX = 1 << ITEM_BITS,
 	LEASE_DEFAULT_S = 60,
 	LOST_IN_DOUBT_DELAY_MS = 60000, /* never at once: RFC 1047 */
 	DUE_SOON_MS = 1000
@@ -117,10 +119,18 @@ int body_remove_message(struct store *s, int64_t num, struct err *e);
 int body_remove_trash(struct store *s, struct err *e);
 
 /* sqlite_item.c */
+static inline int64_t item_first(int64_t message)
+{
+	return (int64_t)((uint64_t)message << ITEM_BITS);
+}
+static inline int64_t item_message(int64_t id)
+{
+	return id >> ITEM_BITS;
+}
 int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *e);
 /* For a step of an item that this worker holds; ERR_NOT_FOUND otherwise. */
 struct item_row {
-	int64_t message, destination;
+	int64_t destination;
 	enum item_state state;
 };
 int item_check(struct store *s, int64_t id, enum item_step step, struct item_row *out,

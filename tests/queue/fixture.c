@@ -305,7 +305,7 @@ int state_of(struct fixture *f, int64_t item)
 {
 	OWN(mem_free)
 	char *text = xasprintf("SELECT m.id FROM item i JOIN message m ON m.num ="
-			       " i.message WHERE i.id = %lld",
+			       " i.id >> 16 WHERE i.id = %lld",
 		(long long)item);
 	struct queue_reader *r;
 	const struct queue_entry_item *items;

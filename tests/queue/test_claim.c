@@ -114,7 +114,7 @@ static void the_oldest_due_comes_first(void **state)
 	put(f, "x", "u@a.test", NULL);
 	put(f, "x", "u@b.test", NULL);
 	put(f, "x", "v@a.test", NULL);
-	sql(f, "UPDATE item SET due_ms = 100 * (4 - id)");
+	sql(f, "UPDATE item SET due_ms = 100 * (4 - (id >> 16))");
 	sql(f, "UPDATE destination SET next_due_ms = (SELECT min(due_ms) FROM item"
 	       " WHERE destination = destination.id)");
 	claim(f, 1, &c);
@@ -184,9 +184,9 @@ static void fill(struct fixture *f, int destinations, int items, bool is_due)
 		"INSERT INTO destination(id, domain, next_due_ms)"
 		" WITH RECURSIVE c(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM c"
 		" WHERE n < %d) SELECT n, 'd' || n || '.test', %s FROM c;"
-		"INSERT INTO item(message, destination, state, due_ms, attempts,"
+		"INSERT INTO item(id, destination, state, due_ms, attempts,"
 		" was_in_doubt, delay_notified)"
-		" SELECT num, 1 + num %% %d, 0, %s, 0, 0, 0 FROM message;"
+		" SELECT num << 16, 1 + num %% %d, 0, %s, 0, 0, 0 FROM message;"
 		"COMMIT",
 		items, destinations, is_due ? "1000" : "9000000000000000", destinations,
 		is_due ? "1000" : "9000000000000000");

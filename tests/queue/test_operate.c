@@ -60,8 +60,9 @@ static void a_verb_on_many_items_is_carried_out_in_slices(void **state)
 	struct queue_item *item = claim_one(f);
 	sql(f, "INSERT INTO message(id, sender) WITH RECURSIVE t(n) AS (SELECT 1 UNION"
 	       " SELECT n + 1 FROM t WHERE n < 20000) SELECT n, 's@x.test' FROM t");
-	sql(f, "INSERT INTO item(message, destination, state, due_ms, attempts,"
-	       " was_in_doubt, delay_notified) SELECT num, (SELECT id FROM destination),"
+	sql(f, "INSERT INTO item(id, destination, state, due_ms, attempts,"
+	       " was_in_doubt, delay_notified) SELECT num << 16, (SELECT id FROM "
+	       "destination),"
 	       " 0, 0, 0, 0, 0 FROM message WHERE id <= 20000");
 	uint64_t before = queue_commits(f->queue);
 	assert_int_equal(operate_on(f, QUEUE_HOLD, 0, "one.test", &affected, &busy), 0);
