@@ -61,11 +61,40 @@ static bool is_control(const char *s, size_t n)
 	return n == 2 && a == 0xc2 && (unsigned char)s[1] < 0xa0;
 }
 
+/* Eight octets at once: none has its highest bit set, none is below a blank, and
+ * none is DEL, which one more would carry into the highest bit. */
+static bool is_plain_word(const char *s)
+{
+	static const uint64_t ones = UINT64_MAX / 0xff, high = UINT64_MAX / 0xff * 0x80;
+	uint64_t word;
+	memcpy(&word, s, sizeof(word));
+	return !((word | ~((word | high) - ones * 0x20) | (word + ones)) & high);
+}
+
+size_t text_plain_len(const char *s, size_t len)
+{
+	size_t n = 0;
+	while (n + 8 <= len && is_plain_word(s + n))
+		n += 8;
+	while (n < len && s[n] >= 0x20 && s[n] < 0x7f)
+		n++;
+	return n;
+}
+
 size_t text_clean(const char *bytes, size_t len, char *out, size_t out_size)
 {
 	size_t to = 0;
 	bool was_break = false;
 	for (size_t i = 0; i < len;) {
+		size_t room = out_size - 1 - to;
+		size_t plain = text_plain_len(bytes + i, len - i < room ? len - i : room);
+		if (plain) {
+			memcpy(out + to, bytes + i, plain);
+			to += plain;
+			i += plain;
+			was_break = false;
+			continue;
+		}
 		size_t n = text_utf8_len(bytes + i, len - i);
 		bool is_break = bytes[i] == '\r' || bytes[i] == '\n' || bytes[i] == '\t';
 		const char *from = bytes + i;

@@ -16,6 +16,9 @@ enum { TEXT_REMOTE_MAX = 1000 }; /* octets of a peer's text that are kept */
  * Returns the length. */
 size_t text_clean(const char *bytes, size_t len, char *out, size_t out_size);
 
+/* How many octets at s, of len, are printable ASCII: nothing to clean in them. */
+size_t text_plain_len(const char *s, size_t len);
+
 /* Octets of the UTF-8 sequence at s, 0 where it is invalid or cut short
  * (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF). */
 size_t text_utf8_len(const char *s, size_t len);

@@ -66,6 +66,9 @@ static const struct {
 } dirty[] = {
 	{ "clean text stays", "250 2.0.0 Ok: queued", 0, "250 2.0.0 Ok: queued", 0 },
 	{ "nothing", "", 0, "", 0 },
+	{ "a long text with one thing in it", "0123456789abcde\n0123456789abcdef", 0,
+		"0123456789abcde 0123456789abcdef", 0 },
+	{ "a long text, cut", "0123456789abcdef", 0, "0123456789a", 12 },
 	{ "a line break is one blank", "a\r\nb\tc", 0, "a b c", 0 },
 	{ "many line breaks are one blank", "a\r\n\r\n\t\nb", 0, "a b", 0 },
 	{ "terminal escapes", "\x1b[31mred\x07", 0, "?[31mred?", 0 },
@@ -116,6 +119,23 @@ static void no_octet_gets_through_that_moves_a_terminal(void **state)
 					(unsigned char)out[i] >= 0x20 && out[i] != 0x7f);
 		}
 	}
+}
+
+static void plain_text_ends_at_the_first_octet_that_is_not(void **state)
+{
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		bool is_plain = c >= 0x20 && c < 0x7f;
+		for (size_t at = 0; at < 20; at++) {
+			char text[20];
+			memset(text, 'x', sizeof(text));
+			text[at] = (char)c;
+			size_t expected = is_plain ? sizeof(text) : at;
+			assert_int_equal(text_plain_len(text, sizeof(text)), expected);
+		}
+	}
+	assert_int_equal(text_plain_len("", 0), 0);
+	assert_int_equal(text_plain_len("12345678\t", 8), 8);
 }
 
 static void case_is_folded_for_ascii_alone(void **state)
@@ -200,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(utf8_is_what_rfc_3629_says),
+		cmocka_unit_test(plain_text_ends_at_the_first_octet_that_is_not),
 		cmocka_unit_test(foreign_text_is_cleaned),
 		cmocka_unit_test(no_octet_gets_through_that_moves_a_terminal),
 		cmocka_unit_test(case_is_folded_for_ascii_alone),
