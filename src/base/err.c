@@ -1,5 +1,7 @@
 #include "base/err.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,6 +108,7 @@ enum err_code err_from_errno(int errnum)
 
 void err_assert_failed(const char *file, int line, const char *func, const char *cond)
 {
+	log_flush_before_abort();
 	fprintf(stderr, "hikyaku: bug: %s:%d: %s: assertion failed: %s\n", file, line,
 		func, cond);
 	abort();

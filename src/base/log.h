@@ -5,11 +5,18 @@
  * cannot add lines or terminal escapes. A file is opened for appending with
  * mode 0640 and reopened by log_reopen (after rotation). Thread-safe. The one
  * piece of global state of the program.
+ *
+ * A line is one write(2), unless a thread holds its lines (log_hold): then they
+ * are gathered and written together. A crash loses those that are held; what they
+ * say of deliveries is in the queue's records, committed before the line is made.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -29,6 +36,17 @@ void log_line(enum log_level level, const char *fmt, ...)
  * tools for Postfix's log expect. part: "smtp". */
 void log_part(const char *part, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same for a text as it is. */
+void log_part_text(const char *part, const char *text, size_t len);
+
+/* From now on lines of this thread at level info may wait in memory: until
+ * log_flush, 64 KiB, a line of another level or thread (they go out before it),
+ * the end of the log, or log_hold(false). Not while debugging, and not for syslog.
+ * One thread at a time may hold. */
+void log_hold(bool hold);
+void log_flush(void);
+void log_flush_before_abort(void); /* waits for no lock */
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -1,6 +1,7 @@
 #include "base/mem.h"
 
 #include "base/err.h"
+#include "base/log.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 static void *checked(void *p)
 {
 	if (!p) {
+		log_flush_before_abort();
 		fputs("hikyaku: out of memory\n", stderr);
 		abort();
 	}

@@ -26,6 +26,7 @@ struct worker {
 	struct delivery_env env;
 	struct queue *queue;
 	struct wake *store_wake;
+	struct turn_watch *turn;
 	struct policy_watch *policy;
 	struct scheduler *scheduler;
 	struct signal_watch *on_term, *on_int, *on_hup;
@@ -91,6 +92,13 @@ static void on_prune(void *arg)
 	int64_t keep_ms = w->env.config->config->log_retention_ms;
 	queue_prune(w->env.queue, clock_wall_ms() - keep_ms, on_pruned, w);
 	timer_start(w->prune, PRUNE_EVERY_MS);
+}
+
+/* One write for the lines of a turn of the loop. */
+static void on_turn(void *arg)
+{
+	(void)arg;
+	log_flush();
 }
 
 static void on_finished(void *arg)
@@ -166,6 +174,7 @@ static void tear_down(struct worker *w)
 	signal_watch_close(&w->on_int);
 	signal_watch_close(&w->on_hup);
 	timer_close(&w->prune);
+	turn_watch_close(&w->turn);
 	fd_watch_close(&w->fifo_watch);
 	if (w->fifo >= 0)
 		close(w->fifo);
@@ -191,12 +200,15 @@ int worker_run(struct worker_options *options, struct err *e)
 	int result = set_up(&w, e);
 	if (result == 0) {
 		scheduler_wake(w.scheduler);
+		w.turn = turn_watch_new(w.env.loop, on_turn, &w);
+		log_hold(true);
 		loop_run(w.env.loop);
 		if (options->once && scheduler_error(w.scheduler)) {
 			*e = *scheduler_error(w.scheduler);
 			result = e->code;
 		}
 	}
+	log_hold(false); /* what follows has no turns */
 	tear_down(&w);
 	return result;
 }

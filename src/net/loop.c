@@ -49,6 +49,7 @@ struct watch {
 	union {
 		uv_handle_t handle;
 		uv_timer_t timer;
+		uv_prepare_t prepare;
 		uv_async_t async;
 		uv_signal_t signal;
 		uv_poll_t poll;
@@ -58,6 +59,9 @@ struct watch {
 };
 
 struct timer {
+	struct watch w;
+};
+struct turn_watch {
 	struct watch w;
 };
 struct wake {
@@ -132,6 +136,27 @@ void timer_close(struct timer **t)
 {
 	watch_close((struct watch *)*t);
 	*t = NULL;
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+	watch_fire(handle->data);
+}
+
+struct turn_watch *turn_watch_new(struct uv_loop_s *loop, timer_callback *cb, void *arg)
+{
+	struct watch *w = watch_new(cb, arg);
+	uv_prepare_init(loop, &w->prepare); /* neither can fail */
+	uv_prepare_start(&w->prepare, on_prepare);
+	uv_unref(&w->handle);
+	w->handle.data = w;
+	return (struct turn_watch *)w;
+}
+
+void turn_watch_close(struct turn_watch **w)
+{
+	watch_close((struct watch *)*w);
+	*w = NULL;
 }
 
 static void on_async(uv_async_t *handle)

@@ -29,6 +29,12 @@ void timer_stop(struct timer *t);
 bool timer_is_active(const struct timer *t);
 void timer_close(struct timer **t);
 
+/* cb runs in each turn of the loop, before it waits for what comes next: at the end
+ * of what the last one brought. It keeps no loop alive. */
+struct turn_watch;
+struct turn_watch *turn_watch_new(struct uv_loop_s *loop, timer_callback *cb, void *arg);
+void turn_watch_close(struct turn_watch **w);
+
 /* A wake-up from another thread: wake_send is the one function here that any
  * thread may call. Several sends may arrive as one. NULL: no descriptor left. */
 struct wake;

@@ -3,12 +3,16 @@
 #include "base/mem.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,7 +20,7 @@
 /* A directory for one test, its log in it, and what was written. */
 struct fixture {
 	char dir[64], path[96], other[96];
-	char text[20000];
+	char text[200000];
 };
 
 static int setup(void **state)
@@ -35,6 +39,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
+	log_hold(false);
 	log_close();
 	(void)unlink(f->path);
 	(void)unlink(f->other);
@@ -158,6 +163,122 @@ static void a_log_that_cannot_be_opened_changes_nothing(void **state)
 	assert_non_null(strstr(written(f, f->path), "hikyaku["));
 }
 
+static void held_lines_are_written_when_they_are_flushed(void **state)
+{
+	struct fixture *f = *state;
+	log_hold(true);
+	log_info("first");
+	log_part("smtp", "second");
+	log_part_text("smtp", "third\n?", 5);
+	assert_string_equal(written(f, f->path), "");
+	log_flush();
+	const char *text = written(f, f->path);
+	assert_int_equal(lines_of(text), 3);
+	assert_true(strstr(text, "first\n") < strstr(text, "second\n"));
+	assert_non_null(strstr(text, "]: third\n"));
+	log_flush();
+	assert_int_equal(lines_of(written(f, f->path)), 3);
+	log_info("fourth");
+	log_hold(false);
+	assert_int_equal(lines_of(written(f, f->path)), 4);
+	log_info("fifth");
+	assert_int_equal(lines_of(written(f, f->path)), 5);
+}
+
+static void an_error_waits_for_nobody_and_overtakes_nobody(void **state)
+{
+	struct fixture *f = *state;
+	log_hold(true);
+	log_info("before");
+	log_error("the error");
+	const char *text = written(f, f->path);
+	assert_int_equal(lines_of(text), 2);
+	assert_true(strstr(text, "before\n") < strstr(text, "the error\n"));
+	log_warning("the warning");
+	assert_int_equal(lines_of(written(f, f->path)), 3);
+}
+
+static void *log_from_another_thread(void *arg)
+{
+	(void)arg;
+	log_info("from elsewhere");
+	return NULL;
+}
+
+static void lines_of_other_threads_are_not_held(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t thread;
+	log_hold(true);
+	log_info("mine");
+	assert_int_equal(pthread_create(&thread, NULL, log_from_another_thread, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	const char *text = written(f, f->path);
+	assert_int_equal(lines_of(text), 2);
+	assert_true(strstr(text, "mine\n") < strstr(text, "from elsewhere\n"));
+}
+
+static void what_is_held_has_a_limit(void **state)
+{
+	struct fixture *f = *state;
+	char line[1000];
+	int count = 0;
+	memset(line, 'x', sizeof(line));
+	log_hold(true);
+	for (; count < 100; count++)
+		log_part_text("smtp", line, sizeof(line));
+	size_t early = lines_of(written(f, f->path));
+	assert_in_range(early, 50, 70);
+	log_flush();
+	assert_int_equal(lines_of(written(f, f->path)), count);
+}
+
+static void held_lines_stay_with_the_log_they_were_meant_for(void **state)
+{
+	struct fixture *f = *state;
+	log_hold(true);
+	log_info("before");
+	assert_int_equal(rename(f->path, f->other), 0);
+	assert_int_equal(log_reopen(NULL), 0);
+	log_info("after");
+	log_close();
+	assert_non_null(strstr(written(f, f->other), "before\n"));
+	const char *text = written(f, f->path);
+	assert_non_null(strstr(text, "after\n"));
+	assert_int_equal(lines_of(text), 1);
+	assert_int_equal(log_open(f->path, "hikyaku", NULL), 0);
+}
+
+static void nothing_is_held_while_debugging(void **state)
+{
+	struct fixture *f = *state;
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_hold(true);
+	log_debug("a detail");
+	log_info("a fact");
+	assert_int_equal(lines_of(written(f, f->path)), 2);
+}
+
+static void a_failed_assertion_does_not_take_the_held_lines_along(void **state)
+{
+	struct fixture *f = *state;
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct rlimit none = { 0, 0 };
+		setrlimit(RLIMIT_CORE, &none);
+		close(STDERR_FILENO);
+		signal(SIGABRT, SIG_DFL);
+		log_hold(true);
+		log_info("the last thing that happened");
+		ASSERT(!"this");
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_non_null(strstr(written(f, f->path), "the last thing that happened\n"));
+}
+
 int main(void)
 {
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -169,6 +290,13 @@ int main(void)
 		LOG_TEST(the_level_decides_what_is_written),
 		LOG_TEST(a_rotated_log_is_opened_anew),
 		LOG_TEST(a_log_that_cannot_be_opened_changes_nothing),
+		LOG_TEST(held_lines_are_written_when_they_are_flushed),
+		LOG_TEST(an_error_waits_for_nobody_and_overtakes_nobody),
+		LOG_TEST(lines_of_other_threads_are_not_held),
+		LOG_TEST(what_is_held_has_a_limit),
+		LOG_TEST(held_lines_stay_with_the_log_they_were_meant_for),
+		LOG_TEST(nothing_is_held_while_debugging),
+		LOG_TEST(a_failed_assertion_does_not_take_the_held_lines_along),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,36 @@ static void a_timer_fires_once(void **state)
 	loop_free(&loop);
 }
 
+static void start_again(void *arg)
+{
+	struct counter *c = arg;
+	if (++c->goal < 3)
+		timer_start(c->timer, 1);
+}
+
+static void each_turn_is_told_before_the_loop_waits(void **state)
+{
+	(void)state;
+	struct uv_loop_s *loop = loop_new();
+	struct counter c = { 0 };
+	struct turn_watch *turn = turn_watch_new(loop, count, &c);
+	c.timer = timer_new(loop, start_again, &c);
+	loop_run(loop); /* a turn watch alone does not keep it */
+	assert_int_equal(c.count, 0);
+	timer_start(c.timer, 1);
+	loop_run(loop);
+	assert_int_equal(c.goal, 3);
+	assert_true(c.count >= 2);
+	int told = c.count;
+	turn_watch_close(&turn);
+	assert_null(turn);
+	timer_start(c.timer, 1);
+	loop_run(loop);
+	assert_int_equal(c.count, told);
+	timer_close(&c.timer);
+	loop_free(&loop);
+}
+
 static void a_stopped_or_closed_timer_is_silent(void **state)
 {
 	(void)state;
@@ -190,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_timer_fires_once),
+		cmocka_unit_test(each_turn_is_told_before_the_loop_waits),
 		cmocka_unit_test(a_stopped_or_closed_timer_is_silent),
 		cmocka_unit_test(starting_a_timer_again_moves_it),
 		cmocka_unit_test(a_timer_may_close_itself),
