@@ -46,15 +46,20 @@ void buf_commit(struct buf *b, size_t len)
 
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
+	enum { USUAL = 128 }; /* formatted at once where there is room for it */
 	va_list ap;
+	char *to = buf_reserve(b, USUAL);
+	size_t room = b->cap - b->end;
 	va_start(ap, fmt);
-	int len = vsnprintf(NULL, 0, fmt, ap);
+	int len = vsnprintf(to, room, fmt, ap);
 	va_end(ap);
 	ASSERT(len >= 0);
-	char *to = buf_reserve(b, (size_t)len + 1);
-	va_start(ap, fmt);
-	vsnprintf(to, (size_t)len + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)len >= room) {
+		to = buf_reserve(b, (size_t)len + 1);
+		va_start(ap, fmt);
+		vsnprintf(to, (size_t)len + 1, fmt, ap);
+		va_end(ap);
+	}
 	b->end += (size_t)len;
 }
 

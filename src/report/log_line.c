@@ -7,15 +7,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Seconds without zeros at the end. */
+static void add_hundredths(struct buf *out, unsigned n)
+{
+	buf_addu(out, n / 100);
+	if (n % 100 == 0)
+		return;
+	buf_addc(out, '.');
+	buf_addc(out, (char)('0' + n / 10 % 10));
+	if (n % 10)
+		buf_addc(out, (char)('0' + n % 10));
+}
+
+/* Two digits that count, as "%.2g" has them. Ties are left to it: whether 0.115 is
+ * above or below the middle only the binary fraction knows. */
 void log_line_delay(int64_t ms, struct buf *out)
 {
+	bool is_tie = ms < 1000 ? ms % 10 == 5 : ms % 100 == 50;
 	if (ms < 5)
-		buf_addstr(out, "0");
-	else if (ms < 9950)
-		buf_addf(
-			out, "%.2g", (double)(ms < 100 ? (ms + 5) / 10 * 10 : ms) / 1000);
+		buf_addc(out, '0');
+	else if (ms >= 9950)
+		buf_addu(out, (uint64_t)(ms + 500) / 1000);
+	else if (ms >= 100 && is_tie)
+		buf_addf(out, "%.2g", (double)ms / 1000);
+	else if (ms < 1000)
+		add_hundredths(out, (unsigned)(ms + 5) / 10);
 	else
-		buf_addf(out, "%" PRId64, (ms + 500) / 1000);
+		add_hundredths(out, (unsigned)(ms + 50) / 100 * 10);
 }
 
 static void add_delays(const struct event_attempt *a, struct buf *out)
@@ -34,9 +52,16 @@ static void add_delays(const struct event_attempt *a, struct buf *out)
 static void add_address(const char *address, struct buf *out)
 {
 	buf_addstr(out, "to=<");
-	for (; *address; address++)
-		buf_addc(out, strchr("<>", *address) ? '?' : *address);
-	buf_addstr(out, ">");
+	while (*address) {
+		size_t len = strcspn(address, "<>");
+		buf_add(out, address, len);
+		address += len;
+		if (*address) {
+			buf_addc(out, '?');
+			address++;
+		}
+	}
+	buf_addc(out, '>');
 }
 
 static const char *status_of(const char *outcome)
@@ -48,7 +73,10 @@ static const char *status_of(const char *outcome)
 
 static void add_host(const struct event_attempt *a, struct buf *out)
 {
-	buf_addf(out, "%s[%s]", words_host(a), a->address);
+	buf_addstr(out, words_host(a));
+	buf_addc(out, '[');
+	buf_addstr(out, a->address);
+	buf_addc(out, ']');
 }
 
 static void add_remote(
@@ -134,12 +162,17 @@ void log_line_format(const struct event_attempt *a, size_t recipient, struct buf
 	char id[EVENT_ID_MAX], status[EVENT_STATUS_MAX];
 	event_id_format(a->id, id);
 	event_attempt_status(a, recipient, status);
-	buf_addf(out, "%s: ", id);
+	buf_addstr(out, id);
+	buf_addstr(out, ": ");
 	add_address(r->address, out);
 	buf_addstr(out, ", relay=");
 	words_relay(out, a);
 	add_delays(a, out);
-	buf_addf(out, ", dsn=%s, status=%s (", status, status_of(r->outcome));
+	buf_addstr(out, ", dsn=");
+	buf_addstr(out, status);
+	buf_addstr(out, ", status=");
+	buf_addstr(out, status_of(r->outcome));
+	buf_addstr(out, " (");
 	add_reason(a, r, out);
 	buf_addstr(out, ")");
 	add_channel(a, out);
@@ -174,7 +207,7 @@ static void log_attempt(void *arg, const struct event_attempt *a)
 		else
 			continue;
 		host_was_logged |= log_line_is_passing(a, i);
-		log_part("smtp", "%s", buf_text(&line));
+		log_part_text("smtp", buf_bytes(&line), buf_len(&line));
 	}
 	buf_clear(&line);
 }

@@ -12,19 +12,49 @@ void words_reply(struct buf *out, const struct event_reply *reply)
 	const char *text = reply->text ? reply->text : "";
 	const char *enhanced = reply->enhanced ? reply->enhanced : "";
 	size_t len = strlen(enhanced);
-	buf_addf(out, "%d", reply->code);
-	if (len && !(strncmp(text, enhanced, len) == 0 && strchr(" ", text[len])))
-		buf_addf(out, " %s", enhanced);
-	if (*text)
-		buf_addf(out, " %s", text);
+	buf_addu(out, (uint64_t)reply->code);
+	if (len && !(strncmp(text, enhanced, len) == 0 && strchr(" ", text[len]))) {
+		buf_addc(out, ' ');
+		buf_add(out, enhanced, len);
+	}
+	if (*text) {
+		buf_addc(out, ' ');
+		buf_addstr(out, text);
+	}
+}
+
+static bool ends_token(unsigned char c)
+{
+	switch (c) {
+	case ',':
+	case '(':
+	case ')':
+	case '<':
+	case '>':
+	case '"':
+	case '\'':
+	case '\\':
+	case ';':
+	case '=':
+	case 0x7f:
+		return true;
+	default:
+		return c <= ' ';
+	}
 }
 
 void words_token(struct buf *out, const char *value)
 {
-	for (; *value; value++) {
-		unsigned char c = (unsigned char)*value;
-		bool ends = c <= ' ' || c == 0x7f || strchr(",()<>\"'\\;=", c);
-		buf_addc(out, ends ? '_' : (char)c);
+	while (*value) {
+		size_t len = 0;
+		while (!ends_token((unsigned char)value[len]))
+			len++;
+		buf_add(out, value, len);
+		value += len;
+		if (*value) {
+			buf_addc(out, '_');
+			value++;
+		}
 	}
 }
 
@@ -42,7 +72,8 @@ void words_relay(struct buf *out, const struct event_attempt *a)
 	words_token(out, words_host(a));
 	buf_addc(out, '[');
 	words_token(out, a->address);
-	buf_addf(out, "]:%u", a->port);
+	buf_addstr(out, "]:");
+	buf_addu(out, a->port);
 }
 
 static const struct {

@@ -198,6 +198,24 @@ static const struct {
 	{ 432000000, "432000" },
 };
 
+static void delays_are_rounded_as_printf_does(void **state)
+{
+	(void)state;
+	struct buf text = BUF_INIT;
+	for (int ms = 5; ms < 12000; ms++) {
+		char expected[32];
+		int shown = ms < 100 ? (ms + 5) / 10 * 10 : ms;
+		if (ms < 9950)
+			snprintf(expected, sizeof(expected), "%.2g", shown / 1000.0);
+		else
+			snprintf(expected, sizeof(expected), "%d", (ms + 500) / 1000);
+		buf_reset(&text);
+		log_line_delay(ms, &text);
+		assert_string_equal(buf_text(&text), expected);
+	}
+	buf_clear(&text);
+}
+
 static void delays_have_two_digits_that_count(void **state)
 {
 	(void)state;
@@ -293,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_follow_the_grammar_of_postfix),
+		cmocka_unit_test(delays_are_rounded_as_printf_does),
 		cmocka_unit_test(delays_have_two_digits_that_count),
 		cmocka_unit_test(each_recipient_has_a_line),
 		cmocka_unit_test(a_host_in_vain_counts_for_nobody),
