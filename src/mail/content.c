@@ -153,6 +153,11 @@ void content_dotstuff_init(struct content_dotstuff *c)
 	*c = (struct content_dotstuff){ .at_line_start = true };
 }
 
+void content_unstuffed_init(struct content_dotstuff *c)
+{
+	*c = (struct content_dotstuff){ .at_line_start = true, .keeps_dots = true };
+}
+
 /* Octets that must stay together from here on: the length that a UTF-8 lead
  * octet announces, else 1. A continuation octet counts 1: in a well-formed
  * sequence there is room for it, since its lead octet asked for that. */
@@ -181,32 +186,78 @@ static void end_line(struct content_dotstuff *c, struct buf *out)
 	c->line_len = 0;
 }
 
+/* Octets of a line that needs nothing, with its CRLF; 0: it has to be looked at. A
+ * line so long that a character at its end might not fit counts as such. */
+static size_t plain_line(const char *s, size_t len)
+{
+	size_t most = CONTENT_LINE_MAX - 4;
+	const char *cr = memchr(s, '\r', len < most ? len : most);
+	size_t end = cr ? (size_t)(cr - s) : 0;
+	if (!cr || end + 1 == len || cr[1] != '\n' || memchr(s, '\n', end))
+		return 0;
+	return end + 2;
+}
+
+/* Nearly all content is lines that leave as they came: copied in one go, or from
+ * dot to dot. Returns the octets used. */
+static size_t take_plain_lines(
+	struct content_dotstuff *c, const char *s, size_t len, struct buf *out)
+{
+	size_t at = 0, copied = 0, line;
+	while ((line = plain_line(s + at, len - at)) != 0) {
+		if (s[at] == '.' && !c->keeps_dots) {
+			buf_add(out, s + copied, at - copied);
+			buf_addc(out, '.');
+			copied = at;
+		}
+		at += line;
+	}
+	buf_add(out, s + copied, at - copied);
+	return at;
+}
+
+/* One line end, a part of a line, or a fold. */
+static size_t take_octets(
+	struct content_dotstuff *c, const char *s, size_t len, struct buf *out)
+{
+	bool is_swallowed = *s == '\n' && c->last_was_cr;
+	c->last_was_cr = *s == '\r';
+	if (is_swallowed)
+		return 1;
+	if (*s == '\r' || *s == '\n') {
+		end_line(c, out);
+		return 1;
+	}
+	size_t run = fitting_run(c, s, len);
+	if (!run) {
+		/* The blank keeps a dot from beginning the line. */
+		buf_add(out, "\r\n ", 3);
+		c->line_len = 1;
+		return 0;
+	}
+	if (c->at_line_start && *s == '.' && !c->keeps_dots)
+		buf_addc(out, '.'); /* not counted: RFC 5321 4.5.3.1.6 */
+	buf_add(out, s, run);
+	c->line_len += run;
+	c->at_line_start = false;
+	return run;
+}
+
 void content_dotstuff_feed(
 	struct content_dotstuff *c, const char *bytes, size_t len, struct buf *out)
 {
-	for (size_t i = 0; i < len;) {
-		char octet = bytes[i];
-		if (octet == '\r' || octet == '\n') {
-			if (octet == '\r' || !c->last_was_cr)
-				end_line(c, out);
-			c->last_was_cr = octet == '\r';
-			i++;
-			continue;
+	size_t at = 0;
+	if (len)
+		buf_reserve(out, len); /* and then as it comes */
+	while (at < len) {
+		if (c->at_line_start && !(c->last_was_cr && bytes[at] == '\n')) {
+			size_t plain = take_plain_lines(c, bytes + at, len - at, out);
+			if (plain)
+				c->last_was_cr = false;
+			at += plain;
 		}
-		size_t run = fitting_run(c, bytes + i, len - i);
-		c->last_was_cr = false;
-		if (!run) {
-			/* The blank keeps a dot from beginning the line. */
-			buf_add(out, "\r\n ", 3);
-			c->line_len = 1;
-			continue;
-		}
-		if (c->at_line_start && octet == '.')
-			buf_addc(out, '.'); /* not counted: RFC 5321 4.5.3.1.6 */
-		buf_add(out, bytes + i, run);
-		c->line_len += run;
-		c->at_line_start = false;
-		i += run;
+		if (at < len)
+			at += take_octets(c, bytes + at, len - at, out);
 	}
 }
 

@@ -10,7 +10,8 @@
  * Out (content_dotstuff): dot-stuffing of stored content, RFC 5321 4.5.2, and
  * the fold of lines over 998 octets (RFC 5322 2.1.1) with "\r\n ", never inside
  * a UTF-8 sequence. Should a bare CR or LF be in what was stored, it leaves as
- * CRLF all the same. The end-of-data dot is not written here.
+ * CRLF all the same. The end-of-data dot is not written here. For BDAT (RFC 3030)
+ * there is the same without the dots.
  */
 #ifndef MAIL_CONTENT_H
 #define MAIL_CONTENT_H
@@ -42,11 +43,13 @@ int content_intake_feed(struct content_intake *c, const char *bytes, size_t len,
 int content_intake_end(struct content_intake *c, struct buf *out, struct err *e);
 
 struct content_dotstuff {
+	bool keeps_dots; /* as they are: nothing is stuffed */
 	bool at_line_start;
 	bool last_was_cr;
 	size_t line_len;
 };
 void content_dotstuff_init(struct content_dotstuff *c);
+void content_unstuffed_init(struct content_dotstuff *c);
 void content_dotstuff_feed(
 	struct content_dotstuff *c, const char *bytes, size_t len, struct buf *out);
 /* Ends the last line if the content did not. */

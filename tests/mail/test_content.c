@@ -165,6 +165,24 @@ static void dots_are_doubled(void **state)
 	}
 }
 
+/* For BDAT: line ends and folds as for DATA, dots as they are. */
+static void without_stuffing_dots_stay(void **state)
+{
+	static const char in[] = ".\r\n..a\r\nb\r.\nc.\r\n.";
+	static const char expected[] = ".\r\n..a\r\nb\r\n.\r\nc.\r\n.\r\n";
+	(void)state;
+	for (size_t a = 0; a < sizeof(in); a++) {
+		struct content_dotstuff c;
+		struct buf out = BUF_INIT;
+		content_unstuffed_init(&c);
+		content_dotstuff_feed(&c, in, a, &out);
+		content_dotstuff_feed(&c, in + a, sizeof(in) - 1 - a, &out);
+		content_dotstuff_end(&c, &out);
+		assert_string_equal(buf_text(&out), expected);
+		buf_clear(&out);
+	}
+}
+
 /* A line of n octets 'a' and then tail: where is it folded? */
 static const struct {
 	const char *name;
@@ -195,8 +213,10 @@ static void long_lines_are_folded_between_characters(void **state)
 			buf_addc(&in, 'a');
 		buf_addstr(&in, folds[i].tail);
 		size_t len = buf_len(&in);
-		for (size_t a = 980; a <= len; a++) {
-			struct buf out = stuff(buf_bytes(&in), len, a, len);
+		buf_addstr(&in, "\r\n"); /* whole lines have a short way of their own */
+		for (size_t a = 980; a <= len + 2; a++) {
+			size_t given = a > len ? len + 2 : len;
+			struct buf out = stuff(buf_bytes(&in), given, a, given);
 			const char *text = buf_text(&out);
 			size_t first = strcspn(text, "\r");
 			if (first != folds[i].first_line)
@@ -239,6 +259,7 @@ int main(void)
 		cmocka_unit_test(header_facts_are_noted),
 		cmocka_unit_test(nul_and_size_are_refused),
 		cmocka_unit_test(dots_are_doubled),
+		cmocka_unit_test(without_stuffing_dots_stay),
 		cmocka_unit_test(long_lines_are_folded_between_characters),
 		cmocka_unit_test(every_split_gives_the_same),
 	};
