@@ -463,6 +463,7 @@ static void make_client(struct session *s, const struct session_params *p)
 		.plaintext_after_refusal = p->plaintext_after_refusal,
 		.reply_timeout_ms = p->terms->settings->reply_timeout_ms,
 		.data_timeout_ms = p->terms->settings->data_timeout_ms,
+		.no_chunking = true,
 	};
 	s->client = smtp_client_new(&options);
 }

@@ -62,10 +62,12 @@ static const struct row {
 		smtp_on_rcpt },
 	[SMTP_STATE_DATA] = { "data", 2 * MINUTE, SMTP_ACTION_READ, smtp_enter_data,
 		smtp_on_data },
-	[SMTP_STATE_BODY] = { "body", 3 * MINUTE, SMTP_ACTION_BODY, NULL, on_unasked },
-	[SMTP_STATE_MARK] = { "mark", 0, SMTP_ACTION_MARK, NULL, on_unasked },
+	[SMTP_STATE_BODY] = { "body", 3 * MINUTE, SMTP_ACTION_BODY, NULL, smtp_on_chunk },
+	[SMTP_STATE_MARK] = { "mark", 0, SMTP_ACTION_MARK, NULL, smtp_on_chunk },
 	[SMTP_STATE_FINAL] = { "final", 10 * MINUTE, SMTP_ACTION_READ, smtp_enter_final,
 		smtp_on_final },
+	[SMTP_STATE_BDAT] = { "bdat", 10 * MINUTE, SMTP_ACTION_READ, smtp_enter_bdat,
+		smtp_on_bdat },
 	[SMTP_STATE_RSET] = { "rset", 5 * MINUTE, SMTP_ACTION_READ, smtp_enter_rset,
 		smtp_on_rset },
 	[SMTP_STATE_QUIT] = { "quit", 5 * SECOND, SMTP_ACTION_READ, enter_quit, on_quit },
@@ -83,14 +85,15 @@ static const unsigned steps[] = {
 	[SMTP_STATE_TLS] = TO(EHLO_TLS) | TO(HELO_TLS),
 	[SMTP_STATE_EHLO_TLS] = TO(HELO_TLS) | TO(READY),
 	[SMTP_STATE_HELO_TLS] = TO(READY),
-	[SMTP_STATE_READY] = TO(RSET) | TO(MAIL) | TO(QUIT),
+	[SMTP_STATE_READY] = TO(RSET) | TO(MARK) | TO(MAIL) | TO(QUIT),
 	[SMTP_STATE_MAIL] = TO(RCPT) | TO(READY),
-	[SMTP_STATE_RCPT] = TO(RCPT) | TO(DATA) | TO(READY),
+	[SMTP_STATE_RCPT] = TO(RCPT) | TO(DATA) | TO(BODY) | TO(BDAT) | TO(READY),
 	[SMTP_STATE_DATA] = TO(BODY) | TO(FINAL) | TO(READY),
-	[SMTP_STATE_BODY] = TO(MARK) | TO(FINAL),
-	[SMTP_STATE_MARK] = TO(FINAL),
+	[SMTP_STATE_BODY] = TO(BODY) | TO(MARK) | TO(FINAL) | TO(BDAT) | TO(READY),
+	[SMTP_STATE_MARK] = TO(MARK) | TO(MAIL) | TO(FINAL) | TO(BDAT) | TO(READY),
 	[SMTP_STATE_FINAL] = TO(READY),
-	[SMTP_STATE_RSET] = TO(MAIL),
+	[SMTP_STATE_BDAT] = TO(BDAT) | TO(READY),
+	[SMTP_STATE_RSET] = TO(MARK) | TO(MAIL),
 	[SMTP_STATE_QUIT] = 0,
 	[SMTP_STATE_CLOSED] = 0,
 };
@@ -107,12 +110,13 @@ void smtp_change_state(struct smtp_client *c, enum smtp_state to, const char *wh
 	ASSERT(to < SMTP_STATE_COUNT && c->state != SMTP_STATE_CLOSED);
 	ASSERT(((steps[c->state] | TO(CLOSED)) & (1U << to)) != 0);
 	log_debug("smtp: %s -> %s (%s)", rows[c->state].name, rows[to].name, why);
+	c->is_asked &= c->state == to;
 	c->state = to;
-	c->is_asked = false;
 	if (to == SMTP_STATE_CLOSED) {
 		buf_clear(&c->in);
 		buf_reset(&c->out);
 		c->handed = 0;
+		c->unsent = 0;
 		if (c->says_goodbye)
 			smtp_command(c, "QUIT");
 	}
@@ -170,6 +174,7 @@ void smtp_command(struct smtp_client *c, const char *fmt, ...)
 	buf_add(&c->out, line, (size_t)len);
 	buf_add(&c->out, "\r\n", 2);
 	c->expected++;
+	c->unsent++;
 }
 
 static bool is_hostname(const char *s)
@@ -232,7 +237,7 @@ bool smtp_is_silent(struct smtp_client *c)
 
 static enum smtp_state judge_reply(struct smtp_client *c, const struct smtp_reply *r)
 {
-	bool is_asked = c->expected > 0;
+	bool is_asked = c->expected > c->unsent;
 	if (!is_asked)
 		return on_unasked(c, r);
 	c->expected--;
@@ -301,21 +306,24 @@ static enum smtp_action write_action(struct smtp_client *c, struct smtp_step *st
 {
 	step->bytes = buf_bytes(&c->out);
 	step->len = c->handed = buf_len(&c->out);
+	c->unsent = 0;
 	c->mail.end_was_handed = c->mail.end_is_queued;
 	return SMTP_ACTION_WRITE;
 }
 
-/* The owner may have more for the same write: it is asked first. Once only: if
+static bool is_question(enum smtp_action action)
+{
+	return action == SMTP_ACTION_BODY || action == SMTP_ACTION_MARK;
+}
+
+/* What the owner is to do, when there is nothing to write. It is asked once: if
  * it has to fetch the answer, what there is does not wait for that. */
-static bool asks_owner(struct smtp_client *c)
+static enum smtp_action owner_action(const struct smtp_client *c)
 {
 	enum smtp_action action = rows[c->state].action;
-	if (action != SMTP_ACTION_BODY && action != SMTP_ACTION_MARK)
-		return false;
-	if (c->is_asked || buf_len(&c->out) >= WRITE_ENOUGH)
-		return false;
-	c->is_asked = true;
-	return true;
+	if (is_question(action) && (c->is_asked || smtp_waits_for_chunk(c)))
+		return SMTP_ACTION_READ;
+	return action;
 }
 
 enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
@@ -339,11 +347,12 @@ enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
 				"end of input");
 			continue;
 		}
-		if (asks_owner(c))
-			return rows[c->state].action;
-		if (buf_len(&c->out))
+		action = owner_action(c);
+		/* It may have more for the same write. */
+		c->is_asked |= is_question(action) && buf_len(&c->out) < WRITE_ENOUGH;
+		if (buf_len(&c->out) && !(is_question(action) && c->is_asked))
 			return write_action(c, step);
-		return c->is_asked ? SMTP_ACTION_READ : rows[c->state].action;
+		return action;
 	}
 }
 
@@ -406,7 +415,7 @@ int64_t smtp_client_timeout_ms(const struct smtp_client *c)
 {
 	const struct row *row = &rows[c->state];
 	int64_t limit_ms = c->options.reply_timeout_ms;
-	if (c->state == SMTP_STATE_FINAL)
+	if (c->state == SMTP_STATE_FINAL || c->state == SMTP_STATE_BDAT)
 		limit_ms = c->options.data_timeout_ms;
 	else if (c->state == SMTP_STATE_BODY || !row->timeout_ms)
 		limit_ms = 0;
@@ -434,6 +443,16 @@ size_t smtp_client_reply_count(const struct smtp_client *c)
 const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c)
 {
 	return &c->last_reply;
+}
+
+bool smtp_client_is_in_doubt(const struct smtp_client *c)
+{
+	return c->state != SMTP_STATE_CLOSED && smtp_mail_is_in_doubt(c);
+}
+
+bool smtp_client_refused_chunking(const struct smtp_client *c)
+{
+	return c->refused_chunking;
 }
 
 const struct smtp_reply *smtp_client_starttls_refusal(const struct smtp_client *c)

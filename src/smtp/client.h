@@ -1,6 +1,6 @@
 /*
  * The SMTP client machine: bytes in, actions out. RFC 5321, 3207, 2920, 1870,
- * 6152, 2034, 6531, 3461.
+ * 6152, 2034, 6531, 3461, 3030 (CHUNKING).
  *
  * No socket, no TLS library, no clock, no callbacks. The owner loops:
  *
@@ -18,12 +18,28 @@
  *	[-> HELO_TLS] -> READY -> MAIL -> RCPT -> DATA -> BODY -> MARK -> FINAL
  *	-> READY [-> RSET] -> MAIL ... -> READY -> QUIT -> CLOSED
  *
+ * and with CHUNKING, where the content goes as BDAT:
+ *
+ *	READY [-> RSET] -> MAIL -> RCPT -> BODY -> MARK -> BDAT -> READY
+ *	READY [-> RSET] -> MARK -> MAIL -> RCPT -> BDAT -> READY	one flight
+ *
  * The owner goes on reading while it writes: a host may answer before it has
  * read all, and one that cannot get rid of its answers stops reading.
  *
  * With PIPELINING, MAIL, RCPT and DATA leave in one write; replies are matched
  * in order; QUIT never leaves together with a message. RSET leaves before the
  * next MAIL if the transaction before it did not end with its final dot.
+ *
+ * With CHUNKING the content leaves in chunks of 64 KiB: what DATA would carry,
+ * without the dots. Each is counted before it is announced; what the owner gives
+ * must have the size of the envelope, or the session ends without the last one.
+ * With PIPELINING too, a message that is small and comes with its body may leave
+ * in one flight, if the owner allows it: MAIL, RCPT and the one chunk. The mark
+ * comes before that flight, and from then on the message is in doubt until the
+ * replies say that nobody was accepted, or give the verdict. So the owner should
+ * allow it only on a connection that is surely alive. A host that offers CHUNKING
+ * and does not know BDAT (500, 501, 502, 504) may take the content for commands:
+ * the session ends there, with cause REPLY and smtp_client_refused_chunking.
  *
  * A session that the host refuses (greeting, EHLO and HELO, STARTTLS, RSET) ends
  * with a QUIT whose answer is not waited for: SMTP_ACTION_WRITE comes once more
@@ -68,8 +84,10 @@ enum smtp_state {
 	SMTP_STATE_RCPT,
 	SMTP_STATE_DATA,
 	SMTP_STATE_BODY,  /* sending content */
-	SMTP_STATE_MARK,  /* all sent but the final dot; waiting for the owner's word */
+	SMTP_STATE_MARK,  /* all sent but the final dot, or the last chunk, or the one
+			   * flight: waiting for the owner's word */
 	SMTP_STATE_FINAL, /* dot sent, waiting for the verdict */
+	SMTP_STATE_BDAT,  /* last chunk sent, waiting for the verdict */
 	SMTP_STATE_RSET,
 	SMTP_STATE_QUIT,
 	SMTP_STATE_CLOSED,
@@ -85,9 +103,10 @@ struct smtp_client_options {
 	bool plaintext_after_refusal; /* STARTTLS refused: go on in this session */
 	/* Time limits in ms, RFC 5321 4.5.3.2; 0 takes the state's default. */
 	int64_t reply_timeout_ms; /* all replies but the one to the final dot */
-	int64_t data_timeout_ms;  /* the reply to the final dot */
+	int64_t data_timeout_ms;  /* the reply to the final dot or the last chunk */
 	unsigned max_recipients;  /* a transaction; 0 and over 100: 100 */
-	bool no_mark; /* the final dot follows the body without SMTP_ACTION_MARK */
+	bool no_mark;             /* the content's end is sent without SMTP_ACTION_MARK */
+	bool no_chunking;         /* DATA, whatever is offered */
 };
 
 /* One transaction. Everything is borrowed until SMTP_ACTION_MESSAGE_DONE or
@@ -97,6 +116,11 @@ struct smtp_message {
 	const struct mail_envelope *envelope;
 	const struct mail_recipient *recipients;
 	size_t recipient_count;
+	/* The whole content, or NULL: then it is asked for. Nothing but one flight
+	 * uses it; where that cannot be, the content is asked for all the same. */
+	const char *body;
+	size_t body_len;
+	bool may_be_one_flight; /* one flight is allowed */
 };
 
 enum smtp_action {
@@ -145,7 +169,7 @@ struct smtp_failure {
 	enum smtp_state state; /* where */
 	bool inside_tls;
 	bool before_first_tls_reply; /* inside TLS, and no reply came in there yet */
-	bool in_doubt; /* the final dot was (or may have been) sent, no verdict */
+	bool in_doubt; /* all of the content was (or may have been) sent, no verdict */
 	struct smtp_reply reply; /* cause REPLY and STARTTLS_REFUSED */
 	char text[256];          /* a short lower-case fact: "connection lost", ... */
 };
@@ -188,7 +212,7 @@ void smtp_client_body(
 	struct smtp_client *c, const char *bytes, size_t len); /* a piece, <= 64 KiB */
 void smtp_client_body_end(struct smtp_client *c);
 void smtp_client_marked(struct smtp_client *c);
-/* The body cannot be had: ends the session without the final dot. */
+/* The body cannot be had: ends the session without the content's end. */
 void smtp_client_body_failed(struct smtp_client *c, const char *why);
 
 /* Facts. */
@@ -199,6 +223,10 @@ bool smtp_client_is_tls(const struct smtp_client *c);
 bool smtp_client_offered_starttls(const struct smtp_client *c); /* in the first EHLO */
 size_t smtp_client_reply_count(const struct smtp_client *c);    /* whole replies so far */
 const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c);
+/* If it ended now, the message under way would be in doubt. */
+bool smtp_client_is_in_doubt(const struct smtp_client *c);
+/* The host offers CHUNKING and does not know BDAT. */
+bool smtp_client_refused_chunking(const struct smtp_client *c);
 /* The reply that refused STARTTLS in this session; code 0: none did. */
 const struct smtp_reply *smtp_client_starttls_refusal(const struct smtp_client *c);
 

@@ -46,6 +46,7 @@ static void note_keyword(struct smtp_offer *offer, const char *s, size_t len)
 	} known[] = {
 		{ "STARTTLS", &offer->starttls },
 		{ "PIPELINING", &offer->pipelining },
+		{ "CHUNKING", &offer->chunking },
 		{ "8BITMIME", &offer->eightbitmime },
 		{ "SMTPUTF8", &offer->smtputf8 },
 		{ "DSN", &offer->dsn },

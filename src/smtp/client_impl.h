@@ -5,12 +5,14 @@
  *			input, output, how a session ends
  * client_ehlo.c	banner to READY: EHLO, HELO, STARTTLS, what a host offers
  * client_mail.c	one transaction, MAIL to the reply to the final dot
+ * client_body.c	the content, as DATA or in chunks
  * client_command.c	the text of MAIL and RCPT with their parameters
  * client_report.c	verdicts of recipients, kept until they are handed out
  *
  * on_* handlers judge one reply and return the next state; enter_* send what a
- * state begins with. expected counts commands without a reply: a reply while
- * it is 0 is one that nobody asked for.
+ * state begins with. expected counts commands without a reply, unsent those of
+ * them that were not handed out yet: a reply while they are equal is one that
+ * nobody asked for.
  */
 #ifndef SMTP_CLIENT_IMPL_H
 #define SMTP_CLIENT_IMPL_H
@@ -19,11 +21,12 @@
 #include "mail/content.h"
 #include "smtp/client.h"
 
-enum { SMTP_BATCH_MAX = 100 }; /* RCPT a transaction: RFC 5321 4.5.3.1.8 */
+enum { SMTP_CHUNK_MAX = 64 * 1024 }; /* octets a BDAT, and of one flight's content */
+enum { SMTP_BATCH_MAX = 100 };       /* RCPT a transaction: RFC 5321 4.5.3.1.8 */
 
 /* What the last EHLO offered; all zero before it and after HELO. */
 struct smtp_offer {
-	bool starttls, pipelining, eightbitmime, smtputf8, dsn, size;
+	bool starttls, pipelining, chunking, eightbitmime, smtputf8, dsn, size;
 	uint64_t size_limit; /* 0: none */
 };
 
@@ -57,14 +60,19 @@ struct transaction {
 	bool is_pipelined; /* the send cursor went to DATA at once */
 	bool needs_smtputf8;
 	bool mail_failed;
+	bool uses_bdat;       /* instead of DATA */
+	bool is_flight;       /* all of it leaves as MAIL begins */
 	bool is_lone_dot;     /* 354 without a recipient: nothing is at stake */
-	bool end_is_queued;   /* the final dot is in out */
+	bool is_refused;      /* a chunk was: no more of them are sent */
+	bool end_is_queued;   /* the final dot, or the last chunk, is in out */
 	bool end_was_handed;  /* the write with it went out */
 	bool is_done;         /* MESSAGE_DONE is due */
 	size_t undecided;     /* verdicts AGAIN */
 	size_t report_at;     /* no DECIDED recipient stands before this one */
 	struct smtp_reply by; /* the reply behind verdicts not yet handed out */
 	struct content_dotstuff stuffing;
+	uint64_t content_bytes; /* given by the owner so far */
+	struct buf chunk;       /* the next ones, not yet announced */
 };
 
 struct smtp_client {
@@ -75,12 +83,13 @@ struct smtp_client {
 	size_t handed;
 	bool is_asked;  /* the owner, for BODY or MARK: the answer is to come */
 	size_t replies; /* whole ones, since the connection was made */
-	unsigned expected;
+	unsigned expected, unsent;
 	struct smtp_reply_parser parser;
 	struct smtp_reply last_reply;
 	struct smtp_reply refusal; /* of STARTTLS */
 	struct smtp_offer offer;
 	bool offered_starttls; /* in the first EHLO */
+	bool refused_chunking;
 	bool is_tls;
 	bool tls_replied;
 	bool needs_rset;   /* the last transaction did not reach its end */
@@ -123,10 +132,22 @@ void smtp_enter_rcpt(struct smtp_client *c);
 enum smtp_state smtp_on_rcpt(struct smtp_client *c, const struct smtp_reply *r);
 void smtp_enter_data(struct smtp_client *c);
 enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r);
+/* From RCPT's last reply to the content, where BDAT is used. */
+enum smtp_state smtp_begin_content(struct smtp_client *c);
+void smtp_queue_flight(struct smtp_client *c); /* the one chunk of it */
+/* BODY and MARK: only chunks have replies there. */
+enum smtp_state smtp_on_chunk(struct smtp_client *c, const struct smtp_reply *r);
+bool smtp_waits_for_chunk(const struct smtp_client *c);
+void smtp_enter_bdat(struct smtp_client *c);
+enum smtp_state smtp_on_bdat(struct smtp_client *c, const struct smtp_reply *r);
 void smtp_enter_final(struct smtp_client *c);
 enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r);
 void smtp_enter_rset(struct smtp_client *c);
 enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r);
+/* The transaction has its last reply. */
+enum smtp_state smtp_finish(struct smtp_client *c, bool needs_rset);
+/* What a reply that refuses means for those whom it concerns. */
+enum smtp_verdict smtp_refusal(const struct smtp_client *c, const struct smtp_reply *r);
 bool smtp_mail_is_in_doubt(const struct smtp_client *c);
 void smtp_mail_clear(struct smtp_client *c);
 

@@ -1,5 +1,5 @@
 /*
- * One transaction: MAIL, RCPT, DATA, content, final dot.
+ * One transaction: MAIL, RCPT, DATA or the way to BDAT.
  *
  * The states follow the replies (the receive cursor). Without PIPELINING each
  * command leaves as its state begins; with it, all of MAIL, RCPT ... DATA leave
@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-static enum smtp_verdict refusal(const struct smtp_client *c, const struct smtp_reply *r)
+enum smtp_verdict smtp_refusal(const struct smtp_client *c, const struct smtp_reply *r)
 {
 	return smtp_reply_class(r) == 5 && !smtp_wants_tls(c, r) ? SMTP_VERDICT_PERMANENT
 								 : SMTP_VERDICT_TEMPORARY;
@@ -24,17 +24,24 @@ static enum smtp_verdict refusal(const struct smtp_client *c, const struct smtp_
 void smtp_mail_clear(struct smtp_client *c)
 {
 	mem_free(&c->mail.rcpts);
+	buf_clear(&c->mail.chunk);
 	c->mail = (struct transaction){ 0 };
+}
+
+/* The replies so far leave nobody to whom the host could deliver. */
+static bool is_for_nobody(const struct transaction *t)
+{
+	return t->mail_failed || t->is_refused ||
+	       (t->answered == t->batch_count && !t->accepted);
 }
 
 bool smtp_mail_is_in_doubt(const struct smtp_client *c)
 {
-	return c->state == SMTP_STATE_FINAL && c->mail.end_was_handed &&
-	       !c->mail.is_lone_dot;
+	const struct transaction *t = &c->mail;
+	return t->end_was_handed && !t->is_done && !is_for_nobody(t);
 }
 
-/* The transaction has its last reply. */
-static enum smtp_state finish(struct smtp_client *c, bool needs_rset)
+enum smtp_state smtp_finish(struct smtp_client *c, bool needs_rset)
 {
 	struct transaction *t = &c->mail;
 	for (size_t i = 0; i < t->message.recipient_count; i++) {
@@ -106,6 +113,21 @@ static void fill_batch(struct smtp_client *c)
 	}
 }
 
+/* Everything can leave in one write, and be counted before. */
+static bool is_one_flight(const struct smtp_client *c, const struct smtp_message *m)
+{
+	return m->may_be_one_flight && m->body && m->body_len <= SMTP_CHUNK_MAX &&
+	       c->mail.uses_bdat && c->mail.is_pipelined &&
+	       m->body_len == m->envelope->content.size_bytes;
+}
+
+/* The mark goes before what could be the end of the content. */
+static enum smtp_state first_state(const struct smtp_client *c)
+{
+	return c->mail.is_flight && !c->options.no_mark ? SMTP_STATE_MARK
+							: SMTP_STATE_MAIL;
+}
+
 void smtp_client_send(struct smtp_client *c, const struct smtp_message *message)
 {
 	if (c->state == SMTP_STATE_CLOSED)
@@ -118,13 +140,18 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_message *message)
 	t->message = *message;
 	t->rcpts = xcalloc(message->recipient_count + 1, sizeof(*t->rcpts));
 	t->is_pipelined = c->offer.pipelining;
+	t->uses_bdat = c->offer.chunking && !c->options.no_chunking;
+	t->is_flight = is_one_flight(c, message);
 	t->needs_smtputf8 =
 		m->content.needs_smtputf8 || !text_is_ascii(m->sender, strlen(m->sender));
-	content_dotstuff_init(&t->stuffing);
+	if (t->uses_bdat)
+		content_unstuffed_init(&t->stuffing);
+	else
+		content_dotstuff_init(&t->stuffing);
 	fill_batch(c);
 	if (t->batch_count)
 		smtp_change_state(
-			c, c->needs_rset ? SMTP_STATE_RSET : SMTP_STATE_MAIL, "message");
+			c, c->needs_rset ? SMTP_STATE_RSET : first_state(c), "message");
 	else
 		t->is_done = true;
 }
@@ -139,7 +166,7 @@ enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r)
 	if (smtp_reply_class(r) != 2)
 		return smtp_fail_refused(c, r);
 	c->needs_rset = false;
-	return SMTP_STATE_MAIL;
+	return first_state(c);
 }
 
 static void ask_next(struct smtp_client *c, size_t n)
@@ -158,7 +185,10 @@ void smtp_enter_mail(struct smtp_client *c)
 		return;
 	for (size_t n = 0; n < t->batch_count; n++)
 		ask_next(c, n);
-	smtp_command(c, "DATA");
+	if (t->is_flight)
+		smtp_queue_flight(c);
+	else if (!t->uses_bdat)
+		smtp_command(c, "DATA");
 }
 
 enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r)
@@ -168,9 +198,9 @@ enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r)
 		return SMTP_STATE_RCPT;
 	t->mail_failed = true;
 	t->by = *r;
-	smtp_decide_all(c, RCPT_ASKED, refusal(c, r));
-	smtp_decide_all(c, RCPT_NEW, refusal(c, r)); /* it would be refused again */
-	return t->is_pipelined ? SMTP_STATE_RCPT : finish(c, true);
+	smtp_decide_all(c, RCPT_ASKED, smtp_refusal(c, r));
+	smtp_decide_all(c, RCPT_NEW, smtp_refusal(c, r)); /* it would be refused again */
+	return t->is_pipelined ? SMTP_STATE_RCPT : smtp_finish(c, true);
 }
 
 void smtp_enter_rcpt(struct smtp_client *c)
@@ -193,7 +223,7 @@ static void judge_rcpt(struct smtp_client *c, size_t i, const struct smtp_reply 
 	} else if (is_full) {
 		smtp_decide(c, i, SMTP_VERDICT_TEMPORARY);
 	} else {
-		smtp_decide(c, i, refusal(c, r));
+		smtp_decide(c, i, smtp_refusal(c, r));
 	}
 }
 
@@ -205,7 +235,9 @@ enum smtp_state smtp_on_rcpt(struct smtp_client *c, const struct smtp_reply *r)
 		judge_rcpt(c, i, r);
 	if (t->answered < t->batch_count)
 		return SMTP_STATE_RCPT;
-	return t->is_pipelined || t->accepted ? SMTP_STATE_DATA : finish(c, true);
+	if (t->uses_bdat)
+		return smtp_begin_content(c);
+	return t->is_pipelined || t->accepted ? SMTP_STATE_DATA : smtp_finish(c, true);
 }
 
 void smtp_enter_data(struct smtp_client *c)
@@ -225,60 +257,7 @@ enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r)
 		return smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, "2xx reply to DATA");
 	default:
 		t->by = *r;
-		smtp_decide_all(c, RCPT_ACCEPTED, refusal(c, r));
-		return finish(c, true);
+		smtp_decide_all(c, RCPT_ACCEPTED, smtp_refusal(c, r));
+		return smtp_finish(c, true);
 	}
-}
-
-void smtp_client_body(struct smtp_client *c, const char *bytes, size_t len)
-{
-	if (c->state == SMTP_STATE_CLOSED)
-		return;
-	ASSERT(c->state == SMTP_STATE_BODY);
-	c->is_asked = false;
-	content_dotstuff_feed(&c->mail.stuffing, bytes, len, &c->out);
-}
-
-void smtp_client_body_end(struct smtp_client *c)
-{
-	if (c->state == SMTP_STATE_CLOSED)
-		return;
-	ASSERT(c->state == SMTP_STATE_BODY);
-	content_dotstuff_end(&c->mail.stuffing, &c->out);
-	if (!c->options.no_mark)
-		smtp_change_state(c, SMTP_STATE_MARK, "end of content");
-	else if (smtp_is_silent(c))
-		smtp_change_state(c, SMTP_STATE_FINAL, "end of content");
-}
-
-void smtp_client_body_failed(struct smtp_client *c, const char *why)
-{
-	smtp_client_abort(c, why);
-}
-
-void smtp_client_marked(struct smtp_client *c)
-{
-	if (c->state == SMTP_STATE_CLOSED)
-		return;
-	ASSERT(c->state == SMTP_STATE_MARK);
-	/* A reply that came before the dot is no verdict on the message. */
-	if (smtp_is_silent(c))
-		smtp_change_state(c, SMTP_STATE_FINAL, "marked");
-}
-
-void smtp_enter_final(struct smtp_client *c)
-{
-	smtp_command(c, ".");
-	c->mail.end_is_queued = true;
-}
-
-enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r)
-{
-	struct transaction *t = &c->mail;
-	t->by = *r;
-	if (!t->is_lone_dot)
-		smtp_decide_all(c, RCPT_ACCEPTED,
-			smtp_reply_class(r) == 2 ? SMTP_VERDICT_DELIVERED
-						 : refusal(c, r));
-	return finish(c, false);
 }

@@ -2,7 +2,8 @@
  * Acts a dialogue out, and checks at every step what must hold for every peer:
  * no recipient is judged twice, a finished message has a verdict for each, a
  * message without an end is covered by FAILED, and in_doubt is said exactly
- * when the final dot was out and no verdict was in.
+ * when the final dot or the last chunk was out, and somebody was asked about who
+ * has no verdict. That end never leaves before the mark.
  */
 #include "dialog.h"
 
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS_MAX = 100000 };
+enum { STEPS_MAX = 1000000 }; /* content may come octet by octet */
 
 struct player {
 	struct dialog *d;
@@ -27,7 +28,8 @@ struct player {
 	bool reported[DIALOG_RECIPIENTS_MAX];
 	size_t again;
 	size_t body_at;
-	bool dot_may_go, dot_is_out;
+	bool end_may_go, end_is_out;
+	size_t at_stake; /* asked about, and no verdict yet */
 	bool is_tls, has_failed, has_quit;
 };
 
@@ -75,7 +77,8 @@ static int on_recipient(struct player *p, const struct smtp_step *step)
 		return wrong(p, "a recipient was judged twice");
 	p->reported[step->recipient] = true;
 	p->again += step->verdict == SMTP_VERDICT_AGAIN;
-	p->dot_is_out = false;
+	if (step->reply.code && p->at_stake)
+		p->at_stake--;
 	smtp_reply_status(&step->reply, status);
 	buf_addf(&p->log, "rcpt %s %s %d %s %s\n",
 		p->message->recipients[step->recipient].address,
@@ -105,13 +108,14 @@ static int on_failed(struct player *p, const struct smtp_failure *f)
 	if (p->has_failed)
 		return wrong(p, "the session failed twice");
 	p->has_failed = true;
+	bool in_doubt = p->end_is_out && p->at_stake;
 	if (f->cause == SMTP_CAUSE_REPLY) /* 421 to the dot: a verdict of a kind */
-		p->dot_is_out = false;
+		in_doubt = false;
 	if (f->state == SMTP_STATE_QUIT || f->state == SMTP_STATE_CLOSED)
 		return wrong(p, "a failure where nothing is at stake");
-	if (f->in_doubt != p->dot_is_out)
-		return wrong(p, f->in_doubt ? "in doubt without a dot that is out"
-					    : "not in doubt although the dot is out");
+	if (f->in_doubt != in_doubt)
+		return wrong(p, f->in_doubt ? "in doubt without an end that is out"
+					    : "not in doubt although the end is out");
 	if (f->inside_tls != p->is_tls)
 		return wrong(p, "inside_tls is wrong");
 	if (!f->text[0] || f->cause == SMTP_CAUSE_NONE)
@@ -129,19 +133,36 @@ static void give_body(struct player *p)
 	size_t len = p->mode->piece && p->mode->piece < left ? p->mode->piece : left;
 	if (!left) {
 		smtp_client_body_end(p->c);
-		p->dot_may_go = p->d->options.no_mark;
+		p->end_may_go = p->d->options.no_mark;
 		return;
 	}
 	smtp_client_body(p->c, buf_bytes(&p->message->body) + p->body_at, len);
 	p->body_at += len;
 }
 
-static void note_write(struct player *p, const struct smtp_step *step)
+static size_t count_text(const struct smtp_step *step, const char *text)
 {
+	size_t n = 0;
+	for (const char *s = step->bytes, *end = s + step->len; s < end; n++, s++) {
+		s = memmem(s, (size_t)(end - s), text, strlen(text));
+		if (!s)
+			break;
+	}
+	return n;
+}
+
+static int note_write(struct player *p, const struct smtp_step *step)
+{
+	bool is_last_chunk = count_text(step, " LAST\r\n") > 0;
 	buf_add(&p->out, step->bytes, step->len);
-	if (p->dot_may_go && buf_len(&p->out) >= 3 &&
+	if (is_last_chunk && !p->end_may_go)
+		return wrong(p, "the last chunk left before the mark");
+	p->at_stake += count_text(step, "RCPT TO:<");
+	if (p->end_may_go && buf_len(&p->out) >= 3 &&
 		memcmp(buf_bytes(&p->out) + buf_len(&p->out) - 3, ".\r\n", 3) == 0)
-		p->dot_is_out = true;
+		p->end_is_out = true;
+	p->end_is_out |= is_last_chunk;
+	return 0;
 }
 
 /* Runs until the machine waits for the script. */
@@ -157,7 +178,7 @@ static int pump(struct player *p)
 		case SMTP_ACTION_WRITE:
 			if (!step.len)
 				return wrong(p, "an empty write");
-			note_write(p, &step);
+			rc = note_write(p, &step);
 			break;
 		case SMTP_ACTION_RECIPIENT:
 			rc = on_recipient(p, &step);
@@ -180,7 +201,7 @@ static int pump(struct player *p)
 				break;
 			}
 			smtp_client_marked(p->c);
-			p->dot_may_go = true;
+			p->end_may_go = true;
 			break;
 		case SMTP_ACTION_READ:
 			if (p->asked != SMTP_ACTION_READ)
@@ -220,11 +241,18 @@ static void send_message(struct player *p, size_t number)
 		.recipients = m->recipients,
 		.recipient_count = m->recipient_count,
 	};
+	if (m->is_flight) {
+		message.body = buf_bytes(&m->body);
+		message.body_len = buf_len(&m->body);
+		message.may_be_one_flight = true;
+	}
 	p->message = m;
 	memset(p->reported, 0, sizeof(p->reported));
 	p->again = 0;
 	p->body_at = 0;
-	p->dot_may_go = p->dot_is_out = false;
+	p->end_may_go = m->is_flight && p->d->options.no_mark;
+	p->end_is_out = false;
+	p->at_stake = 0;
 	smtp_client_send(p->c, &message);
 }
 
@@ -286,14 +314,14 @@ static int answer(struct player *p, const struct dialog_item *item)
 		break;
 	case DIALOG_MARK:
 		smtp_client_marked(p->c);
-		p->dot_may_go = true;
+		p->end_may_go = true;
 		break;
 	case DIALOG_BODY_FAIL:
 		smtp_client_body_failed(p->c, "body cannot be read");
 		break;
 	case DIALOG_BODY_END:
 		smtp_client_body_end(p->c);
-		p->dot_may_go = p->d->options.no_mark;
+		p->end_may_go = p->d->options.no_mark;
 		break;
 	default:
 		smtp_client_body(

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "smtp/client.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { RECIPIENTS = 3, MESSAGES_MAX = 4, WRITE_MAX = 128 * 1024, STEPS_MAX = 5000 };
@@ -11,9 +12,13 @@ enum { RECIPIENTS = 3, MESSAGES_MAX = 4, WRITE_MAX = 128 * 1024, STEPS_MAX = 500
 /* What a peer may say. */
 static const char *const words[] = { "220 x\r\n", "250 x\r\n", "250 x\r\n", "250 x\r\n",
 	"250-x\r\n250 PIPELINING\r\n", "250-x\r\n250-PIPELINING\r\n250 STARTTLS\r\n",
-	"250-x\r\n250 SIZE 9\r\n", "250-", "354 x\r\n", "354 x\r\n", "421 x\r\n",
+	"250-x\r\n250-CHUNKING\r\n250 PIPELINING\r\n", "250-x\r\n250 CHUNKING\r\n",
+	"250-x\r\n250 SIZE 99\r\n", "250-", "354 x\r\n", "354 x\r\n", "421 x\r\n",
 	"450 4.1.1 x\r\n", "452 x\r\n", "500 x\r\n", "550 5.1.1 x\r\n", "552 x\r\n",
 	"503 x\r\n", "\r\n", "x", "2", "250 x\r\n250 x\r\n354 x\r\n" };
+
+static const char content[] = "From: x\r\n\r\n.\r\n..\r\nx";
+enum { CONTENT_LEN = sizeof(content) - 1 };
 
 struct session {
 	const uint8_t *data;
@@ -26,8 +31,11 @@ struct session {
 	bool reported[RECIPIENTS];
 	size_t again;
 	unsigned sent;
-	bool dot_may_go, dot_was_out; /* of this message */
-	bool dot_is_out;              /* and no verdict since */
+	bool is_flight;              /* messages come with their body */
+	bool offers_chunking;        /* where the host behaves well */
+	bool end_may_go, end_is_out; /* of this message */
+	int at_stake;                /* asked about, and no verdict yet */
+	bool is_given;               /* the content */
 	bool has_failed;
 	bool is_over;
 };
@@ -39,11 +47,17 @@ static uint8_t take(struct session *s)
 
 static void start_message(struct session *s)
 {
-	struct smtp_message m = { &s->envelope, s->recipients, RECIPIENTS };
+	struct smtp_message m = { .envelope = &s->envelope,
+		.recipients = s->recipients,
+		.recipient_count = RECIPIENTS,
+		.body = s->is_flight ? content : NULL,
+		.body_len = s->is_flight ? CONTENT_LEN : 0,
+		.may_be_one_flight = s->is_flight };
 	s->is_busy = true;
 	s->again = 0;
 	s->sent++;
-	s->dot_may_go = s->dot_was_out = s->dot_is_out = false;
+	s->end_may_go = s->end_is_out = s->is_given = false;
+	s->at_stake = 0;
 	memset(s->reported, 0, sizeof(s->reported));
 	smtp_client_send(s->c, &m);
 }
@@ -55,13 +69,13 @@ static void check_recipient(struct session *s, const struct smtp_step *step)
 	s->reported[step->recipient] = true;
 	s->again += step->verdict == SMTP_VERDICT_AGAIN;
 	if (step->verdict == SMTP_VERDICT_DELIVERED) {
-		ASSERT(s->dot_was_out);
+		ASSERT(s->end_is_out);
 		ASSERT(step->reply.code / 100 == 2);
 		s->result->delivered++;
 	}
 	if (step->verdict == SMTP_VERDICT_PERMANENT)
 		ASSERT(step->reply.code / 100 == 5);
-	s->dot_is_out = false;
+	s->at_stake -= step->reply.code != 0;
 }
 
 static void check_done(struct session *s, const struct smtp_step *step)
@@ -76,11 +90,33 @@ static void check_failed(struct session *s, const struct smtp_failure *f)
 {
 	ASSERT(!s->has_failed && f->cause != SMTP_CAUSE_NONE && f->text[0]);
 	ASSERT(f->state != SMTP_STATE_CLOSED && f->state != SMTP_STATE_QUIT);
-	ASSERT(f->in_doubt == (s->dot_is_out && f->cause != SMTP_CAUSE_REPLY));
+	ASSERT(f->in_doubt ==
+		(s->end_is_out && s->at_stake > 0 && f->cause != SMTP_CAUSE_REPLY));
 	s->has_failed = true;
 	s->is_busy = false;
 	s->result->failed++;
 	s->result->in_doubt += f->in_doubt;
+}
+
+/* A line of a write; what BDAT announces must be in the same one. Returns the
+ * octets of both. */
+static size_t check_line(struct session *s, const char *line, size_t len)
+{
+	const char *lf = memchr(line, '\n', len);
+	size_t used = lf ? (size_t)(lf - line) + 1 : len;
+	char *after;
+	if (used > 4 && memcmp(line, "RCPT", 4) == 0)
+		s->at_stake++;
+	if (used < 5 || memcmp(line, "BDAT ", 5) != 0)
+		return used;
+	size_t announced = strtoul(line + 5, &after, 10);
+	if (*after == ' ') {
+		ASSERT(s->end_may_go);
+		s->end_is_out = true;
+	}
+	ASSERT(announced <= len - used);
+	ASSERT(*after != ' ' || announced == len - used);
+	return used + announced;
 }
 
 static void check_write(struct session *s, const struct smtp_step *step)
@@ -90,20 +126,25 @@ static void check_write(struct session *s, const struct smtp_step *step)
 		bool is_lf = step->bytes[i] == '\n';
 		ASSERT(is_lf == (i > 0 && step->bytes[i - 1] == '\r'));
 	}
-	if (s->dot_may_go && smtp_client_state(s->c) == SMTP_STATE_FINAL)
-		s->dot_is_out = s->dot_was_out = true;
+	for (size_t at = 0; at < step->len;)
+		at += check_line(s, step->bytes + at, step->len - at);
+	if (s->end_may_go && smtp_client_state(s->c) == SMTP_STATE_FINAL)
+		s->end_is_out = true;
 }
 
+/* For chunks it is all of it or too little: the one is sent, the other not. */
 static void answer_body(struct session *s)
 {
-	static const char content[] = "From: x\r\n\r\n.\r\n..\r\nx";
 	uint8_t choice = take(s);
 	if (choice < 0x40 && s->at < s->len)
 		smtp_client_body(s->c, content, choice % sizeof(content));
+	else if (choice < 0xe0 && !s->is_given)
+		smtp_client_body(s->c, content, CONTENT_LEN);
 	else if (choice > 0xfc)
 		smtp_client_body_failed(s->c, "gone");
 	else
 		smtp_client_body_end(s->c);
+	s->is_given = true;
 }
 
 static bool answer_ready(struct session *s)
@@ -148,7 +189,7 @@ static bool step(struct session *s)
 		answer_body(s);
 		return take(s) < 0xf0;
 	case SMTP_ACTION_MARK:
-		s->dot_may_go = true;
+		s->end_may_go = true;
 		smtp_client_marked(s->c);
 		return true;
 	case SMTP_ACTION_CLOSE:
@@ -172,6 +213,9 @@ static const char *fitting_word(const struct session *s)
 	switch (smtp_client_state(s->c)) {
 	case SMTP_STATE_EHLO:
 		return "250-x\r\n250-STARTTLS\r\n250 PIPELINING\r\n";
+	case SMTP_STATE_EHLO_TLS:
+		return s->offers_chunking ? "250-x\r\n250-CHUNKING\r\n250 PIPELINING\r\n"
+					  : "250 x\r\n";
 	case SMTP_STATE_DATA:
 		return "354 x\r\n";
 	case SMTP_STATE_TLS:
@@ -218,10 +262,13 @@ void fuzz_client_run(const uint8_t *data, size_t len, struct fuzz_client_result 
 		.helo_after_starttls = options & 2,
 		.plaintext_after_refusal = options & 4,
 		.max_recipients = options & 8 ? 2 : 0,
+		.no_chunking = (options & 0xe0) == 0xe0,
 	};
+	s.offers_chunking = options & 16;
+	s.is_flight = options & 32;
 	char sender[] = "a@b", one[] = "b@c", two[] = "c@d", three[] = "d@e";
 	s.envelope.sender = sender;
-	s.envelope.content.size_bytes = 5;
+	s.envelope.content.size_bytes = CONTENT_LEN;
 	s.recipients[0].address = one;
 	s.recipients[1].address = two;
 	s.recipients[2].address = three;

@@ -5,8 +5,8 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/all-replies-at-once.txt \
 	tests/smtp/dialogs/banner-3xx.txt \
 	tests/smtp/dialogs/banner-421.txt \
-	tests/smtp/dialogs/banner-554-and-more.txt \
 	tests/smtp/dialogs/banner-554.txt \
+	tests/smtp/dialogs/banner-554-and-more.txt \
 	tests/smtp/dialogs/banner-bare-lf.txt \
 	tests/smtp/dialogs/banner-closed.txt \
 	tests/smtp/dialogs/banner-code-600.txt \
@@ -24,6 +24,65 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/body-bare-line-ends.txt \
 	tests/smtp/dialogs/body-dots-and-folds.txt \
 	tests/smtp/dialogs/body-unreadable.txt \
+	tests/smtp/dialogs/chunking-354.txt \
+	tests/smtp/dialogs/chunking-421-at-bdat.txt \
+	tests/smtp/dialogs/chunking-421-at-mail.txt \
+	tests/smtp/dialogs/chunking-421-at-rcpt.txt \
+	tests/smtp/dialogs/chunking-421-second-rcpt.txt \
+	tests/smtp/dialogs/chunking-8bit.txt \
+	tests/smtp/dialogs/chunking-aborted.txt \
+	tests/smtp/dialogs/chunking-body-unreadable.txt \
+	tests/smtp/dialogs/chunking-chunk-421.txt \
+	tests/smtp/dialogs/chunking-chunk-lost.txt \
+	tests/smtp/dialogs/chunking-chunk-refused.txt \
+	tests/smtp/dialogs/chunking-chunk-refused-lost.txt \
+	tests/smtp/dialogs/chunking-chunk-refused-plain.txt \
+	tests/smtp/dialogs/chunking-chunk-refused-while-marking.txt \
+	tests/smtp/dialogs/chunking-chunk-refused-while-reading.txt \
+	tests/smtp/dialogs/chunking-chunk-reply-too-many.txt \
+	tests/smtp/dialogs/chunking-chunks-one-by-one.txt \
+	tests/smtp/dialogs/chunking-dots.txt \
+	tests/smtp/dialogs/chunking-folds.txt \
+	tests/smtp/dialogs/chunking-garbage.txt \
+	tests/smtp/dialogs/chunking-last-chunk-lost.txt \
+	tests/smtp/dialogs/chunking-last-line-end.txt \
+	tests/smtp/dialogs/chunking-lost-after-mail.txt \
+	tests/smtp/dialogs/chunking-lost-after-rcpt.txt \
+	tests/smtp/dialogs/chunking-lost-at-once.txt \
+	tests/smtp/dialogs/chunking-lost-half-a-verdict.txt \
+	tests/smtp/dialogs/chunking-lost-one-rcpt-missing.txt \
+	tests/smtp/dialogs/chunking-mail-refused.txt \
+	tests/smtp/dialogs/chunking-mail-refused-lost.txt \
+	tests/smtp/dialogs/chunking-mark-250.txt \
+	tests/smtp/dialogs/chunking-mark-421.txt \
+	tests/smtp/dialogs/chunking-mark-first.txt \
+	tests/smtp/dialogs/chunking-mark-lost.txt \
+	tests/smtp/dialogs/chunking-mark-refused.txt \
+	tests/smtp/dialogs/chunking-no-mark.txt \
+	tests/smtp/dialogs/chunking-off.txt \
+	tests/smtp/dialogs/chunking-one-flight.txt \
+	tests/smtp/dialogs/chunking-one-reply-too-many.txt \
+	tests/smtp/dialogs/chunking-only-before-tls.txt \
+	tests/smtp/dialogs/chunking-rcpt-452.txt \
+	tests/smtp/dialogs/chunking-rcpt-all-refused.txt \
+	tests/smtp/dialogs/chunking-rcpt-all-refused-250.txt \
+	tests/smtp/dialogs/chunking-rcpt-all-refused-lost.txt \
+	tests/smtp/dialogs/chunking-rcpt-mixed.txt \
+	tests/smtp/dialogs/chunking-refused-452.txt \
+	tests/smtp/dialogs/chunking-refused-554.txt \
+	tests/smtp/dialogs/chunking-replies-at-once.txt \
+	tests/smtp/dialogs/chunking-several-chunks.txt \
+	tests/smtp/dialogs/chunking-size-differs.txt \
+	tests/smtp/dialogs/chunking-timeout.txt \
+	tests/smtp/dialogs/chunking-two-flights.txt \
+	tests/smtp/dialogs/chunking-two-flights-all-refused.txt \
+	tests/smtp/dialogs/chunking-two-flights-lost.txt \
+	tests/smtp/dialogs/chunking-two-messages.txt \
+	tests/smtp/dialogs/chunking-unknown-500.txt \
+	tests/smtp/dialogs/chunking-unknown-502.txt \
+	tests/smtp/dialogs/chunking-unknown-504.txt \
+	tests/smtp/dialogs/chunking-unknown-and-more.txt \
+	tests/smtp/dialogs/chunking-without-pipelining.txt \
 	tests/smtp/dialogs/content-line-of-dots.txt \
 	tests/smtp/dialogs/data-250.txt \
 	tests/smtp/dialogs/data-421.txt \
@@ -53,8 +112,8 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/final-lost.txt \
 	tests/smtp/dialogs/final-then-421.txt \
 	tests/smtp/dialogs/final-then-garbage.txt \
-	tests/smtp/dialogs/final-timeout-tls.txt \
 	tests/smtp/dialogs/final-timeout.txt \
+	tests/smtp/dialogs/final-timeout-tls.txt \
 	tests/smtp/dialogs/helo-refused.txt \
 	tests/smtp/dialogs/injection-in-recipient.txt \
 	tests/smtp/dialogs/injection-in-sender.txt \
@@ -66,10 +125,10 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/mail-530-helo.txt \
 	tests/smtp/dialogs/mail-530-no-starttls.txt \
 	tests/smtp/dialogs/mail-530-plaintext.txt \
+	tests/smtp/dialogs/mail-550.txt \
 	tests/smtp/dialogs/mail-550-over-the-limit.txt \
 	tests/smtp/dialogs/mail-550-pipelined.txt \
 	tests/smtp/dialogs/mail-550-rcpt-250-data-354.txt \
-	tests/smtp/dialogs/mail-550.txt \
 	tests/smtp/dialogs/mail-lost-in-replies.txt \
 	tests/smtp/dialogs/mail-unknown-code.txt \
 	tests/smtp/dialogs/mark-250-early.txt \
@@ -86,9 +145,9 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/rcpt-421-midway.txt \
 	tests/smtp/dialogs/rcpt-452-after-one.txt \
 	tests/smtp/dialogs/rcpt-452-first.txt \
+	tests/smtp/dialogs/rcpt-530-plaintext.txt \
 	tests/smtp/dialogs/rcpt-552-after-one.txt \
 	tests/smtp/dialogs/rcpt-552-first.txt \
-	tests/smtp/dialogs/rcpt-530-plaintext.txt \
 	tests/smtp/dialogs/rcpt-all-refused-data-354.txt \
 	tests/smtp/dialogs/rcpt-all-refused-data-554.txt \
 	tests/smtp/dialogs/rcpt-all-refused-dot-lost.txt \

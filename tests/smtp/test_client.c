@@ -18,7 +18,9 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND };
 static char sender[] = "a@client.example", recipient[] = "b@example.org";
 static const struct mail_envelope envelope = { .sender = sender };
 static const struct mail_recipient recipients[] = { { .address = recipient } };
-static const struct smtp_message message = { &envelope, recipients, 1 };
+static const struct smtp_message message = {
+	.envelope = &envelope, .recipients = recipients, .recipient_count = 1
+};
 
 static struct smtp_client *new_client(bool use_starttls)
 {
@@ -66,7 +68,7 @@ static void states_have_names(void **state)
 {
 	static const char *const names[] = { "banner", "ehlo", "helo", "starttls", "tls",
 		"ehlo_tls", "helo_tls", "ready", "mail", "rcpt", "data", "body", "mark",
-		"final", "rset", "quit", "closed" };
+		"final", "bdat", "rset", "quit", "closed" };
 	(void)state;
 	assert_int_equal(ARRAY_SIZE(names), SMTP_STATE_COUNT);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -338,7 +340,7 @@ static void a_flood_ends_the_session(void **state)
 
 static void a_message_without_recipients_is_done(void **state)
 {
-	const struct smtp_message nobody = { &envelope, NULL, 0 };
+	const struct smtp_message nobody = { .envelope = &envelope };
 	struct smtp_step step;
 	(void)state;
 	OWN(smtp_client_free) struct smtp_client *c = new_client(false);
