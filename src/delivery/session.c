@@ -1,5 +1,6 @@
 /*
  *	DIALING -> TALKING (banner ... STARTTLS) -> HANDSHAKE -> TALKING -> ended
+ *	   ^_________ failed with a ticket offered, once __|________|
  *
  * `busy` counts our frames on the stack: a session that is closed by one of its
  * own events is freed when the last of them returns.
@@ -9,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "delivery/failure.h"
 #include "net/loop.h"
 #include "net/stream.h"
 
@@ -40,6 +42,7 @@ struct session {
 
 	struct dial *dial;
 	struct stream *stream;
+	struct smtp_client_options client_options;
 	struct smtp_client *client;
 	struct timer *timer;    /* of the current state */
 	struct timer *deadline; /* of the whole session */
@@ -94,9 +97,10 @@ void session_close(struct session **sp)
 		release(s);
 }
 
+static bool retry_without_ticket(struct session *s, const struct session_failure *f);
 static void end(struct session *s, const struct session_failure *failure)
 {
-	if (s->has_ended)
+	if (s->has_ended || retry_without_ticket(s, failure))
 		return;
 	s->has_ended = true;
 	timer_stop(s->timer);
@@ -156,10 +160,8 @@ static void listen_to_stream(struct session *s)
 static void on_tls(void *arg, bool ok, bool is_init, const struct err *e)
 {
 	struct session *s = arg;
-	const struct tls_facts *facts = tls_stream_facts(s->stream);
 	enter(s);
-	if (facts)
-		s->tls = *facts;
+	s->tls = *tls_stream_facts(s->stream);
 	if (ok) {
 		s->has_tls = true;
 		s->phase = SESSION_TALKING;
@@ -170,7 +172,8 @@ static void on_tls(void *arg, bool ok, bool is_init, const struct err *e)
 	} else {
 		struct session_failure f = { .phase = SESSION_HANDSHAKE,
 			.is_tls_init = is_init };
-		snprintf(f.text, sizeof(f.text), "%.310s", e->text);
+		snprintf(f.text, sizeof(f.text), "%.280s%s", e->text,
+			s->tls.offered_ticket ? ", resuming a session" : "");
 		f.smtp.state = SMTP_STATE_TLS;
 		log_handshake(s, f.text, "tls");
 		end(s, &f);
@@ -187,6 +190,8 @@ static void start_tls(struct session *s)
 		.sni = s->sent_sni ? s->terms->decision.sni : NULL,
 		.verify_name = s->mx[0] == '[' ? NULL : s->mx,
 		.handshake_timeout_ms = s->terms->settings->handshake_timeout_ms,
+		.uses_tickets = true,
+		.ticket_generation = policy_set_generation(s->env->policy),
 	};
 	s->phase = SESSION_HANDSHAKE;
 	timer_stop(s->timer);
@@ -435,10 +440,10 @@ static void on_dialled(
 	struct session *s = arg;
 	enter(s);
 	s->dial = NULL;
+	s->address = s->addrs[index];
+	s->has_address = true;
 	if (stream) {
 		s->stream = stream;
-		s->address = s->addrs[index];
-		s->has_address = true;
 		s->phase = SESSION_TALKING;
 		listen_to_stream(s);
 		stream_read_start(stream);
@@ -446,16 +451,48 @@ static void on_dialled(
 	} else {
 		struct session_failure f = { .phase = SESSION_DIALING };
 		snprintf(f.text, sizeof(f.text), "%.310s", e->text);
-		s->address = s->addrs[index];
-		s->has_address = true;
 		end(s, &f);
 	}
 	leave(s);
 }
 
+static void start_dial(struct session *s)
+{
+	struct dial_options dial = {
+		.addrs = s->addrs,
+		.addr_count = s->addr_count,
+		.timeout_ms = s->terms->settings->connect_timeout_ms,
+		.stagger_ms = DIAL_STAGGER_MS,
+	};
+	s->phase = SESSION_DIALING;
+	s->dial = dial_start(s->env->loop, &dial, on_dialled, s);
+}
+
+/* What fails with a ticket offered says nothing about TLS with this host before
+ * a full handshake has failed too: the same address again, without. */
+static bool retry_without_ticket(struct session *s, const struct session_failure *f)
+{
+	bool is_our_end = s->is_overdue || s->is_quitting || s->env->is_stopping;
+	bool was_full = s->has_tls && !s->tls.resumed;
+	if (is_our_end || was_full || !s->tls.offered_ticket ||
+		failure_classify(f) != POLICY_FAILURE_TLS_HANDSHAKE)
+		return false;
+	timer_stop(s->timer);
+	tls_stream_distrust_tickets(s->stream);
+	stream_close(&s->stream);
+	s->tls = (struct tls_facts){ 0 };
+	s->has_tls = s->waits_for_drain = false;
+	smtp_client_free(&s->client);
+	s->client = smtp_client_new(&s->client_options);
+	s->addrs[0] = s->address;
+	s->addr_count = 1;
+	start_dial(s);
+	return true;
+}
+
 static void make_client(struct session *s, const struct session_params *p)
 {
-	struct smtp_client_options options = {
+	s->client_options = (struct smtp_client_options){
 		.hostname = s->hostname,
 		.use_starttls = p->offer_starttls,
 		.helo_after_starttls =
@@ -465,7 +502,7 @@ static void make_client(struct session *s, const struct session_params *p)
 		.data_timeout_ms = p->terms->settings->data_timeout_ms,
 		.no_chunking = true,
 	};
-	s->client = smtp_client_new(&options);
+	s->client = smtp_client_new(&s->client_options);
 }
 
 struct session *session_open(
@@ -488,13 +525,7 @@ struct session *session_open(
 	s->deadline = timer_new(p->env->loop, on_deadline, s);
 	timer_start(s->deadline, s->terms->settings->session_timeout_ms);
 	p->env->sessions++;
-	struct dial_options dial = {
-		.addrs = s->addrs,
-		.addr_count = s->addr_count,
-		.timeout_ms = s->terms->settings->connect_timeout_ms,
-		.stagger_ms = DIAL_STAGGER_MS,
-	};
-	s->dial = dial_start(p->env->loop, &dial, on_dialled, s);
+	start_dial(s);
 	return s;
 }
 

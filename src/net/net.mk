@@ -14,6 +14,7 @@ libnet_a_SOURCES = \
 	src/net/tls_key.c \
 	src/net/tls_session.c \
 	src/net/tls_store.c src/net/tls_store.h \
+	src/net/tls_tickets.c \
 	src/net/tls_verdict.c \
 	src/net/tls_versions.c
 libnet_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS)

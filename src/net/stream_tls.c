@@ -62,6 +62,7 @@ struct stream_tls {
 	struct err failure;  /* for states ended and failed */
 	struct tls_facts facts;
 	int64_t good_until_ms; /* those about the certificate */
+	struct tls_tickets tickets;
 	int64_t started_at;
 	tls_callback *cb;
 	void *cb_arg;
@@ -131,10 +132,14 @@ static void flush(struct stream_tls *t)
 
 static enum tls_state step_starting(struct stream_tls *t)
 {
+	struct addr peer;
 	if (tls_session_new(&t->params, &t->session, &t->failure) != 0) {
 		t->is_init_failure = true;
 		return TLS_FAILED;
 	}
+	bool has_peer = stream_peer(t->lower, &peer);
+	t->facts.offered_ticket = tls_tickets_take(
+		&t->tickets, &t->params, has_peer ? &peer : NULL, t->session);
 	gnutls_transport_set_ptr(t->session, t);
 	gnutls_transport_set_pull_function(t->session, pull);
 	gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
@@ -237,6 +242,13 @@ static bool can_read(const struct stream_tls *t)
 					     gnutls_record_check_pending(t->session));
 }
 
+static void take_plain(struct stream_tls *t, const char *bytes, size_t len)
+{
+	if (!t->tickets.has_left)
+		tls_tickets_leave(&t->tickets, &t->params, t->session, t->good_until_ms);
+	stream_emit_data(&t->base, bytes, len);
+}
+
 static enum tls_state step_open(struct stream_tls *t)
 {
 	char plain[PLAIN_SIZE];
@@ -246,7 +258,7 @@ static enum tls_state step_open(struct stream_tls *t)
 		ssize_t n = gnutls_record_recv(t->session, plain, sizeof(plain));
 		flush(t); /* an answer to a key update */
 		if (n > 0)
-			stream_emit_data(&t->base, plain, (size_t)n);
+			take_plain(t, plain, (size_t)n);
 		else if (n == 0)
 			return end_session(t, STREAM_END_EOF, ERR_NETWORK,
 				"connection closed by the peer");
@@ -452,7 +464,6 @@ static void copy_params(struct tls_params *to, const struct tls_params *from)
 	to->credentials = tls_credentials_hold(from->credentials);
 	to->sni = xstrdup(from->sni);
 	to->verify_name = xstrdup(from->verify_name);
-	to->resume = from->resume ? xmemdup(from->resume, from->resume_len) : NULL;
 }
 
 static void clear_params(struct tls_params *params)
@@ -460,7 +471,6 @@ static void clear_params(struct tls_params *params)
 	tls_credentials_free(&params->credentials);
 	free((char *)params->sni);
 	free((char *)params->verify_name);
-	free((void *)params->resume);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -551,16 +561,8 @@ const struct tls_facts *tls_stream_facts(const struct stream *s)
 	return &((const struct stream_tls *)s)->facts;
 }
 
-void tls_stream_ticket(const struct stream *s, void **out, size_t *len_out)
+void tls_stream_distrust_tickets(struct stream *s)
 {
 	ASSERT(s->kind == &tls_kind);
-	const struct stream_tls *t = (const struct stream_tls *)s;
-	gnutls_datum_t data = { 0 };
-	*out = NULL;
-	*len_out = 0;
-	if (!t->facts.completed || !tls_session_ticket(t->session, &data))
-		return;
-	*out = xmemdup(data.data, data.size);
-	*len_out = data.size;
-	gnutls_free(data.data);
+	tls_tickets_distrust(&tls_of(s)->tickets, &tls_of(s)->params);
 }

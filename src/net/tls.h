@@ -37,10 +37,12 @@ struct tls_params {
 	const char *sni;         /* NULL or "": none */
 	const char *verify_name; /* name the certificate is checked against, or NULL */
 	int64_t handshake_timeout_ms; /* for the whole handshake */
-	/* Bytes of an earlier session's ticket for the same peer, or NULL. What
-	 * does not fit costs a full handshake, no more. */
-	const void *resume;
-	size_t resume_len;
+	/* Resume an earlier session where one with all of the above, the peer's
+	 * address and port and this generation left a ticket, and leave one for a
+	 * later session. A ticket that the peer does not take costs nothing: the
+	 * handshake is a full one then. */
+	bool uses_tickets;
+	uint64_t ticket_generation;
 };
 
 /* What is known after a handshake, good or failed. */
@@ -49,8 +51,9 @@ struct tls_facts {
 	char version[16]; /* "TLS1.3" */
 	char cipher[64];  /* IANA-like: "TLS_AES_256_GCM_SHA384" or GnuTLS's name */
 	char group[32];   /* "X25519" */
+	bool offered_ticket;
 	bool resumed;
-	bool verified;         /* chain and name are good */
+	bool verified;         /* chain and name are good; of a resumed session too */
 	char verify_text[256]; /* why not; "" if verified */
 	char peer[256];        /* subject of the peer's certificate */
 	char fingerprint[65];  /* SHA-256 of it, hex; "" if none */
@@ -73,8 +76,8 @@ struct stream *tls_client_start(struct uv_loop_s *loop, struct stream **lower,
 /* Facts of a stream made by tls_client_start; valid until it is closed. */
 const struct tls_facts *tls_stream_facts(const struct stream *s);
 
-/* The latest ticket of the session for later resumption; *out is malloc'ed, or
- * NULL. Under TLS 1.3 it comes after the handshake: ask right before the close. */
-void tls_stream_ticket(const struct stream *s, void **out, size_t *len_out);
+/* With a ticket offered the session failed before it was of any use: no ticket is
+ * taken or kept for this peer for two hours. */
+void tls_stream_distrust_tickets(struct stream *s);
 
 #endif

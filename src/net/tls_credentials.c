@@ -10,11 +10,16 @@
 static const struct tls_store_limits verdict_limits = { .values = 1024,
 	.octets = 1024 * 1024 };
 
+/* A ticket has the peer's chain in it: 2 to 8 KiB. */
+static const struct tls_store_limits ticket_limits = { .values = 2048,
+	.octets = 4 * 1024 * 1024 };
+
 struct tls_credentials {
 	gnutls_certificate_credentials_t handle;
 	gnutls_priority_t
 		priorities[1u << POLICY_VERSION_COUNT]; /* NULL: not asked for */
 	struct tls_store *verdicts;
+	struct tls_store *tickets;
 	unsigned references;
 };
 
@@ -42,6 +47,7 @@ int tls_credentials_new(
 	struct tls_credentials *c = xcalloc(1, sizeof(*c));
 	c->references = 1;
 	c->verdicts = tls_store_new(&verdict_limits);
+	c->tickets = tls_store_new(&ticket_limits);
 	int result = gnutls_certificate_allocate_credentials(&c->handle);
 	if (result < 0)
 		return err_set(e, ERR_IO, "allocate TLS credentials: %s",
@@ -67,6 +73,11 @@ struct tls_credentials *tls_credentials_hold(struct tls_credentials *c)
 struct tls_store *tls_credentials_verdicts(const struct tls_credentials *c)
 {
 	return c->verdicts;
+}
+
+struct tls_store *tls_credentials_tickets(const struct tls_credentials *c)
+{
+	return c->tickets;
 }
 
 int tls_credentials_priority(struct tls_credentials *c, unsigned versions,
@@ -104,5 +115,6 @@ void tls_credentials_free(struct tls_credentials **cp)
 	if (c->handle)
 		gnutls_certificate_free_credentials(c->handle);
 	tls_store_free(&c->verdicts);
+	tls_store_free(&c->tickets);
 	free(c);
 }

@@ -21,6 +21,8 @@ int tls_credentials_priority(struct tls_credentials *c, unsigned versions,
 
 /* What is known of certificates that were judged by these anchors (tls_verdict.c). */
 struct tls_store *tls_credentials_verdicts(const struct tls_credentials *c);
+/* Tickets of sessions that began with them (tls_tickets.c). */
+struct tls_store *tls_credentials_tickets(const struct tls_credentials *c);
 
 /* tls_versions.c: the priorities for a mask of versions, checked to hold each of
  * them. The caller frees *out with gnutls_priority_deinit; not set on failure. */
@@ -30,13 +32,26 @@ int tls_priority_new(unsigned versions, gnutls_priority_t *out, struct err *e);
  * the caller's to set. The credentials outlive it. */
 int tls_session_new(
 	const struct tls_params *params, gnutls_session_t *session_out, struct err *e);
-/* The latest ticket; false: none has come. The caller frees out->data with gnutls_free.
- */
-bool tls_session_ticket(gnutls_session_t session, gnutls_datum_t *out);
+
+/* tls_tickets.c: what one session takes from the store of tickets, and leaves. */
+struct tls_tickets {
+	struct tls_key key;
+	bool is_used;     /* else nothing is taken nor left */
+	bool has_left;    /* one a session is enough */
+	int64_t until_ms; /* of the ticket that was taken */
+};
+/* peer: NULL where the address is not known: then no tickets are used. true: a
+ * ticket is offered. Before the handshake. */
+bool tls_tickets_take(struct tls_tickets *t, const struct tls_params *params,
+	const struct addr *peer, gnutls_session_t session);
+/* Once data has come: then a ticket has, if it was sent after the handshake. */
+void tls_tickets_leave(struct tls_tickets *t, const struct tls_params *params,
+	gnutls_session_t session, int64_t good_until_ms);
+void tls_tickets_distrust(struct tls_tickets *t, const struct tls_params *params);
 
 /* tls_facts.c: what the session can tell, after success (facts->completed) or
- * failure. good_until_ms_out: for how long (wall clock) the facts about the
- * certificate hold; 0 where nothing is known of it. */
+ * failure. good_until_ms_out: until when (wall clock) a later session may be taken
+ * to have the same certificate with the same verdict; 0: it may not. */
 void tls_facts_read(gnutls_session_t session, const struct tls_params *params,
 	struct tls_facts *facts, int64_t *good_until_ms_out);
 

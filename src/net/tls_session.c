@@ -32,10 +32,6 @@ static int configure(gnutls_session_t session, gnutls_priority_t priority,
 		tls_credentials_handle(params->credentials));
 	if (result < 0)
 		return fail_call(e, "set TLS credentials", result);
-	/* A ticket that the library cannot read costs a full handshake, no more. */
-	if (params->resume)
-		(void)gnutls_session_set_data(
-			session, params->resume, params->resume_len);
 	/* Our deadline is the one that counts; the library's would need a socket. */
 	gnutls_handshake_set_timeout(session, GNUTLS_INDEFINITE_TIMEOUT);
 	return set_sni(session, params->sni, e);
@@ -67,17 +63,4 @@ int tls_session_new(
 	}
 	*session_out = session;
 	return 0;
-}
-
-bool tls_session_ticket(gnutls_session_t session, gnutls_datum_t *out)
-{
-	/* Under TLS 1.3 the ticket comes after the handshake; asked before that,
-	 * the library would wait for it. */
-	bool has_ticket =
-		gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET;
-	/* Before that a resumed session may go on with the ticket it came with. */
-	if (gnutls_session_is_resumed(session) &&
-		gnutls_protocol_get_version(session) < GNUTLS_TLS1_3)
-		has_ticket = true;
-	return has_ticket && gnutls_session_get_data2(session, out) == 0;
 }

@@ -29,7 +29,7 @@ struct verdict {
 	char peer[sizeof(((struct tls_facts *)0)->peer)];
 	char fingerprint[sizeof(((struct tls_facts *)0)->fingerprint)];
 	char not_after[sizeof(((struct tls_facts *)0)->not_after)];
-	int64_t until_ms;
+	int64_t changes_at_ms; /* a certificate begins or ends to be valid */
 };
 
 struct chain {
@@ -74,8 +74,8 @@ static void read_expiry(gnutls_x509_crt_t crt, struct verdict *v)
 static void note_change(time_t at, int64_t now_ms, struct verdict *v)
 {
 	int64_t at_ms = (int64_t)at * 1000;
-	if (at != (time_t)-1 && at_ms > now_ms && at_ms < v->until_ms)
-		v->until_ms = at_ms;
+	if (at != (time_t)-1 && at_ms > now_ms && at_ms < v->changes_at_ms)
+		v->changes_at_ms = at_ms;
 }
 
 static void read_certificate(
@@ -154,10 +154,12 @@ static bool make_key(
 	return ok;
 }
 
-static void judge(gnutls_session_t session, const struct tls_params *params,
+/* The result: until when a later session may go by it (0: it may not). */
+static int64_t judge(gnutls_session_t session, const struct tls_params *params,
 	const struct chain *chain, struct verdict *v)
 {
 	int64_t now_ms = clock_wall_ms();
+	int64_t until_ms = now_ms + VERDICT_LIFE_MS;
 	struct tls_store *store = tls_credentials_verdicts(params->credentials);
 	struct tls_key key;
 	size_t len;
@@ -165,13 +167,17 @@ static void judge(gnutls_session_t session, const struct tls_params *params,
 	const void *known = is_kept ? tls_store_get(store, &key, now_ms, &len) : NULL;
 	if (known) {
 		memcpy(v, known, sizeof(*v));
-		return;
+		return v->changes_at_ms;
 	}
-	v->until_ms = now_ms + VERDICT_LIFE_MS;
+	v->changes_at_ms = INT64_MAX;
 	read_chain(chain, now_ms, v);
 	verify(session, params->verify_name, v);
-	if (is_kept)
-		tls_store_put(store, &key, v, sizeof(*v), now_ms, v->until_ms);
+	if (!is_kept)
+		return 0;
+	if (v->changes_at_ms < until_ms)
+		until_ms = v->changes_at_ms;
+	tls_store_put(store, &key, v, sizeof(*v), now_ms, until_ms);
+	return v->changes_at_ms;
 }
 
 void tls_verdict_read(gnutls_session_t session, const struct tls_params *params,
@@ -179,11 +185,12 @@ void tls_verdict_read(gnutls_session_t session, const struct tls_params *params,
 {
 	struct verdict v = { 0 };
 	struct chain chain = { 0 };
+	*good_until_ms_out = 0;
 	chain.certs = gnutls_certificate_get_peers(session, &chain.count);
 	if (!chain.certs)
 		chain.count = 0;
 	if (facts->completed && chain.count) {
-		judge(session, params, &chain, &v);
+		*good_until_ms_out = judge(session, params, &chain, &v);
 	} else {
 		read_chain(&chain, 0, &v);
 		copy_text(v.verify_text, sizeof(v.verify_text),
@@ -195,5 +202,4 @@ void tls_verdict_read(gnutls_session_t session, const struct tls_params *params,
 	memcpy(facts->peer, v.peer, sizeof(v.peer));
 	memcpy(facts->fingerprint, v.fingerprint, sizeof(v.fingerprint));
 	memcpy(facts->not_after, v.not_after, sizeof(v.not_after));
-	*good_until_ms_out = v.until_ms;
 }

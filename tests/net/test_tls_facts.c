@@ -198,74 +198,261 @@ static void the_server_sees_the_name_that_is_asked_for(void **state)
 	}
 }
 
-/* One session, with what an earlier one left; leaves its own ticket. */
-static void one_session(struct peer *p, void **ticket, size_t *len, bool is_resumed)
+/* ---- tickets ---- */
+
+static const struct tls_params usual = { .versions = POLICY_VERSIONS_DEFAULT,
+	.sni = "mx.test",
+	.verify_name = "mx.test",
+	.handshake_timeout_ms = 15000,
+	.uses_tickets = true,
+	.ticket_generation = 1 };
+
+enum outcome { FULL, RESUMED, REFUSED /* a ticket was offered, and not taken */ };
+
+static void check_outcome(const struct tls_facts *f, enum outcome expected)
+{
+	assert_int_equal(f->offered_ticket, expected != FULL);
+	assert_int_equal(f->resumed, expected == RESUMED);
+	assert_int_equal(f->fingerprint[0] != '\0', true);
+	assert_string_equal(f->peer, "CN=mx.test");
+}
+
+/* One session, in which the server answers; the facts are those of its end. */
+static struct tls_facts session_with(struct peer *p, const struct tls_params *params,
+	struct tls_credentials *credentials, enum outcome expected)
 {
 	struct client c;
-	struct tls_params params = { .credentials = trusting[GOOD],
-		.versions = POLICY_VERSIONS_DEFAULT,
-		.sni = "mx.test",
-		.verify_name = "mx.test",
-		.resume = *ticket,
-		.resume_len = *len,
-		.handshake_timeout_ms = 15000 };
-	connect_tls(&c, p, &params);
+	struct tls_params own = *params;
+	own.credentials = credentials;
+	connect_tls(&c, p, &own);
 	client_write(&c, "NOOP\r\n");
 	client_wait(&c, 6); /* under 1.3 the ticket comes before the answer */
-	const struct tls_facts *f = tls_stream_facts(c.s);
-	assert_int_equal(f->resumed, is_resumed);
-	assert_true(f->verified);
-	assert_string_equal(f->peer, "CN=mx.test");
-	free(*ticket);
-	tls_stream_ticket(c.s, ticket, len);
-	assert_non_null(*ticket);
+	struct tls_facts facts = *tls_stream_facts(c.s);
+	check_outcome(&facts, expected);
 	free_client(&c);
+	return facts;
 }
+
+static void usual_session(struct peer *p, enum outcome expected)
+{
+	struct tls_facts f = session_with(p, &usual, trusting[GOOD], expected);
+	assert_true(f.verified);
+}
+
+static gnutls_datum_t ticket_keys[2];
+
+static void serve_tickets(
+	struct peer *p, const char *priority, enum cert cert, unsigned connections)
+{
+	*p = (struct peer){ .script = script_tls_echo,
+		.priority = priority,
+		.credentials = certs[cert],
+		.ticket_key = &ticket_keys[0],
+		.connections = connections };
+	peer_start(p, "127.0.0.1");
+}
+
+static const char *const each_version[] = { v12, v13 };
 
 static void a_ticket_resumes_the_session(void **state)
 {
 	(void)state;
-	static const char *const priorities[] = { v12, v13 };
-	for (size_t i = 0; i < ARRAY_SIZE(priorities); i++) {
-		gnutls_datum_t key;
-		assert_int_equal(gnutls_session_ticket_key_generate(&key), 0);
-		struct peer p = { .script = script_tls_echo,
-			.priority = priorities[i],
-			.credentials = certs[GOOD],
-			.ticket_key = &key,
-			.connections = 4 };
-		peer_start(&p, "127.0.0.1");
-		void *ticket = NULL;
-		size_t len = 0;
-		one_session(&p, &ticket, &len, false);
-		one_session(&p, &ticket, &len, true);
-		one_session(&p, &ticket, &len, true);
-		memset(ticket, 0x5a, len); /* nonsense costs a full handshake */
-		one_session(&p, &ticket, &len, false);
-		free(ticket);
+	for (size_t i = 0; i < ARRAY_SIZE(each_version); i++) {
+		struct peer p;
+		serve_tickets(&p, each_version[i], GOOD, 3);
+		usual_session(&p, FULL);
+		usual_session(&p, RESUMED);
+		usual_session(&p, RESUMED);
 		peer_join(&p);
-		gnutls_free(key.data);
 	}
+}
+
+static void a_resumed_session_is_as_little_trusted_as_the_first(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(each_version); i++) {
+		struct peer p;
+		serve_tickets(&p, each_version[i], GOOD, 2);
+		struct tls_facts first = session_with(&p, &usual, system_trust, FULL);
+		struct tls_facts next = session_with(&p, &usual, system_trust, RESUMED);
+		assert_false(first.verified);
+		assert_false(next.verified);
+		assert_string_equal(first.verify_text, next.verify_text);
+		assert_string_equal(first.fingerprint, next.fingerprint);
+		assert_string_equal(first.not_after, next.not_after);
+		assert_string_equal(first.version, next.version);
+		peer_join(&p);
+	}
+}
+
+static void a_server_that_lost_its_key_gets_a_full_handshake(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(each_version); i++) {
+		struct peer p;
+		serve_tickets(&p, each_version[i], GOOD, 3);
+		usual_session(&p, FULL);
+		p.ticket_key = &ticket_keys[1];
+		usual_session(&p, REFUSED);
+		usual_session(&p, RESUMED);
+		peer_join(&p);
+	}
+}
+
+/* GnuTLS takes the answer of 1.3 for a resumption of 1.2 and fails; whatever it
+ * does, the session is not one of 1.2. Without tickets all is well. */
+static void a_server_that_learned_1_3_is_never_held_to_1_2(void **state)
+{
+	(void)state;
+	struct peer p;
+	serve_tickets(&p, v12, GOOD, 3);
+	usual_session(&p, FULL);
+	p.priority = v13;
+	struct client c;
+	struct tls_params params = usual;
+	params.credentials = trusting[GOOD];
+	client_init(&c, loop_new());
+	client_connect(&c, &p.addr);
+	client_start_tls(&c, &params);
+	const struct tls_facts *f = tls_stream_facts(c.s);
+	assert_true(f->offered_ticket);
+	if (c.is_tls_ok)
+		assert_string_equal(f->version, "TLS1.3");
+	tls_stream_distrust_tickets(c.s);
+	free_client(&c);
+	struct tls_facts next = session_with(&p, &usual, trusting[GOOD], FULL);
+	assert_string_equal(next.version, "TLS1.3");
+	peer_join(&p);
+}
+
+static void a_ticket_is_used_once(void **state)
+{
+	(void)state;
+	struct peer p;
+	serve_tickets(&p, v13, GOOD, 4);
+	usual_session(&p, FULL);
+	struct client c;
+	struct tls_params params = usual;
+	params.credentials = trusting[GOOD];
+	connect_tls(&c, &p, &params);
+	check_outcome(tls_stream_facts(c.s), RESUMED);
+	free_client(&c); /* before a new one came */
+	usual_session(&p, FULL);
+	usual_session(&p, RESUMED);
+	peer_join(&p);
+}
+
+static void other_terms_are_another_ticket(void **state)
+{
+	(void)state;
+	static const struct tls_params others[] = {
+		{ .versions = POLICY_VERSIONS_DEFAULT,
+			.sni = "other.test",
+			.verify_name = "mx.test" },
+		{ .versions = POLICY_VERSIONS_DEFAULT, .verify_name = "mx.test" },
+		{ .versions = POLICY_VERSIONS_DEFAULT,
+			.sni = "mx.test",
+			.verify_name = "other.test" },
+		{ .versions = POLICY_VERSIONS_DEFAULT, .sni = "mx.test" },
+		{ .versions = POLICY_TLS1_3, .sni = "mx.test", .verify_name = "mx.test" },
+		{ .versions = POLICY_VERSIONS_DEFAULT,
+			.sni = "mx.test",
+			.verify_name = "mx.test" },
+	};
+	struct peer p, same_host;
+	serve_tickets(&p, NULL, GOOD, 3 + ARRAY_SIZE(others));
+	serve_tickets(&same_host, NULL, GOOD, 1);
+	usual_session(&p, FULL);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		struct tls_params params = others[i];
+		params.handshake_timeout_ms = 15000;
+		params.uses_tickets = true;
+		params.ticket_generation = i == ARRAY_SIZE(others) - 1 ? 2 : 1;
+		session_with(&p, &params, trusting[GOOD], FULL);
+	}
+	session_with(&p, &usual, trusting[LASTING], FULL);
+	usual_session(&same_host, FULL); /* at another port */
+	usual_session(&p, RESUMED);
+	peer_join(&p);
+	peer_join(&same_host);
+}
+
+static void without_tickets_none_is_offered_or_left(void **state)
+{
+	(void)state;
+	struct tls_params without = usual;
+	without.uses_tickets = false;
+	struct peer p;
+	serve_tickets(&p, NULL, GOOD, 4);
+	session_with(&p, &without, trusting[GOOD], FULL);
+	usual_session(&p, FULL);
+	session_with(&p, &without, trusting[GOOD], FULL);
+	usual_session(&p, RESUMED);
+	peer_join(&p);
 }
 
 static void there_is_no_ticket_where_none_was_given(void **state)
 {
 	(void)state;
-	struct peer p = {
-		.script = script_tls_echo, .priority = v12, .credentials = certs[GOOD]
-	};
-	peer_start(&p, "127.0.0.1");
+	for (size_t i = 0; i < ARRAY_SIZE(each_version); i++) {
+		struct peer p;
+		serve_tickets(&p, each_version[i], GOOD, 2);
+		p.ticket_key = NULL;
+		usual_session(&p, FULL);
+		usual_session(&p, FULL);
+		peer_join(&p);
+	}
+}
+
+static void resuming_leads_back_to_a_handshake_of_two_hours_ago(void **state)
+{
+	(void)state;
+	struct peer p;
+	serve_tickets(&p, NULL, GOOD, 4);
+	usual_session(&p, FULL);
+	clock_offset_ms = 2 * HOUR_MS - MINUTE_MS;
+	usual_session(&p, RESUMED); /* hands on no more than its own time */
+	clock_offset_ms = 2 * HOUR_MS + MINUTE_MS;
+	usual_session(&p, FULL);
+	usual_session(&p, RESUMED);
+	clock_offset_ms = 0;
+	peer_join(&p);
+}
+
+static void no_ticket_outlives_the_certificate(void **state)
+{
+	(void)state;
+	struct peer p;
+	serve_tickets(&p, NULL, ENDING, 3);
+	session_with(&p, &usual, trusting[ENDING], FULL);
+	clock_offset_ms = 29 * MINUTE_MS;
+	session_with(&p, &usual, trusting[ENDING], RESUMED);
+	clock_offset_ms = 31 * MINUTE_MS;
+	session_with(&p, &usual, trusting[ENDING], FULL);
+	clock_offset_ms = 0;
+	peer_join(&p);
+}
+
+static void a_peer_that_fails_with_tickets_gets_none_for_two_hours(void **state)
+{
+	(void)state;
+	struct peer p;
+	serve_tickets(&p, NULL, GOOD, 6);
+	usual_session(&p, FULL);
 	struct client c;
-	struct tls_params params = { .credentials = system_trust,
-		.versions = POLICY_VERSIONS_DEFAULT,
-		.handshake_timeout_ms = 15000 };
+	struct tls_params params = usual;
+	params.credentials = trusting[GOOD];
 	connect_tls(&c, &p, &params);
-	void *ticket = &p;
-	size_t len = 1;
-	tls_stream_ticket(c.s, &ticket, &len);
-	assert_null(ticket);
-	assert_int_equal(len, 0);
+	tls_stream_distrust_tickets(c.s);
+	client_write(&c, "NOOP\r\n");
+	client_wait(&c, 6);
 	free_client(&c);
+	usual_session(&p, FULL);
+	usual_session(&p, FULL);
+	clock_offset_ms = 2 * HOUR_MS + MINUTE_MS;
+	usual_session(&p, FULL);
+	usual_session(&p, RESUMED);
+	clock_offset_ms = 0;
 	peer_join(&p);
 }
 
@@ -294,6 +481,8 @@ static void a_named_trust_file_has_to_be_good(void **state)
 static int setup(void **state)
 {
 	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ticket_keys); i++)
+		gnutls_session_ticket_key_generate(&ticket_keys[i]);
 	static const struct cert_options options[] = { [GOOD] = { "mx.test", 86400 },
 		[EXPIRED] = { "mx.test", -86400 },
 		[LASTING] = { "mx.test", 86400 },
@@ -313,6 +502,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ticket_keys); i++)
+		gnutls_free(ticket_keys[i].data);
 	for (int i = 0; i < CERT_COUNT; i++) {
 		gnutls_certificate_free_credentials(certs[i]);
 		tls_credentials_free(&trusting[i]);
@@ -329,7 +520,16 @@ int main(void)
 		cmocka_unit_test(no_verdict_outlives_the_certificate),
 		cmocka_unit_test(the_server_sees_the_name_that_is_asked_for),
 		cmocka_unit_test(a_ticket_resumes_the_session),
+		cmocka_unit_test(a_resumed_session_is_as_little_trusted_as_the_first),
+		cmocka_unit_test(a_server_that_lost_its_key_gets_a_full_handshake),
+		cmocka_unit_test(a_server_that_learned_1_3_is_never_held_to_1_2),
+		cmocka_unit_test(a_ticket_is_used_once),
+		cmocka_unit_test(other_terms_are_another_ticket),
+		cmocka_unit_test(without_tickets_none_is_offered_or_left),
 		cmocka_unit_test(there_is_no_ticket_where_none_was_given),
+		cmocka_unit_test(resuming_leads_back_to_a_handshake_of_two_hours_ago),
+		cmocka_unit_test(no_ticket_outlives_the_certificate),
+		cmocka_unit_test(a_peer_that_fails_with_tickets_gets_none_for_two_hours),
 		cmocka_unit_test(a_named_trust_file_has_to_be_good),
 	};
 	return cmocka_run_group_tests_name("net/tls_facts", tests, setup, teardown);

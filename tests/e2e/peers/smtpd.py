@@ -29,6 +29,9 @@ class Behaviour:
     starttls: typing.Optional[str] = "220 2.0.0 go ahead"  # None: not offered; 4xx, 5xx: refused
     # After the 220: "close", "garbage", "alert", "stall", "drip", "warning" (then goes on).
     handshake: typing.Optional[str] = None
+    # Where a client that resumes a session is hung up on: "hello" (TLS 1.3), "reply" (to
+    # the first command inside TLS).
+    breaks_resumption: typing.Optional[str] = None
     inject: bytes = b""          # sent in the clear together with the 220
     versions: tuple = ("TLS1.2", "TLS1.3")
     demand_certificate: bool = False
@@ -331,6 +334,9 @@ class Connection:
         def note_sni(_sock, name, _context):
             self.session.sni = name
         context.sni_callback = note_sni
+        if self.b.breaks_resumption == "hello" and offers_psk(self.sock.recv(8192, socket.MSG_PEEK)):
+            self.session.tls_error = "refused to resume"
+            raise HangUp
         try:
             self.sock = context.wrap_socket(self.sock, server_side=True)
         except (ssl.SSLError, OSError) as e:
@@ -339,7 +345,23 @@ class Connection:
         self.session.channel = "tls"
         self.session.tls_version = NAMES[self.sock.version()]
         self.session.resumed = bool(self.sock.session_reused)
+        if self.b.breaks_resumption == "reply" and self.session.resumed:
+            self.session.tls_error = "refused to go on"
+            raise HangUp
         self.envelope = None
+
+
+def offers_psk(hello):
+    """Whether a ClientHello has pre_shared_key, which is its last extension (RFC 8446 4.2.11)."""
+    at = 5 + 4 + 2 + 32
+    at += 1 + hello[at]                                    # session id
+    at += 2 + int.from_bytes(hello[at:at + 2], "big")      # cipher suites
+    at += 1 + hello[at] + 2                                # compression methods
+    kinds = []
+    while at < len(hello):
+        kinds.append(int.from_bytes(hello[at:at + 2], "big"))
+        at += 4 + int.from_bytes(hello[at + 2:at + 4], "big")
+    return kinds[-1] == 41
 
 
 class SmtpServer:
@@ -366,6 +388,10 @@ class SmtpServer:
         if isinstance(self.script, list):
             return self.script[min(number, len(self.script)) - 1]
         return self.script
+
+    def forget_tickets(self):
+        """As after a restart: new keys, so that old tickets are not understood."""
+        self._contexts.clear()
 
     def context(self, behaviour):
         """One a behaviour: tickets of one context resume only there."""
