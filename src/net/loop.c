@@ -13,6 +13,7 @@ struct uv_loop_s *loop_new(void)
 		free(loop);
 		return NULL;
 	}
+	uv_loop_configure(loop, UV_METRICS_IDLE_TIME); /* cannot fail */
 	/* libuv writes to sockets with write(2): without this a peer that resets
 	 * the connection would end the process. */
 	signal(SIGPIPE, SIG_IGN);
@@ -42,6 +43,27 @@ void loop_stop(struct uv_loop_s *loop)
 int64_t loop_now_ms(struct uv_loop_s *loop)
 {
 	return (int64_t)uv_now(loop);
+}
+
+enum { LOAD_SPAN_NS = 20 * 1000 * 1000, LOAD_FADES_NS = 4 * LOAD_SPAN_NS };
+
+unsigned loop_load_percent(struct uv_loop_s *loop, struct loop_load *load)
+{
+	uint64_t now_ns = uv_hrtime(), span_ns = now_ns - load->since_ns;
+	if (span_ns < LOAD_SPAN_NS)
+		return load->percent;
+	uint64_t idle_ns = uv_metrics_idle_time(loop);
+	uint64_t waited_ns = idle_ns - load->idle_ns;
+	unsigned percent =
+		waited_ns < span_ns ? (unsigned)(100 - 100 * waited_ns / span_ns) : 0;
+	unsigned old = span_ns < LOAD_FADES_NS
+			       ? (unsigned)(100 - 100 * span_ns / LOAD_FADES_NS)
+			       : 0;
+	if (load->since_ns) /* the first span has no beginning */
+		load->percent = (old * load->percent + (100 - old) * percent) / 100;
+	load->since_ns = now_ns;
+	load->idle_ns = idle_ns;
+	return load->percent;
 }
 
 /* One kind of handle and its callback: the shape of everything below. */

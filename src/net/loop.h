@@ -20,6 +20,14 @@ void loop_run(struct uv_loop_s *loop); /* until loop_stop or no handle is active
 void loop_stop(struct uv_loop_s *loop);
 int64_t loop_now_ms(struct uv_loop_s *loop); /* monotonic, cached a turn */
 
+/* How busy the loop is: percent of the time in which it did not wait for events, of
+ * late. Begin with one of zeroes. */
+struct loop_load {
+	uint64_t since_ns, idle_ns;
+	unsigned percent;
+};
+unsigned loop_load_percent(struct uv_loop_s *loop, struct loop_load *load);
+
 /* One-shot timer. Starting it again moves it. The callback may close it. */
 struct timer;
 typedef void timer_callback(void *arg);

@@ -216,6 +216,24 @@ static void loop_stop_leaves_the_rest_for_later(void **state)
 	loop_free(&loop);
 }
 
+static void the_load_tells_work_from_waiting(void **state)
+{
+	(void)state;
+	struct uv_loop_s *loop = loop_new();
+	struct loop_load load = { 0 };
+	struct counter c = { 0 };
+	c.timer = timer_new(loop, count, &c);
+	assert_int_equal(loop_load_percent(loop, &load), 0);
+	while (loop_load_percent(loop, &load) < 90)
+		continue; /* works */
+	while (loop_load_percent(loop, &load) > 50) {
+		timer_start(c.timer, 30);
+		loop_run(loop); /* waits */
+	}
+	timer_close(&c.timer);
+	loop_free(&loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_signal_reaches_the_loop),
 		cmocka_unit_test(a_descriptor_is_told_until_it_is_read),
 		cmocka_unit_test(a_regular_file_cannot_be_watched),
+		cmocka_unit_test(the_load_tells_work_from_waiting),
 		cmocka_unit_test(loop_stop_leaves_the_rest_for_later),
 	};
 	return cmocka_run_group_tests_name("net/loop", tests, NULL, NULL);
