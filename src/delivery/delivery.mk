@@ -12,5 +12,6 @@ libdelivery_a_SOURCES = \
 	src/delivery/session.c src/delivery/session.h \
 	src/delivery/target.c src/delivery/target.h \
 	src/delivery/terms.c src/delivery/terms.h \
+	src/delivery/window.c src/delivery/window.h \
 	src/delivery/worker.c src/delivery/worker.h
 EXTRA_DIST += src/delivery/README.md
