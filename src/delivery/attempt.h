@@ -22,6 +22,7 @@ struct attempt;
 /* What the attempt says of the destination's health. */
 enum attempt_contact {
 	ATTEMPT_NO_CONTACT, /* no host could be talked to */
+	ATTEMPT_BUSY,       /* the last one that was has enough of us: 421 */
 	ATTEMPT_CONTACT,    /* some host was */
 	ATTEMPT_DELIVERED   /* and took the message for somebody */
 };

@@ -82,6 +82,7 @@ struct attempt {
 	uint64_t body_offset;
 	bool is_finishing, is_aborted;
 	bool was_cut_short; /* the last turn was ended by the abort */
+	bool was_busy;      /* its host said 421 */
 	bool is_last_store; /* what the store refuses now is not tried again */
 	bool is_given_back; /* as if never begun: nothing is told of it */
 	bool any_temporary, any_flip, any_conversed;

@@ -199,6 +199,7 @@ void turn_end(struct attempt *a)
 	add_connection(a, &e);
 	add_delays(a, &e);
 	tell_previous(a, &e);
+	a->was_busy = t->reply && t->reply->code == 421;
 	a->records = xreallocarray(a->records, a->record_count + 1, sizeof(*a->records));
 	a->records[a->record_count++] = e;
 	if (t->failure != POLICY_FAILURE_NONE)

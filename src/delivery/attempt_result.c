@@ -92,6 +92,8 @@ static enum attempt_contact contact_of(const struct attempt *a)
 		if (a->recipients[i].standing == STANDING_DELIVERED)
 			return ATTEMPT_DELIVERED;
 	}
+	if (a->was_busy)
+		return ATTEMPT_BUSY;
 	return a->any_conversed ? ATTEMPT_CONTACT : ATTEMPT_NO_CONTACT;
 }
 
