@@ -6,9 +6,11 @@ libdelivery_a_SOURCES = \
 	src/delivery/env.c src/delivery/env.h \
 	src/delivery/failure.c src/delivery/failure.h \
 	src/delivery/hosts.c src/delivery/hosts.h \
+	src/delivery/idle.c src/delivery/idle.h \
 	src/delivery/policy_watch.c src/delivery/policy_watch.h \
 	src/delivery/route.c src/delivery/route.h \
 	src/delivery/scheduler.c src/delivery/scheduler.h \
+	src/delivery/scheduler_claim.c src/delivery/scheduler_internal.h \
 	src/delivery/session.c src/delivery/session.h \
 	src/delivery/target.c src/delivery/target.h \
 	src/delivery/terms.c src/delivery/terms.h \

@@ -72,6 +72,7 @@ struct delivery_env {
 	const struct event_hub *hub;
 	const struct notice_maker *notices;
 	size_t sessions;  /* open connections, idle ones included */
+	size_t quitting;  /* those of them that have been told to say QUIT */
 	bool is_stopping; /* sessions say QUIT and do not wait for an answer */
 	/* Told when a connection is over; must not start another from inside. */
 	void (*session_gone)(void *arg);

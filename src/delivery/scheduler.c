@@ -1,28 +1,20 @@
-#include "delivery/scheduler.h"
+#include "delivery/scheduler_internal.h"
 
-#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/timefmt.h"
 #include "delivery/attempt.h"
-#include "delivery/target.h"
-#include "net/loop.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 enum {
-	/* Items claimed at most, for each of max_sessions. A destination gets no more
-	 * than that for each of its own sessions: those that answer nothing run out
-	 * of sessions before they fill the room of the others. */
-	CLAIMED_PER_SESSION = 4,
-	WAITING_PER_SESSION = CLAIMED_PER_SESSION - 1,
-	GENERAL_PER_DOMAIN = WAITING_PER_SESSION, /* in a general claim */
-	CLAIM_MAX = 256,
 	MESSAGES_A_TURN = 10, /* over one session while others wait for room */
-	IDLE_MS = 2000,       /* a session without a message */
-	RETRY_CLAIM_MS = 1000,
-	SLEEP_MAX_MS = 30 * 1000
+	SHARE_OF_ROOM = 4,
+	FURTHER_MS = 100, /* until those who could not have a further session ask again */
+	BUSY_PERCENT = 70,
+	BUSY_RUNNING = 20,
+	TIMED_SIZE_MAX = 64 * 1024 /* a larger message tells of the line, not the host */
 };
 
 /* An attempt that runs. */
@@ -30,35 +22,15 @@ struct run {
 	struct scheduler *scheduler;
 	struct target *target;
 	struct attempt *attempt;
+	const struct session *session; /* the kept one that it began with, or NULL */
+	int64_t begun_ms;
+	bool is_large;
 	struct run *prev, *next;
 };
 
-struct scheduler {
-	struct delivery_env *env;
-	bool once, is_stopping, is_finished;
-	void (*on_finished)(void *arg);
-	void *arg;
-	struct err last_error; /* of a claim; code 0: none failed */
-
-	struct target *targets; /* by domain */
-	struct target *runnable, *runnable_last;
-	struct run *runs;
-	size_t claimed, running, idle;
-
-	struct target *claim_target; /* of the claim under way, or NULL: general */
-	size_t claim_asked;
-	bool claim_pending;
-	bool claim_failed; /* no further one before due_timer */
-	bool more_due;     /* a general claim may find something */
-	struct timer *due_timer, *pump_timer, *idle_timer, *grace_timer;
-};
-
-static void pump(struct scheduler *s);
-static void maybe_claim(struct scheduler *s);
-
 /* ---- targets ---- */
 
-static struct target *find_target(struct scheduler *s, const char *domain)
+struct target *scheduler_target(struct scheduler *s, const char *domain)
 {
 	struct config_destination settings;
 	struct target *t;
@@ -71,129 +43,122 @@ static struct target *find_target(struct scheduler *s, const char *domain)
 	return t;
 }
 
-static void drop_target_if_empty(struct scheduler *s, struct target *t)
+static void end_turn(struct scheduler *s, struct target *t)
 {
-	if (!target_is_empty(t) || t == s->claim_target)
+	if (t->turn == TURN_STARTS) {
+		DL_DELETE(s->starting, t);
+	} else if (t->turn == TURN_WAITS_FOR_ROOM) {
+		DL_DELETE(s->homeless, t);
+		s->homeless_count--;
+	}
+	t->turn = TURN_NONE;
+}
+
+void scheduler_drop_if_empty(struct scheduler *s, struct target *t)
+{
+	if (!target_is_empty(t) || t->refill == REFILL_ASKED)
 		return;
 	if (t->more_due)
 		s->more_due = true; /* a general claim finds the rest */
+	scheduler_forget_refill(s, t);
+	end_turn(s, t);
 	HASH_DELETE(hh, s->targets, t);
 	target_free(t);
 }
 
-static void make_runnable(struct scheduler *s, struct target *t)
+static void on_idle_gone(struct target *t)
 {
-	if (t->is_runnable || !target_can_start(t) || s->is_stopping)
-		return;
-	t->is_runnable = true;
-	t->next_runnable = NULL;
-	if (s->runnable_last)
-		s->runnable_last->next_runnable = t;
-	else
-		s->runnable = t;
-	s->runnable_last = t;
-}
-
-static struct target *next_runnable(struct scheduler *s)
-{
-	struct target *t = s->runnable;
-	if (t) {
-		s->runnable = t->next_runnable;
-		if (!s->runnable)
-			s->runnable_last = NULL;
-		t->is_runnable = false;
-	}
-	return t;
-}
-
-/* ---- kept sessions ---- */
-
-static void idle_remove(struct target_idle *idle)
-{
-	struct target *t = idle->target;
-	struct target_idle **at = &t->idle;
-	while (*at != idle)
-		at = &(*at)->next;
-	*at = idle->next;
-	t->idle_count--;
-	free(idle);
-}
-
-static void on_idle_failed(void *arg, const struct session_failure *failure)
-{
-	struct target_idle *idle = arg;
-	struct target *t = idle->target;
 	struct scheduler *s = t->owner;
-	(void)failure;
-	session_close(&idle->session);
-	idle_remove(idle);
-	s->idle--;
-	drop_target_if_empty(s, t);
+	scheduler_give_turn(s, t);
+	scheduler_drop_if_empty(s, t);
 }
 
-static void on_idle_event(void *arg)
+/* ---- room ---- */
+
+static bool has_room(const struct scheduler *s)
 {
-	(void)arg; /* READY again: still idle */
+	size_t limit = s->env->config->config->max_sessions;
+	return s->running + s->idle.count < limit && s->env->sessions < limit;
 }
 
-static void keep_idle(struct scheduler *s, struct target *t, struct session *session)
+/* A place for each that waits for one, as far as it is not on its way. */
+static void make_room(struct scheduler *s)
 {
-	struct target_idle *idle;
-	if (s->is_stopping || t->idle_count >= TARGET_IDLE_MAX) {
-		session_quit(&session);
+	size_t wanted = s->homeless_count + s->lacks_further;
+	s->lacks_further = false;
+	/* What is kept for a refill may go to those who have no session at all. */
+	while (s->env->quitting < wanted &&
+		idle_quit_oldest(&s->idle, s->env->quitting < s->homeless_count))
+		continue;
+}
+
+/* We are the bottleneck: the loop has no time, or what runs waits for the store.
+ * Not where little runs: its commits are small, and more would share them. */
+static bool is_busy(struct scheduler *s)
+{
+	if (s->running < BUSY_RUNNING)
+		return false;
+	return loop_load_percent(s->env->loop, &s->load) >= BUSY_PERCENT ||
+	       queue_port_pending(s->env->queue) >= s->running / 2;
+}
+
+/* The less room is left the fewer sessions a destination has when it may still
+ * have another one: those that come to it later find some. */
+static bool is_within_share(const struct scheduler *s, const struct target *t)
+{
+	size_t limit = s->env->config->config->max_sessions;
+	size_t used = s->running + s->idle.count;
+	return used < limit && target_sessions(t) <= SHARE_OF_ROOM * (limit - used);
+}
+
+/* Beside the sessions it has; not in the place of a first one elsewhere. */
+static bool may_open_further(struct scheduler *s, const struct target *t)
+{
+	size_t waiting = t->more_due ? SIZE_MAX : t->waiting;
+	if (!window_may_open(&t->window, target_sessions(t), waiting))
+		return false;
+	bool is_free = !s->homeless && !is_busy(s);
+	s->lacks_further |= is_free && !has_room(s);
+	if (is_free && has_room(s) && is_within_share(s, t))
+		return true;
+	/* Its own sessions may be stuck when that has changed. */
+	if (!timer_is_active(s->further_timer))
+		timer_start(s->further_timer, FURTHER_MS);
+	return false;
+}
+
+static bool can_start(const struct target *t)
+{
+	return t->waiting && t->running < t->window.size;
+}
+
+/* Has a session for a message, or may open one without waiting for room. */
+static bool is_placed(struct scheduler *s, const struct target *t)
+{
+	return t->idle || (t->running && may_open_further(s, t));
+}
+
+void scheduler_give_turn(struct scheduler *s, struct target *t)
+{
+	if (t->turn != TURN_NONE || !can_start(t) || s->is_stopping)
 		return;
-	}
-	idle = xcalloc(1, sizeof(*idle));
-	idle->target = t;
-	idle->session = session;
-	idle->since_ms = loop_now_ms(s->env->loop);
-	idle->next = t->idle;
-	t->idle = idle;
-	t->idle_count++;
-	s->idle++;
-	session_set_events(session, &(struct session_events){ .on_ready = on_idle_event,
-					    .on_failed = on_idle_failed,
-					    .arg = idle });
-	if (!timer_is_active(s->idle_timer))
-		timer_start(s->idle_timer, IDLE_MS);
-}
-
-static struct session *take_idle(struct scheduler *s, struct target *t)
-{
-	struct session *session = NULL;
-	if (t->idle) {
-		session = t->idle->session;
-		idle_remove(t->idle);
-		s->idle--;
-	}
-	return session;
-}
-
-/* Lets go of sessions that were idle for age_ms. */
-static void quit_idle(struct scheduler *s, int64_t age_ms)
-{
-	struct target *t, *next;
-	int64_t now = loop_now_ms(s->env->loop);
-	HASH_ITER (hh, s->targets, t, next) {
-		for (struct target_idle *i = t->idle, *after; i; i = after) {
-			after = i->next;
-			if (now - i->since_ms < age_ms)
-				continue;
-			struct session *session = i->session;
-			idle_remove(i);
-			s->idle--;
-			session_quit(&session);
-		}
-		drop_target_if_empty(s, t);
+	if (is_placed(s, t)) {
+		t->turn = TURN_STARTS;
+		DL_APPEND(s->starting, t);
+	} else if (!t->running) {
+		t->turn = TURN_WAITS_FOR_ROOM;
+		DL_APPEND(s->homeless, t);
+		s->homeless_count++;
 	}
 }
 
-static void on_idle_timer(void *arg)
+static void on_further_timer(void *arg)
 {
 	struct scheduler *s = arg;
-	quit_idle(s, IDLE_MS);
-	if (s->idle)
-		timer_start(s->idle_timer, IDLE_MS / 4);
+	struct target *t, *next;
+	HASH_ITER (hh, s->targets, t, next)
+		scheduler_give_turn(s, t);
+	scheduler_pump_soon(s);
 }
 
 /* ---- attempts ---- */
@@ -206,18 +171,46 @@ static void finish_if_done(struct scheduler *s)
 		return;
 	s->is_finished = true;
 	s->is_stopping = true;
-	quit_idle(s, 0);
+	idle_quit_all(&s->idle);
 	timer_stop(s->due_timer);
+	timer_stop(s->further_timer);
 	timer_stop(s->grace_timer);
 	s->on_finished(s->arg);
 }
 
 static void start_attempt(struct scheduler *s, struct target *t, struct session *kept);
 
-/* Destinations take turns, also where one could use its session for ever. */
-static bool is_turn_over(const struct scheduler *s, const struct session *kept)
+/* Who has several sessions, or has used one for long, gives it to those who have
+ * none. */
+static bool is_turn_over(
+	const struct scheduler *s, const struct target *t, const struct session *kept)
 {
-	return s->runnable && session_messages(kept) >= MESSAGES_A_TURN;
+	return s->env->quitting < s->homeless_count && !has_room(s) &&
+	       (target_sessions(t) || session_messages(kept) >= MESSAGES_A_TURN);
+}
+
+static void go_on_with(struct scheduler *s, struct target *t, struct session *kept)
+{
+	if (s->is_stopping || is_turn_over(s, t, kept))
+		session_quit(&kept);
+	else if (can_start(t))
+		start_attempt(s, t, kept);
+	else
+		idle_keep(&s->idle, t, kept);
+}
+
+static void note_contact(
+	struct run *run, const struct session *kept, enum attempt_contact contact)
+{
+	struct target *t = run->target;
+	/* Nothing is known of the host where a connection had to be made. */
+	bool is_timed = run->session && run->session == kept && !run->is_large;
+	int64_t now_ms = loop_now_ms(run->scheduler->env->loop);
+	if (contact == ATTEMPT_DELIVERED)
+		window_note_delivered(&t->window, target_sessions(t) - t->opening,
+			is_timed ? now_ms - run->begun_ms : -1);
+	else if (contact == ATTEMPT_NO_CONTACT || contact == ATTEMPT_BUSY)
+		window_note_refused(&t->window);
 }
 
 static void on_session(void *arg, struct session *kept, enum attempt_contact contact)
@@ -225,19 +218,15 @@ static void on_session(void *arg, struct session *kept, enum attempt_contact con
 	struct run *run = arg;
 	struct scheduler *s = run->scheduler;
 	struct target *t = run->target;
+	t->opening -= !run->session;
+	note_contact(run, kept, contact);
 	t->running--;
 	t->finishing++;
 	s->running--;
-	if (contact == ATTEMPT_DELIVERED)
-		target_note_success(t);
-	else if (contact == ATTEMPT_NO_CONTACT)
-		target_note_no_contact(t);
-	if (kept && target_can_start(t) && !s->is_stopping && !is_turn_over(s, kept))
-		start_attempt(s, t, kept);
-	else if (kept)
-		keep_idle(s, t, kept);
-	make_runnable(s, t);
-	timer_start(s->pump_timer, 0);
+	if (kept)
+		go_on_with(s, t, kept);
+	scheduler_give_turn(s, t);
+	scheduler_pump_soon(s);
 }
 
 static void on_done(void *arg, struct attempt *a, const struct err *e)
@@ -248,230 +237,86 @@ static void on_done(void *arg, struct attempt *a, const struct err *e)
 	(void)a;
 	if (e)
 		log_error("queue: %s", e->text);
-	if (run->prev)
-		run->prev->next = run->next;
-	else
-		s->runs = run->next;
-	if (run->next)
-		run->next->prev = run->prev;
+	DL_DELETE(s->runs, run);
 	free(run);
 	t->finishing--;
 	s->claimed--;
-	drop_target_if_empty(s, t);
-	timer_start(s->pump_timer, 0);
+	scheduler_drop_if_empty(s, t);
+	scheduler_pump_soon(s);
+}
+
+struct queue_item *scheduler_pop(struct scheduler *s, struct target *t)
+{
+	struct queue_item *item = target_pop(t);
+	if (item)
+		s->waiting_bytes -= item->body_len;
+	return item;
 }
 
 static void start_attempt(struct scheduler *s, struct target *t, struct session *kept)
 {
 	struct run *run = xcalloc(1, sizeof(*run));
+	struct queue_item *item = scheduler_pop(s, t);
 	run->scheduler = s;
 	run->target = t;
-	run->next = s->runs;
-	if (s->runs)
-		s->runs->prev = run;
-	s->runs = run;
+	run->session = kept;
+	run->begun_ms = loop_now_ms(s->env->loop);
+	run->is_large = item->envelope.content.size_bytes > TIMED_SIZE_MAX;
+	DL_APPEND(s->runs, run);
 	t->running++;
+	t->opening += !kept;
 	s->running++;
+	scheduler_note_hunger(s, t);
 	struct attempt_events events = {
 		.on_session = on_session, .on_done = on_done, .arg = run
 	};
-	run->attempt = attempt_start(s->env, target_pop(t), kept, &events);
+	run->attempt = attempt_start(s->env, item, kept, &events);
 }
 
-static bool has_room(struct scheduler *s)
-{
-	size_t limit = s->env->config->config->max_sessions;
-	if (s->running + s->idle >= limit && s->idle)
-		quit_idle(s, 0);
-	return s->running + s->idle < limit && s->env->sessions < limit;
-}
-
-static void pump(struct scheduler *s)
+void scheduler_pump(struct scheduler *s)
 {
 	struct target *t;
-	while (!s->is_stopping && s->runnable) {
-		/* A kept session costs no room. */
-		if (!s->runnable->idle && !has_room(s))
-			break;
-		t = next_runnable(s);
-		if (target_can_start(t))
-			start_attempt(s, t, take_idle(s, t));
-		make_runnable(s, t);
-		drop_target_if_empty(s, t);
+	while ((t = s->starting)) {
+		end_turn(s, t);
+		if (can_start(t) && is_placed(s, t))
+			start_attempt(s, t, idle_take(t));
+		scheduler_give_turn(s, t);
 	}
-	maybe_claim(s);
+	while ((t = s->homeless) && has_room(s)) {
+		end_turn(s, t);
+		start_attempt(s, t, NULL);
+		scheduler_give_turn(s, t);
+	}
+	make_room(s);
+	scheduler_claim(s);
 	finish_if_done(s);
 }
 
 static void on_pump_timer(void *arg)
 {
-	pump(arg);
+	scheduler_pump(arg);
+}
+
+void scheduler_pump_soon(struct scheduler *s)
+{
+	if (!timer_is_active(s->pump_timer))
+		timer_start(s->pump_timer, 0);
 }
 
 /* Room for a session: somebody may be waiting for it. */
 static void on_session_gone(void *arg)
 {
 	struct scheduler *s = arg;
-	if (s->pump_timer && s->runnable)
-		timer_start(s->pump_timer, 0);
+	if (s->homeless)
+		scheduler_pump_soon(s);
 }
 
-/* ---- claims ---- */
-
-static void on_claimed(void *arg, struct queue_item **items, size_t count,
-	int64_t next_due_ms, const struct err *e);
-
-static void send_claim(struct scheduler *s, struct target *t, size_t room,
-	const char **exclude, size_t exclude_count)
-{
-	size_t most = t ? t->window * WAITING_PER_SESSION - t->waiting : CLAIM_MAX;
-	struct queue_claim_only only = { .domain = t ? t->domain : NULL,
-		.max_items = most };
-	struct queue_claim claim = {
-		.now_ms = clock_wall_ms(),
-		.max_items = room < most ? room : most,
-		.max_per_domain = t ? 0 : GENERAL_PER_DOMAIN,
-		.only = &only,
-		.only_count = t ? 1 : 0,
-		.exclude = exclude,
-		.exclude_count = exclude_count,
-		.for_once = s->once,
-	};
-	s->claim_pending = true;
-	s->claim_target = t;
-	s->claim_asked = claim.max_items;
-	queue_claim_due(s->env->queue, &claim, on_claimed, s);
-}
-
-static struct target *hungry_target(struct scheduler *s)
-{
-	struct target *t, *next;
-	HASH_ITER (hh, s->targets, t, next) {
-		if (t->more_due && t->waiting <= t->window)
-			return t;
-	}
-	return NULL;
-}
-
-static void claim_generally(struct scheduler *s, size_t room)
-{
-	size_t n = 0;
-	struct target *t, *next;
-	const char **exclude = xcalloc(HASH_COUNT(s->targets), sizeof(*exclude));
-	HASH_ITER (hh, s->targets, t, next) {
-		if (t->waiting >= GENERAL_PER_DOMAIN)
-			t->more_due = true; /* maybe: a claim of its own will tell */
-		if (t->more_due)
-			exclude[n++] = t->domain;
-	}
-	s->more_due = false;
-	send_claim(s, NULL, room, exclude, n);
-	free(exclude);
-}
-
-static void maybe_claim(struct scheduler *s)
-{
-	size_t cap = (size_t)s->env->config->config->max_sessions * CLAIMED_PER_SESSION;
-	if (s->claim_pending || s->claim_failed || s->is_stopping || s->claimed >= cap)
-		return;
-	struct target *t = hungry_target(s);
-	if (s->more_due)
-		claim_generally(s, cap - s->claimed);
-	else if (t)
-		send_claim(s, t, cap - s->claimed, NULL, 0);
-}
-
-static void sleep_until(struct scheduler *s, int64_t at_ms)
-{
-	int64_t wait_ms = at_ms - clock_wall_ms();
-	if (s->is_stopping)
-		return;
-	/* Not for long: the clock may be set, and another process may put off a
-	 * message without telling us. */
-	timer_start(s->due_timer, wait_ms < 0              ? 0
-				  : wait_ms > SLEEP_MAX_MS ? SLEEP_MAX_MS
-							   : wait_ms);
-}
-
-static void take_items(struct scheduler *s, struct queue_item **items, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct target *t = find_target(s, items[i]->domain);
-		target_push(t, items[i]);
-		s->claimed++;
-		if (!s->claim_target && t->waiting >= GENERAL_PER_DOMAIN)
-			t->more_due = true;
-		make_runnable(s, t);
-	}
-}
-
-static void on_given_back(void *arg, const struct err *e)
-{
-	struct scheduler *s = arg;
-	if (e)
-		log_error("queue: %s", e->text);
-	timer_start(s->pump_timer, 0);
-}
-
-static void give_back(struct scheduler *s)
-{
-	struct target *t, *next;
-	struct queue_item *item;
-	HASH_ITER (hh, s->targets, t, next) {
-		t->more_due = false;
-		while ((item = target_pop(t))) {
-			queue_give_back(s->env->queue, &item->id, 1, on_given_back, s);
-			queue_item_free(&item);
-			s->claimed--;
-		}
-	}
-}
-
-static void on_claimed(void *arg, struct queue_item **items, size_t count,
-	int64_t next_due_ms, const struct err *e)
-{
-	struct scheduler *s = arg;
-	struct target *t = s->claim_target;
-	s->claim_pending = false;
-	take_items(s, items, count);
-	s->claim_target = NULL;
-	if (e) {
-		log_error("queue: %s", e->text);
-		s->claim_failed = true;
-		s->last_error = *e;
-		sleep_until(s, clock_wall_ms() + RETRY_CLAIM_MS);
-	} else if (t) {
-		t->more_due = count == s->claim_asked;
-		drop_target_if_empty(s, t);
-	} else if (count == s->claim_asked) {
-		s->more_due = true;
-	} else if (!s->once) {
-		/* What is due already belongs to destinations that are full. */
-		int64_t soon_ms = clock_wall_ms() + RETRY_CLAIM_MS;
-		sleep_until(s, next_due_ms < soon_ms && next_due_ms <= clock_wall_ms()
-				       ? soon_ms
-				       : next_due_ms);
-	}
-	if (s->is_stopping)
-		give_back(s);
-	pump(s);
-}
+/* ---- life ---- */
 
 static void on_due(void *arg)
 {
 	scheduler_wake(arg);
 }
-
-void scheduler_wake(struct scheduler *s)
-{
-	if (s->is_stopping)
-		return;
-	s->more_due = true;
-	s->claim_failed = false;
-	maybe_claim(s);
-}
-
-/* ---- life ---- */
 
 static void on_grace_over(void *arg)
 {
@@ -492,8 +337,9 @@ struct scheduler *scheduler_new(
 	s->arg = arg;
 	s->due_timer = timer_new(env->loop, on_due, s);
 	s->pump_timer = timer_new(env->loop, on_pump_timer, s);
-	s->idle_timer = timer_new(env->loop, on_idle_timer, s);
+	s->further_timer = timer_new(env->loop, on_further_timer, s);
 	s->grace_timer = timer_new(env->loop, on_grace_over, s);
+	idle_init(&s->idle, env->loop, on_idle_gone);
 	env->session_gone = on_session_gone;
 	env->session_gone_arg = s;
 	return s;
@@ -506,10 +352,12 @@ void scheduler_stop(struct scheduler *s, int64_t grace_ms)
 	s->is_stopping = true;
 	s->env->is_stopping = true;
 	timer_stop(s->due_timer);
-	while (next_runnable(s))
-		continue;
-	give_back(s);
-	quit_idle(s, 0);
+	while (s->starting)
+		end_turn(s, s->starting);
+	while (s->homeless)
+		end_turn(s, s->homeless);
+	scheduler_give_back(s);
+	idle_quit_all(&s->idle);
 	timer_start(s->grace_timer, grace_ms);
 	timer_start(s->pump_timer, 0);
 }
@@ -531,9 +379,10 @@ void scheduler_free(struct scheduler **sp)
 		target_free(t);
 	}
 	s->env->session_gone = NULL;
+	idle_clear(&s->idle);
 	timer_close(&s->due_timer);
 	timer_close(&s->pump_timer);
-	timer_close(&s->idle_timer);
+	timer_close(&s->further_timer);
 	timer_close(&s->grace_timer);
 	free(s);
 }

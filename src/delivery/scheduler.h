@@ -2,11 +2,19 @@
  * Which item is attempted when: claims what is due, groups it by destination,
  * and starts attempts within the limits.
  *
- * Memory is bounded by max_sessions: some items a session are claimed, and a
- * destination that does not keep up holds only a few of them, so that it cannot
- * fill the room of the others. Destinations take turns. While a destination has
- * more in the store than is claimed, it is left out of the general claims and
- * refilled by claims of its own.
+ * Memory is bounded by max_sessions: some items a session are claimed
+ * (TARGET_ITEMS_PER_SESSION, and of their bodies TARGET_BYTES_MAX), and a
+ * destination that does not keep up holds only as many for each session of its
+ * own, so that it cannot fill the room of the others. While a destination has more
+ * in the store than is claimed, it is left out of the general claims and refilled
+ * by name.
+ *
+ * A connection costs as much as ten messages. A session is used as long as there
+ * is something to send over it; a further one is opened where it helps (window.h)
+ * and this machine is not at its limit; kept ones are given up one by one, where
+ * their place is needed. A destination's first session goes before all that, and
+ * where there is no place for it, those who have several or have used theirs for
+ * long make one.
  */
 #ifndef DELIVERY_SCHEDULER_H
 #define DELIVERY_SCHEDULER_H

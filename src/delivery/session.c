@@ -87,6 +87,7 @@ void session_close(struct session **sp)
 	s->is_closed = true;
 	s->has_ended = true;
 	s->env->sessions--;
+	s->env->quitting -= s->is_quitting;
 	if (s->env->session_gone)
 		s->env->session_gone(s->env->session_gone_arg);
 	timer_close(&s->timer);
@@ -355,6 +356,7 @@ void session_quit(struct session **sp)
 	}
 	enter(s);
 	s->is_quitting = true;
+	s->env->quitting++;
 	smtp_client_quit(s->client);
 	drive(s);
 	leave(s);

@@ -8,44 +8,55 @@
 #ifndef DELIVERY_TARGET_H
 #define DELIVERY_TARGET_H
 
-#include "delivery/session.h"
+#include "delivery/window.h"
 #include "queue/queue.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <uthash.h>
 
+struct idle_session;
 struct scheduler;
 
-enum { TARGET_IDLE_MAX = 32 };
-
-struct target_item {
-	struct queue_item *item;
-	struct target_item *next;
-};
-
-/* An idle session listens for its end, and is let go after a while. */
-struct target_idle {
-	struct target *target;
-	struct session *session;
-	int64_t since_ms;
-	struct target_idle *next;
+enum {
+	/* Items a destination holds for each of its sessions: the one under way, those
+	 * that wait for it, and one whose result is being stored. */
+	TARGET_ITEMS_PER_SESSION = 8,
+	TARGET_WAITING_PER_SESSION = TARGET_ITEMS_PER_SESSION - 2,
+	/* It is time for a refill when no more than these wait: a session sends one
+	 * message a commit (its mark), and a claim takes two, what is under way and
+	 * its own. */
+	TARGET_LOW_PER_SESSION = 2,
+	/* Bodies of waiting items: about so much of one destination, where it is
+	 * refilled; and so much for each of all sessions, which the first claim of a
+	 * destination does not go over: it too runs out of sessions first. */
+	TARGET_BYTES_PER_SESSION = 512 * 1024,
+	TARGET_BYTES_MAX = 1024 * 1024
 };
 
 struct target {
 	struct scheduler *owner;
 	char *domain;
-	struct target_item *first, *last; /* claimed, waiting */
-	size_t waiting;
+	struct window window;
+
+	struct queue_item **ring; /* claimed, waiting */
+	size_t ring_size, first, waiting;
+	size_t waiting_bytes; /* their bodies */
+	size_t body_mean;     /* of late */
+
 	size_t running;   /* attempts with a connection (or on the way to one) */
+	size_t opening;   /* those of them that began without a connection */
 	size_t finishing; /* attempts whose result is being stored */
-	struct target_idle *idle;
+	struct idle_session *idle;
 	size_t idle_count;
-	unsigned max_sessions; /* configured */
-	unsigned window;  /* attempts at once for now: grows while deliveries succeed */
-	bool more_due;    /* the store has more than we claimed */
-	bool is_runnable; /* in the scheduler's list of those that can start */
-	struct target *next_runnable;
+
+	/* Its turn: in one of the scheduler's lists. */
+	enum { TURN_NONE, TURN_STARTS, TURN_WAITS_FOR_ROOM } turn;
+	struct target *prev, *next;
+	bool more_due; /* the store may have more than we claimed */
+	enum { REFILL_NONE, REFILL_HUNGRY, REFILL_ASKED } refill;
+	size_t asked; /* what has not come yet of the claim under way */
+	struct target *prev_refill, *next_refill;
 	UT_hash_handle hh;
 };
 
@@ -53,15 +64,13 @@ struct target *target_new(
 	const char *domain, unsigned max_sessions, struct scheduler *owner);
 void target_free(struct target *t); /* nothing may be waiting, running or idle */
 bool target_is_empty(const struct target *t);
+size_t target_sessions(const struct target *t); /* open, or being opened */
 
 void target_push(struct target *t, struct queue_item *item);
 struct queue_item *target_pop(struct target *t); /* NULL: none */
-bool target_can_start(const struct target *t);
 
-/* Concurrency: from TARGET_WINDOW_FIRST, one more with every delivery, half of
- * it after an attempt that got no conversation. Within 1 .. max_sessions. */
-enum { TARGET_WINDOW_FIRST = 2 };
-void target_note_success(struct target *t);
-void target_note_no_contact(struct target *t);
+/* Runs dry before a claim could help. */
+bool target_is_hungry(const struct target *t);
+size_t target_appetite(const struct target *t); /* items to claim for it now */
 
 #endif

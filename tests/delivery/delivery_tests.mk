@@ -3,7 +3,8 @@ if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
 	tests/delivery/test_terms \
 	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
-	tests/delivery/test_scheduler tests/delivery/test_window
+	tests/delivery/test_idle tests/delivery/test_scheduler tests/delivery/test_target \
+	tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
 
@@ -19,6 +20,10 @@ tests_delivery_test_route_SOURCES = tests/delivery/test_route.c
 tests_delivery_test_route_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_terms_SOURCES = tests/delivery/test_terms.c
 tests_delivery_test_terms_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_idle_SOURCES = tests/delivery/test_idle.c
+tests_delivery_test_idle_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_target_SOURCES = tests/delivery/test_target.c
+tests_delivery_test_target_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_window_SOURCES = tests/delivery/test_window.c
 tests_delivery_test_window_LDADD = $(DELIVERY_TEST_LIBS)
 

@@ -113,7 +113,7 @@ static const struct limit_case {
 	const char *name, *options;
 	size_t sessions; /* begun, and no more */
 } limits[] = {
-	{ "two sessions at first", PLAIN, 2 },
+	{ "one session at first", PLAIN, 1 },
 	{ "max_sessions", PLAIN "max_sessions = 1", 1 },
 	{ "max_sessions_per_destination", PLAIN "max_sessions_per_destination = 1", 1 },
 };
@@ -133,6 +133,55 @@ static void run_limit(void **state)
 	assert_int_equal(smtp_server_connections(&p.w.server), c->sessions);
 	assert_int_equal(p.w.records, 0); /* given back, and nothing told of it */
 	assert_int_equal(world_due(&p.w), 1);
+	end(&p);
+}
+
+/* ---- as many sessions as help ---- */
+
+enum { UNTIMED = 70000 }; /* octets: the time of such a message says nothing */
+
+static void put_large(struct play *p, size_t count)
+{
+	while (count--)
+		world_put(&p->w, "a@" LITERAL, UNTIMED);
+}
+
+static void growth(void **state)
+{
+	static const struct server_plan plan = { .hold_at = "MAIL" };
+	/* One, two and four sessions; those that stay are held once more. */
+	static const size_t connections[] = { 1, 2, 4 }, held[] = { 1, 3, 7 };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN);
+	put_large(&p, 40);
+	schedule(&p, false);
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++) {
+		wait_until_held(&p, held[i]);
+		world_run(&p.w, world_is_stored, NULL);
+		assert_int_equal(smtp_server_connections(&p.w.server), connections[i]);
+		for (size_t n = 0; n < connections[i]; n++)
+			smtp_server_release(&p.w.server);
+	}
+	stop(&p, 0);
+	end(&p);
+}
+
+static void too_many(void **state)
+{
+	static const struct server_plan plans[] = { { 0 },
+		{ .banner = "421 4.7.0 too many connections" } };
+	struct play p;
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	world_init(&p.w, NULL);
+	world_serve(&p.w, plans, ARRAY_SIZE(plans));
+	world_configure(&p.w, PLAIN);
+	put_large(&p, 12);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_int_equal(p.w.records, 12);
+	assert_int_equal(smtp_server_connections(&p.w.server), 2);
 	end(&p);
 }
 
@@ -165,7 +214,7 @@ static void tarpit(void **state)
 	begin(&p, &plan, PLAIN "max_sessions = 4");
 	put(&p, "a@" LITERAL, 40);
 	schedule(&p, false);
-	wait_until_held(&p, 2);
+	wait_until_held(&p, 1);
 	world_run(&p.w, world_is_stored, NULL);
 	put(&p, "a@" ABSENT, 1);
 	scheduler_wake(p.scheduler);
@@ -291,6 +340,8 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest single[] = {
 		NAMED("once: all that is due has its attempt", once),
 		NAMED("once, and nothing is due", once_with_nothing),
+		NAMED("sessions double while deliveries succeed", growth),
+		NAMED("a host that says 421 is not asked for more", too_many),
 		NAMED("a long queue lets others have the only session", long_queue),
 		NAMED("destinations that answer nothing leave room", tarpit),
 		NAMED("a message for a busy destination is not forgotten", late_message),

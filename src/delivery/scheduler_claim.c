@@ -1,0 +1,238 @@
+/*
+ * What is claimed when.
+ *
+ * A general claim takes a few items of each destination that is due. Where it
+ * may have left some, the destination is refilled by name from then on, many of
+ * them in one claim, and left out of the general claims. One claim at a time is
+ * under way; where both kinds are wanted they take turns.
+ */
+#include "delivery/scheduler_internal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/timefmt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+enum {
+	/* Less than a destination may hold for one session, also where their bodies
+	 * are as large as they come along with a claim. */
+	GENERAL_PER_DOMAIN = 4,
+	CLAIM_MAX = 256,
+	RETRY_CLAIM_MS = 1000,
+	/* Names left out are copied and sorted: with so many, not all the time. */
+	EXCLUDED_MANY = 300,
+	GENERAL_PAUSE_MS = 50,
+	SLEEP_MAX_MS = 30 * 1000
+};
+
+static void on_claimed(void *arg, struct queue_item **items, size_t count,
+	int64_t next_due_ms, const struct err *e);
+
+static void send_claim(struct scheduler *s, struct queue_claim *claim)
+{
+	claim->now_ms = clock_wall_ms();
+	claim->for_once = s->once;
+	s->claim_pending = true;
+	s->claim_asked = claim->max_items;
+	s->was_general = !claim->only_count;
+	queue_claim_due(s->env->queue, claim, on_claimed, s);
+}
+
+/* ---- refills ---- */
+
+void scheduler_forget_refill(struct scheduler *s, struct target *t)
+{
+	if (t->refill == REFILL_HUNGRY)
+		DL_DELETE2(s->hungry, t, prev_refill, next_refill);
+	else if (t->refill == REFILL_ASKED)
+		DL_DELETE2(s->asked, t, prev_refill, next_refill);
+	t->refill = REFILL_NONE;
+}
+
+void scheduler_note_hunger(struct scheduler *s, struct target *t)
+{
+	if (t->refill != REFILL_NONE || s->is_stopping || !target_is_hungry(t))
+		return;
+	t->refill = REFILL_HUNGRY;
+	DL_APPEND2(s->hungry, t, prev_refill, next_refill);
+}
+
+/* As many of those that are hungry as fit, those first that are it longest. */
+static void claim_refills(struct scheduler *s, size_t room)
+{
+	struct queue_claim_only only[CLAIM_MAX];
+	size_t n = 0, total = 0;
+	room = room < CLAIM_MAX ? room : CLAIM_MAX;
+	while (s->hungry && total < room) {
+		struct target *t = s->hungry;
+		size_t appetite = target_appetite(t);
+		scheduler_forget_refill(s, t);
+		if (!appetite)
+			continue;
+		t->asked = appetite < room - total ? appetite : room - total;
+		t->refill = REFILL_ASKED;
+		DL_APPEND2(s->asked, t, prev_refill, next_refill);
+		only[n++] = (struct queue_claim_only){ t->domain, t->asked };
+		total += t->asked;
+	}
+	if (n)
+		send_claim(
+			s, &(struct queue_claim){
+				   .max_items = total, .only = only, .only_count = n });
+}
+
+/* ---- general claims ---- */
+
+static void claim_generally(struct scheduler *s, size_t room)
+{
+	size_t n = 0;
+	struct target *t, *next;
+	const char **exclude = xcalloc(HASH_COUNT(s->targets), sizeof(*exclude));
+	HASH_ITER (hh, s->targets, t, next) {
+		if (t->waiting >= GENERAL_PER_DOMAIN)
+			t->more_due = true; /* maybe: a claim of its own will tell */
+		if (t->more_due)
+			exclude[n++] = t->domain;
+	}
+	s->more_due = false;
+	s->next_general_ms =
+		loop_now_ms(s->env->loop) + (n >= EXCLUDED_MANY ? GENERAL_PAUSE_MS : 0);
+	send_claim(s,
+		&(struct queue_claim){ .max_items = room < CLAIM_MAX ? room : CLAIM_MAX,
+			.max_per_domain = GENERAL_PER_DOMAIN,
+			.exclude = exclude,
+			.exclude_count = n });
+	free(exclude);
+}
+
+static void sleep_until(struct scheduler *s, int64_t at_ms)
+{
+	int64_t wait_ms = at_ms - clock_wall_ms();
+	if (s->is_stopping)
+		return;
+	/* Not for long: the clock may be set, and another process may put off a
+	 * message without telling us. */
+	timer_start(s->due_timer, wait_ms < 0              ? 0
+				  : wait_ms > SLEEP_MAX_MS ? SLEEP_MAX_MS
+							   : wait_ms);
+}
+
+void scheduler_claim(struct scheduler *s)
+{
+	size_t sessions = s->env->config->config->max_sessions;
+	size_t cap = sessions * TARGET_ITEMS_PER_SESSION;
+	if (s->claim_pending || s->claim_failed || s->is_stopping || s->claimed >= cap ||
+		s->waiting_bytes >= sessions * TARGET_BYTES_MAX)
+		return;
+	int64_t pause_ms = s->next_general_ms - loop_now_ms(s->env->loop);
+	bool wants_general = s->more_due && pause_ms <= 0;
+	if (s->hungry && (!wants_general || s->was_general))
+		claim_refills(s, cap - s->claimed);
+	else if (wants_general)
+		claim_generally(s, cap - s->claimed);
+	else if (s->more_due)
+		timer_start(s->due_timer, pause_ms);
+}
+
+/* ---- what comes ---- */
+
+static void take_items(struct scheduler *s, struct queue_item **items, size_t count)
+{
+	struct target *t = NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (!t || strcmp(t->domain, items[i]->domain) != 0)
+			t = scheduler_target(s, items[i]->domain);
+		target_push(t, items[i]);
+		s->claimed++;
+		s->waiting_bytes += items[i]->body_len;
+		if (t->refill == REFILL_ASKED)
+			t->asked -= t->asked > 0;
+		else if (t->waiting >= GENERAL_PER_DOMAIN)
+			t->more_due = true;
+		scheduler_note_hunger(s, t);
+		scheduler_give_turn(s, t);
+	}
+}
+
+/* Who got all that was asked for may get more. */
+static void end_refills(struct scheduler *s, bool has_failed)
+{
+	while (s->asked) {
+		struct target *t = s->asked;
+		scheduler_forget_refill(s, t);
+		t->more_due = has_failed || !t->asked;
+		t->asked = 0;
+		scheduler_note_hunger(s, t);
+		scheduler_drop_if_empty(s, t);
+	}
+}
+
+static void plan_next(struct scheduler *s, size_t count, int64_t next_due_ms)
+{
+	int64_t now_ms = clock_wall_ms();
+	if (count == s->claim_asked) {
+		s->more_due = true;
+	} else if (!s->once) {
+		/* What is due already belongs to destinations that are full. */
+		bool is_due = next_due_ms <= now_ms;
+		sleep_until(s, is_due ? now_ms + RETRY_CLAIM_MS : next_due_ms);
+	}
+}
+
+static void on_claimed(void *arg, struct queue_item **items, size_t count,
+	int64_t next_due_ms, const struct err *e)
+{
+	struct scheduler *s = arg;
+	s->claim_pending = false;
+	take_items(s, items, count);
+	end_refills(s, e != NULL);
+	if (e) {
+		log_error("queue: %s", e->text);
+		s->claim_failed = true;
+		s->last_error = *e;
+		sleep_until(s, clock_wall_ms() + RETRY_CLAIM_MS);
+	} else if (s->was_general) {
+		plan_next(s, count, next_due_ms);
+	}
+	if (s->is_stopping)
+		scheduler_give_back(s);
+	scheduler_pump(s);
+}
+
+void scheduler_wake(struct scheduler *s)
+{
+	if (s->is_stopping)
+		return;
+	s->more_due = true;
+	s->claim_failed = false;
+	scheduler_claim(s);
+}
+
+/* ---- what is not begun ---- */
+
+static void on_given_back(void *arg, const struct err *e)
+{
+	struct scheduler *s = arg;
+	if (e)
+		log_error("queue: %s", e->text);
+	scheduler_pump_soon(s);
+}
+
+/* One request for each item: one that is gone must not keep the others. */
+void scheduler_give_back(struct scheduler *s)
+{
+	struct target *t, *next;
+	struct queue_item *item;
+	HASH_ITER (hh, s->targets, t, next) {
+		t->more_due = false;
+		while ((item = scheduler_pop(s, t))) {
+			queue_give_back(s->env->queue, &item->id, 1, on_given_back, s);
+			queue_item_free(&item);
+			s->claimed--;
+		}
+		scheduler_drop_if_empty(s, t);
+	}
+}
