@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Blocks of memory, each freed with the request. */
+/* Blocks of memory for what does not fit into the request itself, freed with it. */
 struct request_mem {
 	struct request_mem *next;
 	size_t used, size;
@@ -17,7 +17,10 @@ enum { MEM_BLOCK = 1024 };
 
 struct request *request_new(enum request_kind kind, void (*cb)(void), void *arg)
 {
-	struct request *r = xcalloc(1, sizeof(*r));
+	struct request *r = xmalloc(sizeof(*r));
+	memset(r, 0, offsetof(struct request, err));
+	r->err.code = ERR_OK;
+	r->err.text[0] = '\0';
 	r->kind = kind;
 	r->cb = cb;
 	r->arg = arg;
@@ -126,8 +129,13 @@ void request_deliver(struct request *r)
 
 void *request_alloc(struct request *r, size_t size)
 {
-	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) *
-	       sizeof(max_align_t);
+	const size_t align = _Alignof(max_align_t);
+	size = (size + align - 1) / align * align;
+	if (size <= sizeof(r->own) - r->used) {
+		void *own = r->own + r->used;
+		r->used += size;
+		return own;
+	}
 	if (!r->mem || r->mem->size - r->mem->used < size) {
 		size_t room = size > MEM_BLOCK ? size : MEM_BLOCK;
 		struct request_mem *block = xmalloc(sizeof(*block) + room);

@@ -11,8 +11,12 @@
 #include "queue/queue.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
-enum { QUEUE_CHUNK = 65536 }; /* octets of a content row; all but the last are full */
+enum {
+	QUEUE_CHUNK = 65536, /* octets of a content row; all but the last are full */
+	REQUEST_OWN = 1536   /* the result of an attempt fits, with its record */
+};
 
 enum request_kind {
 	REQUEST_STAGE,
@@ -46,8 +50,8 @@ struct request {
 	enum request_kind kind;
 	bool finished;
 	bool again;              /* not done: run it once more in a later commit */
-	struct err err;          /* code 0: carried out */
-	struct request_mem *mem; /* what the fields below point to */
+	struct request_mem *mem; /* what the fields below point to, see request_alloc */
+	size_t used;             /* octets of own */
 	void (*cb)(void);        /* of the type that belongs to the kind; or NULL */
 	void *arg;
 	union {
@@ -97,6 +101,9 @@ struct request {
 			const char *name, *value;
 		} note;
 	};
+	/* From here on nothing is zeroed but the code: it is a kilobyte and more. */
+	struct err err;                              /* code 0: carried out */
+	_Alignas(max_align_t) char own[REQUEST_OWN]; /* most need no more memory */
 };
 
 struct request *request_new(enum request_kind kind, void (*cb)(void), void *arg);
