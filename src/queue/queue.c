@@ -9,6 +9,10 @@
  * once a request: what call backs submit is handed over when all have run. The
  * store runs without it. A port that is closed while requests are under way
  * stays until the last of them is back.
+ *
+ * Nobody holds a connection while the result of an attempt is stored: results
+ * wait a moment for others, or for a request that cannot wait, and are committed
+ * with them.
  */
 #include "queue/queue_internal.h"
 
@@ -23,7 +27,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { PAUSE_NS = 3000000 }; /* between slices: other processes get their turn */
+enum {
+	PAUSE_NS = 3000000, /* between slices: other processes get their turn */
+	/* Results wait for so many of them, or so long: well over what a commit
+	 * takes, and little beside an attempt. After a crash what waited is told as
+	 * in doubt. */
+	GATHER_COUNT = 64,
+	GATHER_MS = 3
+};
 
 struct request_list {
 	struct request *head, **tail;
@@ -38,8 +49,10 @@ struct queue {
 	pthread_cond_t work; /* for the store thread */
 	pthread_cond_t done; /* for those who wait for completions */
 	struct request_list waiting;
-	bool is_asleep;   /* the store thread: `work` is to be signalled */
-	unsigned in_wait; /* who waits for `done` */
+	size_t urgent;       /* of them: those that do not wait for others */
+	int64_t gathered_at; /* when the rest has waited enough (monotonic, ms) */
+	bool is_asleep;      /* the store thread: `work` is to be signalled */
+	unsigned in_wait;    /* who waits for `done` */
 	size_t open_ports;
 	uint64_t commits, steps; /* of the store, for tests */
 	bool stopping, paused;
@@ -107,6 +120,20 @@ void queue_options_default(struct queue_options *options, const char *path)
 
 /* ---- the store thread ---- */
 
+static bool is_urgent(const struct request *r)
+{
+	return r->kind != REQUEST_FINISH && r->kind != REQUEST_GIVE_BACK;
+}
+
+/* Whether there is a group to be taken now. Mutex held. */
+static bool is_ready(const struct queue *q)
+{
+	if (q->paused || !q->waiting.head)
+		return false;
+	return q->urgent || q->waiting.count >= GATHER_COUNT || q->stopping ||
+	       q->in_wait || clock_monotonic_ms() >= q->gathered_at;
+}
+
 /* Until something is submitted, or the time at_ms (monotonic). Mutex held. */
 static void sleep_until(struct queue *q, int64_t at_ms)
 {
@@ -123,7 +150,7 @@ static void sleep_until(struct queue *q, int64_t at_ms)
 /* Waits until there is something to do; false: the end. Mutex held. */
 static bool wait_for_work(struct queue *q)
 {
-	while (q->paused || !q->waiting.head) {
+	while (!is_ready(q)) {
 		if (q->stopping && !q->waiting.head)
 			return false;
 		if (store_has_chores(q->store) && !q->paused)
@@ -131,6 +158,8 @@ static bool wait_for_work(struct queue *q)
 		int64_t at = store_renew_at_ms(q->store);
 		if (at != INT64_MAX && clock_monotonic_ms() >= at)
 			return true;
+		if (q->waiting.head && !q->paused && q->gathered_at < at)
+			at = q->gathered_at;
 		sleep_until(q, at);
 	}
 	return true;
@@ -139,8 +168,10 @@ static bool wait_for_work(struct queue *q)
 static size_t take_group(struct queue *q, struct request **group)
 {
 	size_t n = 0;
-	while (!q->paused && n < q->group_max && q->waiting.head)
-		group[n++] = list_take(&q->waiting);
+	while (!q->paused && n < q->group_max && q->waiting.head) {
+		group[n] = list_take(&q->waiting);
+		q->urgent -= is_urgent(group[n++]);
+	}
 	return n;
 }
 
@@ -160,6 +191,7 @@ static void post(struct queue *q, struct request *r)
 	if (r->again) {
 		r->again = false;
 		list_add(&q->waiting, r);
+		q->urgent += is_urgent(r);
 		return;
 	}
 	r->finished = true;
@@ -306,14 +338,23 @@ struct queue_port *queue_port_new(struct queue *q, void (*wake)(void *arg), void
  * wants, and only once. */
 static void hand_over(struct queue *q, struct queue_port *p, struct request_list *list)
 {
+	size_t urgent = 0;
+	for (const struct request *r = list->head; r; r = r->next)
+		urgent += is_urgent(r);
 	pthread_mutex_lock(&q->mutex);
+	bool was_empty = !q->waiting.head;
+	if (was_empty && !urgent)
+		q->gathered_at = clock_monotonic_ms() + GATHER_MS;
 	if (p)
 		p->under_way += list->count;
 	list_move(&q->waiting, list);
-	bool was_asleep = q->is_asleep;
-	q->is_asleep = false;
+	q->urgent += urgent;
+	bool wakes =
+		q->is_asleep && (was_empty || urgent || q->waiting.count >= GATHER_COUNT);
+	if (wakes)
+		q->is_asleep = false;
 	pthread_mutex_unlock(&q->mutex);
-	if (was_asleep)
+	if (wakes)
 		pthread_cond_signal(&q->work);
 }
 
@@ -346,6 +387,8 @@ void queue_submit(struct queue_port *p, struct request *r)
 static void wait_for_done(struct queue *q)
 {
 	q->in_wait++;
+	if (q->is_asleep)
+		pthread_cond_signal(&q->work); /* results do not wait for others now */
 	pthread_cond_wait(&q->done, &q->mutex);
 	q->in_wait--;
 }
