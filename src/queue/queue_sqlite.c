@@ -105,6 +105,32 @@ static int complain_lock(struct store *s, struct err *e)
 	return err_context(e, "open queue %s", s->path);
 }
 
+/* Several may be about to make it; who finds no such locks goes on. */
+static int create_database(struct store *s, struct err *e)
+{
+	int rc;
+	if (lock_take_create(&s->lock, s->options.busy_timeout_ms) == ERR_BUSY)
+		rc = err_set(e, ERR_BUSY,
+			"open queue %s: another process is opening it; try again",
+			s->path);
+	else
+		rc = open_database(s, true, e);
+	lock_drop(&s->lock, 0);
+	return rc;
+}
+
+/* As a rule it is there, and processes that open it do not wait for each other.
+ * One that is being made looks like a foreign file, or like none. */
+static int open_or_create(struct store *s, bool exists, struct err *e)
+{
+	int rc = ERR_NOT_FOUND;
+	if (exists || !s->options.create)
+		rc = open_database(s, false, e);
+	if (s->options.create && (rc == ERR_NOT_FOUND || rc == ERR_INVALID))
+		rc = create_database(s, e);
+	return rc;
+}
+
 int store_open(const struct queue_options *options, struct store **out, struct err *e)
 {
 	struct err own = { 0 };
@@ -122,20 +148,10 @@ int store_open(const struct queue_options *options, struct store **out, struct e
 	int rc = 0;
 	if (exists || options->create)
 		rc = lock_open(&s->lock, s->path, O_RDWR | O_CREAT, e);
-	if (rc != 0) {
+	if (rc != 0)
 		rc = complain_lock(s, e);
-	} else {
-		/* Several may be about to make it; who finds no such locks goes on. */
-		if (s->lock.fd >= 0 &&
-			lock_take_create(&s->lock, options->busy_timeout_ms) == ERR_BUSY)
-			rc = err_set(e, ERR_BUSY,
-				"open queue %s: another process is opening it; try again",
-				s->path);
-		else
-			rc = open_database(s, options->create, e);
-		if (s->lock.fd >= 0)
-			lock_drop(&s->lock, 0);
-	}
+	else
+		rc = open_or_create(s, exists, e);
 	if (rc == 0 && stat(s->path, &st) != 0)
 		rc = err_errno(e, errno, "open queue %s", s->path);
 	if (rc == 0) {
