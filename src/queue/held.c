@@ -4,18 +4,22 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <uthash.h>
+#include <string.h>
+#include <utlist.h>
 
-struct held_item {
-	int64_t item;
-	int64_t slot; /* in the journal; -1: not marked */
-	UT_hash_handle hh;
+/* What the transaction under way did, to be taken back. */
+struct change {
+	struct held_item *item;
+	bool is_release; /* else it was added */
 };
 
 struct held {
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex; /* for the table, the slots and the journal */
 	struct journal *journal;
 	struct held_item *items;
+	struct held_claim *claims;
+	struct change *changes;
+	size_t change_count, change_cap;
 };
 
 struct held *held_new(void)
@@ -25,14 +29,26 @@ struct held *held_new(void)
 	return h;
 }
 
+/* Mutex held. Its mark is what others go by, should it not have been settled. */
+static void forget(struct held *h, struct held_item *i)
+{
+	struct held_claim *claim = i->claim;
+	HASH_DEL(h->items, i);
+	DL_DELETE(claim->items, i);
+	if (--claim->count == 0) {
+		DL_DELETE(h->claims, claim);
+		free(claim);
+	}
+	free(i);
+}
+
 static void drop_all(struct held *h)
 {
 	struct held_item *i, *next;
-	HASH_ITER (hh, h->items, i, next) {
-		HASH_DEL(h->items, i);
-		free(i);
-	}
+	HASH_ITER (hh, h->items, i, next)
+		forget(h, i);
 	journal_close(&h->journal);
+	h->change_count = 0;
 }
 
 void held_free(struct held **hp)
@@ -43,6 +59,7 @@ void held_free(struct held **hp)
 	*hp = NULL;
 	drop_all(h);
 	pthread_mutex_destroy(&h->mutex);
+	free(h->changes);
 	free(h);
 }
 
@@ -59,6 +76,8 @@ struct journal *held_journal(const struct held *h)
 	return h->journal; /* changed by the store thread only, which asks */
 }
 
+/* ---- along with a transaction ---- */
+
 static struct held_item *find(const struct held *h, int64_t item)
 {
 	struct held_item *i;
@@ -66,33 +85,128 @@ static struct held_item *find(const struct held *h, int64_t item)
 	return i;
 }
 
-void held_add(struct held *h, int64_t item)
+struct held_item *held_find(const struct held *h, int64_t item)
+{
+	struct held_item *i = find(h, item);
+	return i && !i->is_released ? i : NULL;
+}
+
+static void note(struct held *h, struct held_item *item, bool is_release)
+{
+	if (h->change_count == h->change_cap) {
+		h->change_cap = h->change_cap ? 2 * h->change_cap : 64;
+		h->changes =
+			xreallocarray(h->changes, h->change_cap, sizeof(*h->changes));
+	}
+	h->changes[h->change_count++] = (struct change){ item, is_release };
+}
+
+struct held_claim *held_add(struct held *h, struct held_claim *claim, int64_t claim_id,
+	const struct held_item *item, const int64_t *recipients)
+{
+	size_t len = item->recipient_count * sizeof(*recipients);
+	struct held_item *i = xmalloc(sizeof(*i) + len);
+	*i = (struct held_item){ .item = item->item,
+		.destination = item->destination,
+		.slot = -1,
+		.recipient_count = item->recipient_count };
+	if (len)
+		memcpy(i->recipients, recipients, len);
+	pthread_mutex_lock(&h->mutex);
+	if (!claim) {
+		claim = xcalloc(1, sizeof(*claim));
+		claim->id = claim_id;
+		DL_APPEND(h->claims, claim);
+	}
+	i->claim = claim;
+	claim->count++;
+	DL_APPEND(claim->items, i);
+	ASSERT(!find(h, i->item));
+	HASH_ADD(hh, h->items, item, sizeof(i->item), i);
+	pthread_mutex_unlock(&h->mutex);
+	note(h, i, false);
+	return claim;
+}
+
+void held_release(struct held *h, struct held_item *item, bool stays)
+{
+	ASSERT(!item->is_released);
+	item->is_released = true;
+	item->stays = stays;
+	item->claim->released++;
+	item->claim->staying += stays;
+	note(h, item, true);
+}
+
+size_t held_place(const struct held *h)
+{
+	return h->change_count;
+}
+
+void held_rollback_to(struct held *h, size_t place)
 {
 	pthread_mutex_lock(&h->mutex);
-	struct held_item *i = find(h, item);
-	if (i) {
-		/* Of a result that was stored, and nobody knew of. */
-		journal_clear(h->journal, &i->slot);
-	} else {
-		i = xcalloc(1, sizeof(*i));
-		i->item = item;
-		i->slot = -1;
-		HASH_ADD(hh, h->items, item, sizeof(i->item), i);
+	while (h->change_count > place) {
+		struct change *c = &h->changes[--h->change_count];
+		if (c->is_release) {
+			c->item->is_released = false;
+			c->item->claim->released--;
+			c->item->claim->staying -= c->item->stays;
+			c->item->claim->is_written = false;
+		} else {
+			ASSERT(c->item->slot < 0);
+			forget(h, c->item);
+		}
 	}
 	pthread_mutex_unlock(&h->mutex);
 }
 
-void held_drop(struct held *h, int64_t item)
+void held_commit(struct held *h)
 {
 	pthread_mutex_lock(&h->mutex);
-	struct held_item *i = find(h, item);
-	if (i) {
+	for (size_t n = 0; n < h->change_count; n++) {
+		struct held_item *i = h->changes[n].item;
+		if (!h->changes[n].is_release)
+			continue;
+		i->claim->released--;
+		i->claim->staying -= i->stays;
+		i->claim->is_written = false;
 		journal_clear(h->journal, &i->slot);
-		HASH_DEL(h->items, i);
-		free(i);
+		forget(h, i);
 	}
+	h->change_count = 0;
 	pthread_mutex_unlock(&h->mutex);
 }
+
+int held_write_claims(struct held *h,
+	int (*write)(void *arg, struct held_claim *claim, struct err *e), void *arg,
+	struct err *e)
+{
+	int rc = 0;
+	for (size_t n = 0; n < h->change_count && rc == 0; n++) {
+		struct held_claim *claim = h->changes[n].item->claim;
+		if (!h->changes[n].is_release || claim->is_written)
+			continue;
+		claim->is_written = true;
+		rc = write(arg, claim, e);
+	}
+	return rc;
+}
+
+struct held_claim *held_claims(const struct held *h)
+{
+	return h->claims;
+}
+
+void held_drop(struct held *h, struct held_item *item)
+{
+	pthread_mutex_lock(&h->mutex);
+	journal_clear(h->journal, &item->slot);
+	forget(h, item);
+	pthread_mutex_unlock(&h->mutex);
+}
+
+/* ---- marks ---- */
 
 bool held_is_marked(struct held *h, int64_t item, char host_out[JOURNAL_HOST_MAX])
 {

@@ -144,6 +144,7 @@ int store_open(const struct queue_options *options, struct store **out, struct e
 	s->renew_at_ms = INT64_MAX;
 	s->token = (int64_t)(rng_u64() >> 1);
 	s->held = held_new();
+	s->next_claim = (int64_t)(rng_u64() >> 2);
 	bool exists = access(s->path, F_OK) == 0;
 	int rc = 0;
 	if (exists || options->create)
@@ -178,7 +179,8 @@ void store_close(struct store **sp)
 	db_close(&s->db);
 	lock_close(&s->lock);
 	held_free(&s->held);
-	free(s->doubtful);
+	id_list_clear(&s->others);
+	id_list_clear(&s->touched);
 	free(s->path);
 	free(s);
 }
@@ -214,6 +216,7 @@ int store_begin(struct store *s, struct err *e)
 	s->wakes = false;
 	s->useless_count = 0;
 	s->now_ms = clock_wall_ms();
+	claims_begin(s);
 	s->changes_before = sqlite3_total_changes64(s->db.handle);
 	return db_run(&s->db, e, "BEGIN IMMEDIATE", "");
 }
@@ -338,54 +341,29 @@ int store_commit(struct store *s, struct err *e)
 	struct err own = { 0 };
 	int rc = 0;
 	e = e ? e : &own;
+	rc = claims_before_commit(s, e);
 	bool changed = sqlite3_total_changes64(s->db.handle) != s->changes_before;
-	if (changed)
+	if (rc == 0 && changed)
 		rc = write_mark(s, e);
 	if (rc == 0)
 		rc = run_commit(s, e);
 	if (rc != 0) {
 		store_rollback(s);
-		if (rc == ERR_BUSY || rc == ERR_NO_SPACE)
-			return rc; /* the log has no end mark of it */
-		rc = resolve_commit(s, e);
-		if (rc != 0)
+		if (rc != ERR_BUSY && rc != ERR_NO_SPACE) /* the log has no end of it */
+			rc = resolve_commit(s, e);
+		if (rc != 0) {
+			held_rollback_to(s->held, 0);
+			s->are_claims_unknown |= s->suspect;
 			return rc;
+		}
 	}
+	held_commit(s->held);
 	s->commits += changed;
 	if (s->wakes)
 		(void)queue_wake_send(s->path); /* nobody listening is fine */
 	lease_remove_useless(s);
 	move_log(s);
 	return 0;
-}
-
-/* ---- claims that nobody knows of ---- */
-
-/* The caller is told that the claim failed. Should it be in the database after
- * all, its items would be ours as long as we live, and never attempted. */
-static void keep_doubtful_claims(struct store *s, struct request **group, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct request *r = group[i];
-		if (r->kind != REQUEST_CLAIM || r->err.code)
-			continue;
-		s->doubtful = xreallocarray(s->doubtful,
-			s->doubtful_count + r->claim.count, sizeof(*s->doubtful));
-		for (size_t n = 0; n < r->claim.count; n++)
-			s->doubtful[s->doubtful_count++] = r->claim.items[n]->id;
-	}
-}
-
-static void free_doubtful_claims(struct store *s)
-{
-	int rc = s->doubtful_count ? store_begin(s, NULL) : ERR_NOT_FOUND;
-	for (size_t i = 0; i < s->doubtful_count && rc == 0; i++)
-		rc = item_free_claimed(s, s->doubtful[i], NULL);
-	if (rc == 0)
-		rc = store_commit(s, NULL);
-	store_rollback(s);
-	if (rc == 0)
-		s->doubtful_count = 0;
 }
 
 /* ---- groups ---- */
@@ -437,6 +415,7 @@ static bool run_one(struct store *s, struct request *r)
 {
 	if (!is_to_run(r))
 		return true;
+	size_t place = held_place(s->held);
 	int rc = db_run(&s->db, &r->err, "SAVEPOINT request", "");
 	if (rc == 0)
 		rc = classes[r->kind].run(s, r);
@@ -446,6 +425,8 @@ static bool run_one(struct store *s, struct request *r)
 		return false;
 	if (rc != 0) {
 		r->again = false;
+		held_rollback_to(s->held, place);
+		s->is_row_checked = false;
 		(void)db_run(&s->db, NULL, "ROLLBACK TO request", "");
 	}
 	(void)db_run(&s->db, NULL, "RELEASE request", "");
@@ -478,24 +459,6 @@ static void reset_answers(struct request **group, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		request_reset_answer(group[i]);
 		group[i]->again = false;
-	}
-}
-
-/* What the group has claimed is held from now on, and what it has finished is
- * not: only the commit makes it so. */
-static void note_held(struct store *s, struct request **group, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct request *r = group[i];
-		if (r->err.code)
-			continue;
-		for (size_t n = 0; r->kind == REQUEST_CLAIM && n < r->claim.count; n++)
-			held_add(s->held, r->claim.items[n]->id);
-		if (r->kind == REQUEST_FINISH)
-			held_drop(s->held, r->result.item_id);
-		for (size_t n = 0; r->kind == REQUEST_GIVE_BACK && n < r->give_back.count;
-			n++)
-			held_drop(s->held, r->give_back.ids[n]);
 	}
 }
 
@@ -542,13 +505,9 @@ static bool run_writes(
 	if (!(together ? run_together : run_each)(s, group, count))
 		return false;
 	if (store_commit(s, &e) != 0) {
-		if (s->suspect)
-			keep_doubtful_claims(s, group, count);
 		reset_answers(group, count);
 		fail_all(group, count, &e);
-		return true;
 	}
-	note_held(s, group, count);
 	return true;
 }
 
@@ -569,11 +528,11 @@ static void settle_stages(struct request **group, size_t count)
 void store_execute(struct store *s, struct request **group, size_t count)
 {
 	struct err e = { 0 };
-	if ((s->suspect || !s->db.handle) && reopen(s, &e) != 0) {
+	if (((s->suspect || !s->db.handle) && reopen(s, &e) != 0) ||
+		(s->are_claims_unknown && claims_reconcile(s, &e) != 0)) {
 		fail_all(group, count, &e);
 		return;
 	}
-	free_doubtful_claims(s);
 	prepare_group(s, group, count);
 	if (group_writes(s, group, count)) {
 		bool together = true;

@@ -10,27 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct id_list {
-	int64_t *ids;
-	size_t count, cap;
-};
-
-static void id_list_add(struct id_list *list, int64_t id)
-{
-	if (list->count == list->cap) {
-		list->cap = list->cap ? 2 * list->cap : 64;
-		list->ids = xreallocarray(list->ids, list->cap, sizeof(*list->ids));
-	}
-	list->ids[list->count++] = id;
-}
-
 struct claim {
 	struct store *store;
 	struct request *request;
 	const struct queue_claim *asked;
-	struct id_list touched; /* destinations of the items */
-	struct id_list items;
-	bool has_more; /* due, not excluded, over a limit */
+	struct id_list items, destinations; /* of each item */
+	bool has_more;                      /* due, not excluded, over a limit */
+	int64_t later_ms; /* when something is due next where we looked */
 };
 
 static int compare_name(const void *name, const void *entry)
@@ -55,28 +41,45 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The due items of one destination, within the limits; max: of this one. */
+static sqlite3_stmt *query_items(struct claim *c, int64_t destination)
+{
+	struct store *s = c->store;
+	if (c->asked->for_once)
+		return db_query(&s->db, &c->request->err,
+			"SELECT id, due_ms FROM item WHERE destination = ?1 AND state = 0"
+			" AND had_by IS NOT ?2 ORDER BY due_ms",
+			"ii", destination, s->token);
+	return db_query(&s->db, &c->request->err,
+		"SELECT id, due_ms FROM item WHERE destination = ?1 AND state = 0"
+		" ORDER BY due_ms",
+		"i", destination);
+}
+
+/* The due items of one destination, within the limits; max: of this one. Those that
+ * somebody has are the first ones, and few: as many as there are sessions to it. */
 static int find_items(struct claim *c, int64_t destination, size_t max)
 {
 	struct store *s = c->store;
 	size_t room = limit_of(c->asked->max_items) - c->items.count;
 	size_t limit = least(least(limit_of(c->asked->max_per_domain), max), room), n = 0;
+	bool is_busy;
 	int rc;
-	/* One more than wanted, to know whether there is more. */
-	sqlite3_stmt *stmt = db_query(&s->db, &c->request->err,
-		"SELECT id FROM item WHERE destination = ?1 AND state = 0"
-		" AND due_ms <= ?2 AND (?3 = 0 OR had_by IS NOT ?4)"
-		" ORDER BY due_ms LIMIT ?5",
-		"iiiii", destination, c->asked->now_ms, (int64_t)c->asked->for_once,
-		s->token, limit < INT64_MAX ? (int64_t)limit + 1 : INT64_MAX);
+	sqlite3_stmt *stmt = query_items(c, destination);
 	while ((rc = db_step(&s->db, stmt, &c->request->err)) == 1) {
-		if (n++ < limit)
-			id_list_add(&c->items, db_int(stmt, 0));
-		else
-			c->has_more = true;
+		int64_t id = db_int(stmt, 0), due_ms = db_int(stmt, 1);
+		rc = claims_is_busy(s, id, &is_busy, &c->request->err);
+		if (rc == 0 && is_busy)
+			continue;
+		if (rc != 0 || due_ms > c->asked->now_ms || n == limit) {
+			c->has_more |= due_ms <= c->asked->now_ms;
+			c->later_ms = due_ms < c->later_ms ? due_ms : c->later_ms;
+			db_reset(stmt);
+			return rc;
+		}
+		id_list_add(&c->items, id);
+		id_list_add(&c->destinations, destination);
+		n++;
 	}
-	if (n && limit)
-		id_list_add(&c->touched, destination);
 	return rc;
 }
 
@@ -152,43 +155,59 @@ static int load_body(struct claim *c, int64_t message, struct queue_item *item)
 
 static int take_item(struct claim *c, int64_t id, struct queue_item **out)
 {
-	struct store *s = c->store;
-	struct err *e = &c->request->err;
-	int rc = db_run(&s->db, e,
-		"UPDATE item SET state = 1, holder = ?2, had_by = ?3 WHERE id = ?1",
-		"iii", id, s->slot, s->token);
-	if (rc == 0)
-		rc = item_load(s, id, out, e);
+	int rc = item_load(c->store, id, out, &c->request->err);
 	if (rc == 0)
 		rc = apply_memory(c, *out);
-	if (rc == 0)
-		rc = load_body(c, item_message(id), *out);
-	return rc;
+	return rc == 0 ? load_body(c, item_message(id), *out) : rc;
+}
+
+static struct held_claim *hold(struct claim *c, struct held_claim *held, int64_t claim_id,
+	const struct queue_item *item, int64_t destination)
+{
+	struct held_item what = { .item = item->id,
+		.destination = destination,
+		.recipient_count = item->recipient_count };
+	OWN(mem_free)
+	int64_t *recipients = xcalloc(item->recipient_count, sizeof(*recipients));
+	for (size_t i = 0; i < item->recipient_count; i++)
+		recipients[i] = item->recipients[i].id;
+	return held_add(c->store->held, held, claim_id, &what, recipients);
 }
 
 static int take_items(struct claim *c)
 {
+	struct store *s = c->store;
 	struct request *r = c->request;
+	struct held_claim *held = NULL;
+	int64_t claim_id;
 	if (!c->items.count)
 		return 0;
+	int rc = claims_insert(s, &c->items, &claim_id, &r->err);
+	if (rc != 0)
+		return rc;
 	r->claim.items = xcalloc(c->items.count, sizeof(struct queue_item *));
 	for (size_t i = 0; i < c->items.count; i++) {
 		r->claim.count = i + 1;
-		int rc = take_item(c, c->items.ids[i], &r->claim.items[i]);
+		rc = take_item(c, c->items.ids[i], &r->claim.items[i]);
 		if (rc != 0)
 			return rc;
+		held = hold(c, held, claim_id, r->claim.items[i], c->destinations.ids[i]);
+		item_touch_destination(s, c->destinations.ids[i]);
 	}
 	return 0;
 }
 
-/* The first destination that is due later, of those that were asked about. */
+/* When the first destination is due later, of those that were asked about. Those
+ * where we looked are known; what the table says of them is of before. */
 static int find_next_due(struct claim *c)
 {
 	struct store *s = c->store;
+	int64_t *out = &c->request->claim.next_due_ms;
 	int rc;
-	c->request->claim.next_due_ms = c->has_more ? c->asked->now_ms : INT64_MAX;
+	*out = c->has_more ? c->asked->now_ms : INT64_MAX;
 	if (c->has_more || c->asked->only_count)
 		return 0;
+	*out = c->later_ms;
 	sqlite3_stmt *stmt = db_query(&s->db, &c->request->err,
 		"SELECT domain, next_due_ms FROM destination WHERE next_due_ms > ?1"
 		" ORDER BY next_due_ms",
@@ -196,7 +215,7 @@ static int find_next_due(struct claim *c)
 	while ((rc = db_step(&s->db, stmt, &c->request->err)) == 1) {
 		if (!is_wanted(c->asked, db_text(stmt, 0)))
 			continue;
-		c->request->claim.next_due_ms = db_int(stmt, 1);
+		*out = db_int(stmt, 1) < *out ? db_int(stmt, 1) : *out;
 		db_reset(stmt);
 		return 0;
 	}
@@ -205,26 +224,26 @@ static int find_next_due(struct claim *c)
 
 static int run_claim(struct claim *c)
 {
-	int rc = c->asked->only_count ? find_named(c) : find_due(c);
+	/* What came before it in the transaction counts. */
+	int rc = item_refresh_touched(c->store, &c->request->err);
+	if (rc == 0)
+		rc = c->asked->only_count ? find_named(c) : find_due(c);
 	if (rc == 0)
 		rc = take_items(c);
-	for (size_t i = 0; i < c->touched.count && rc == 0; i++)
-		rc = item_refresh_destination(
-			c->store, c->touched.ids[i], &c->request->err);
-	if (rc == 0)
-		rc = find_next_due(c);
-	return rc;
+	return rc == 0 ? find_next_due(c) : rc;
 }
 
 int claim_due(struct store *s, struct request *r)
 {
-	struct claim c = { .store = s, .request = r, .asked = &r->claim.claim };
+	struct claim c = {
+		.store = s, .request = r, .asked = &r->claim.claim, .later_ms = INT64_MAX
+	};
 	int rc = lease_recover(s, true, &r->err);
 	if (rc == 0)
 		rc = lease_ensure(s, &r->err);
 	if (rc == 0)
 		rc = run_claim(&c);
-	free(c.touched.ids);
-	free(c.items.ids);
+	id_list_clear(&c.items);
+	id_list_clear(&c.destinations);
 	return rc;
 }

@@ -79,90 +79,131 @@ int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *
 	return 0;
 }
 
-int item_check(struct store *s, int64_t id, enum item_step step, struct item_row *out,
-	struct err *e)
+/* ---- destinations ---- */
+
+void item_touch_destination(struct store *s, int64_t destination)
 {
-	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT destination, state, holder IS ?2 AND had_by IS ?3"
-		" FROM item WHERE id = ?1",
-		"iii", id, s->slot, s->token);
-	int rc = db_step(&s->db, stmt, e);
-	bool is_ours = false;
-	if (rc < 0)
-		return rc;
-	if (rc == 1) {
-		*out = (struct item_row){ db_int(stmt, 0),
-			(enum item_state)db_int(stmt, 1) };
-		is_ours = db_int(stmt, 2);
-		if (is_ours && held_is_marked(s->held, id, NULL))
-			out->state = ITEM_IN_DOUBT;
-		db_reset(stmt);
-	}
-	if (!is_ours || !item_step_is_legal(step, out->state))
-		return err_set(e, ERR_NOT_FOUND,
-			"item %lld of queue %s is not held by this worker%s",
-			(long long)id, s->path, rc == 0 ? ": it is gone" : "");
-	return 0;
+	size_t n = s->touched.count;
+	if (!n || s->touched.ids[n - 1] != destination)
+		id_list_add(&s->touched, destination);
 }
 
-int item_refresh_destination(struct store *s, int64_t destination, struct err *e)
-{
-	int64_t any;
-	int rc = db_value(&s->db, e, &any, "SELECT 1 FROM item WHERE destination = ?1",
-		"i", destination);
-	if (rc == ERR_NOT_FOUND)
-		return db_run(&s->db, e, "DELETE FROM destination WHERE id = ?1", "i",
-			destination);
-	if (rc != 0)
-		return rc;
-	return db_run(&s->db, e,
-		"UPDATE destination SET next_due_ms = (SELECT due_ms FROM item"
-		" WHERE destination = ?1 AND state = 0 ORDER BY due_ms LIMIT 1)"
-		" WHERE id = ?1",
-		"i", destination);
-}
-
-int item_remove_if_message_done(struct store *s, int64_t message, struct err *e)
-{
-	int64_t any;
-	int rc =
-		db_value(&s->db, e, &any, "SELECT 1 FROM item WHERE id BETWEEN ?1 AND ?2",
-			"ii", item_first(message), item_first(message + 1) - 1);
-	return rc == ERR_NOT_FOUND ? body_remove_message(s, message, e) : rc;
-}
-
-int item_free_claimed(struct store *s, int64_t id, struct err *e)
+int item_touch(struct store *s, int64_t id, struct err *e)
 {
 	int64_t destination;
 	int rc = db_value(&s->db, e, &destination,
-		"SELECT destination FROM item WHERE id = ?1 AND state = 1"
-		" AND holder IS ?2 AND had_by IS ?3",
-		"iii", id, s->slot, s->token);
+		"SELECT destination FROM item WHERE id = ?1", "i", id);
+	if (rc == 0)
+		item_touch_destination(s, destination);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* The first that is due and not busy. any_out: it has items at all. */
+static int find_next(struct store *s, int64_t destination, int64_t *due_ms_out,
+	bool *any_out, struct err *e)
+{
+	int64_t any;
+	int rc;
+	*any_out = false;
+	*due_ms_out = INT64_MAX;
+	sqlite3_stmt *stmt = db_query(&s->db, e,
+		"SELECT id, due_ms FROM item WHERE destination = ?1 AND state = 0"
+		" ORDER BY due_ms",
+		"i", destination);
+	while ((rc = db_step(&s->db, stmt, e)) == 1) {
+		bool is_busy;
+		*any_out = true;
+		rc = claims_is_busy(s, db_int(stmt, 0), &is_busy, e);
+		if (rc == 0 && is_busy)
+			continue;
+		*due_ms_out = db_int(stmt, 1);
+		db_reset(stmt);
+		return rc;
+	}
+	if (rc != 0 || *any_out)
+		return rc;
+	rc = db_value(&s->db, e, &any,
+		"SELECT 1 FROM item WHERE destination = ?1 LIMIT 1", "i", destination);
+	*any_out = rc == 0;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int refresh_destination(struct store *s, int64_t destination, struct err *e)
+{
+	int64_t due_ms;
+	bool any;
+	int rc = find_next(s, destination, &due_ms, &any, e);
 	if (rc != 0)
-		return rc == ERR_NOT_FOUND ? 0 : rc;
-	s->wakes = true;
-	rc = db_run(&s->db, e,
-		"UPDATE item SET state = 0, holder = NULL, had_by = NULL WHERE id = ?1",
-		"i", id);
-	return rc == 0 ? item_refresh_destination(s, destination, e) : rc;
+		return rc;
+	if (!any)
+		return db_run(&s->db, e, "DELETE FROM destination WHERE id = ?1", "i",
+			destination);
+	if (due_ms == INT64_MAX)
+		return db_run(&s->db, e,
+			"UPDATE destination SET next_due_ms = NULL WHERE id = ?1"
+			" AND next_due_ms IS NOT NULL",
+			"i", destination);
+	return db_run(&s->db, e,
+		"UPDATE destination SET next_due_ms = ?2 WHERE id = ?1"
+		" AND next_due_ms IS NOT ?2",
+		"ii", destination, due_ms);
+}
+
+int item_refresh_touched(struct store *s, struct err *e)
+{
+	int rc = 0;
+	id_list_sort(&s->touched);
+	for (size_t i = 0; i < s->touched.count && rc == 0; i++) {
+		if (!i || s->touched.ids[i] != s->touched.ids[i - 1])
+			rc = refresh_destination(s, s->touched.ids[i], e);
+	}
+	s->touched.count = 0;
+	return rc;
+}
+
+/* ---- the end of items and of claims ---- */
+
+int item_remove(struct store *s, int64_t id, struct err *e)
+{
+	int64_t message = item_message(id), any;
+	int rc = db_run(&s->db, e, "DELETE FROM recipient WHERE item = ?1", "i", id);
+	if (rc == 0)
+		rc = db_run(&s->db, e, "DELETE FROM item WHERE id = ?1", "i", id);
+	if (rc == 0 && !sqlite3_changes(s->db.handle))
+		return item_complain(s, id, ": it is gone", e);
+	if (rc == 0)
+		rc = db_value(&s->db, e, &any,
+			"SELECT 1 FROM item WHERE id BETWEEN ?1 AND ?2", "ii",
+			item_first(message), item_first(message + 1) - 1);
+	return rc == ERR_NOT_FOUND ? body_remove_message(s, message, e) : rc;
+}
+
+int item_complain(struct store *s, int64_t id, const char *why, struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND,
+		"item %lld of queue %s is not held by this worker%s", (long long)id,
+		s->path, why);
+}
+
+static int give_back(struct store *s, int64_t id, struct err *e)
+{
+	struct held_item *item = held_find(s->held, id);
+	enum item_state state =
+		held_is_marked(s->held, id, NULL) ? ITEM_IN_DOUBT : ITEM_CLAIMED;
+	if (!item || !item_step_is_legal(ITEM_STEP_GIVE_BACK, state))
+		return item_complain(s, id, "", e);
+	item_touch_destination(s, item->destination);
+	held_release(s->held, item, true);
+	return db_run(&s->db, e, "UPDATE item SET had_by = ?2 WHERE id = ?1", "ii", id,
+		s->token);
 }
 
 int item_give_back(struct store *s, struct request *r)
 {
-	for (size_t i = 0; i < r->give_back.count; i++) {
-		struct item_row row;
-		int64_t id = r->give_back.ids[i];
-		int rc = item_check(s, id, ITEM_STEP_GIVE_BACK, &row, &r->err);
-		if (rc == 0)
-			rc = db_run(&s->db, &r->err,
-				"UPDATE item SET state = 0, holder = NULL WHERE id = ?1",
-				"i", id);
-		if (rc == 0)
-			rc = item_refresh_destination(s, row.destination, &r->err);
-		if (rc != 0)
-			return rc;
-	}
+	int rc = claims_check(s, &r->err);
+	for (size_t i = 0; i < r->give_back.count && rc == 0; i++)
+		rc = give_back(s, r->give_back.ids[i], &r->err);
 	/* Another worker may take them. */
-	s->wakes = true;
-	return 0;
+	s->wakes = s->wakes || rc == 0;
+	return rc;
 }

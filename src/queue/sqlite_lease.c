@@ -116,48 +116,65 @@ static int lose_in_doubt(struct store *s, int64_t id, const char *host, struct e
 			: xstrdup("the worker ended while it had the message, and what "
 				  "it knew is lost: it may have been delivered");
 	return db_run(&s->db, e,
-		"UPDATE item SET state = 0, holder = NULL, due_ms = ?2,"
+		"UPDATE item SET due_ms = ?2,"
 		" attempts = attempts + 1, was_in_doubt = 1, last_error = ?3,"
 		" last_host = ?4 WHERE id = ?1",
 		"iitt", id, item->due_ms, text, item->last_host);
 }
 
-/* The held item after that one: the rows change under us. 1: there was one. */
-static int lose_item(struct store *s, const struct holder *h, const struct doubts *doubts,
-	int64_t *id, struct err *e)
+/* An item of a claim; those that are to wait for who can record them are kept. */
+static int lose_item(struct store *s, int64_t id, const struct doubts *doubts,
+	struct id_list *kept, struct err *e)
 {
 	char host[JOURNAL_HOST_MAX] = "";
+	int64_t destination;
+	bool is_in_doubt = !doubts->journal || journal_find(doubts->journal, id, host);
+	int rc = db_value(&s->db, e, &destination,
+		"SELECT destination FROM item WHERE id = ?1", "i", id);
+	if (rc == ERR_NOT_FOUND)
+		return 0; /* finished: a claim keeps what has left the queue */
+	if (rc == 0 && is_in_doubt && !doubts->are_recorded) {
+		id_list_add(kept, id);
+		return 0;
+	}
+	if (rc == 0 && is_in_doubt)
+		rc = lose_in_doubt(s, id, host, e);
+	item_touch_destination(s, destination);
+	s->wakes = true;
+	return rc;
+}
+
+/* The claim after that one; 1: there was one. */
+static int lose_claim(struct store *s, int64_t slot, const struct doubts *doubts,
+	int64_t *id, struct err *e)
+{
+	struct id_list items = { 0 }, kept = { 0 };
 	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT id, destination FROM item WHERE holder = ?1 AND had_by = ?2"
-		" AND id > ?3 ORDER BY id LIMIT 1",
-		"iii", h->slot, h->token, *id);
+		"SELECT id, items FROM claim WHERE holder = ?1 AND id > ?2 ORDER BY id"
+		" LIMIT 1",
+		"ii", slot, *id);
 	int rc = db_step(&s->db, stmt, e);
 	if (rc != 1)
 		return rc;
-	int64_t destination = db_int(stmt, 1);
 	*id = db_int(stmt, 0);
+	claims_unpack(stmt, 1, &items);
 	db_reset(stmt);
-	bool is_in_doubt = !doubts->journal || journal_find(doubts->journal, *id, host);
-	if (is_in_doubt && !doubts->are_recorded)
-		return 1;
-	if (is_in_doubt)
-		rc = lose_in_doubt(s, *id, host, e);
-	else
-		rc = db_run(&s->db, e,
-			"UPDATE item SET state = 0, holder = NULL WHERE id = ?1", "i",
-			*id);
+	rc = 0;
+	for (size_t i = 0; i < items.count && rc == 0; i++)
+		rc = lose_item(s, items.ids[i], doubts, &kept, e);
 	if (rc == 0)
-		rc = item_refresh_destination(s, destination, e);
-	s->wakes = true;
+		rc = claims_update(s, *id, &kept, e);
+	id_list_clear(&items);
+	id_list_clear(&kept);
 	return rc == 0 ? 1 : rc;
 }
 
-static int lose_items(
+static int lose_claims(
 	struct store *s, const struct holder *h, bool with_doubt, struct err *e)
 {
 	OWN(journal_close) struct journal *journal = NULL;
 	char boot[JOURNAL_BOOT_MAX];
-	int64_t id = 0;
+	int64_t id = INT64_MIN;
 	int rc = 0;
 	journal_boot(boot);
 	if (boot[0] && strcmp(boot, h->boot) == 0) {
@@ -168,8 +185,9 @@ static int lose_items(
 	}
 	struct doubts doubts = { journal, with_doubt };
 	do {
-		rc = lose_item(s, h, &doubts, &id, e);
+		rc = lose_claim(s, h->slot, &doubts, &id, e);
 	} while (rc == 1);
+	s->are_others_known = false;
 	return rc;
 }
 
@@ -206,7 +224,7 @@ static int free_holder(
 	struct store *s, const struct holder *h, bool with_doubt, struct err *e)
 {
 	int64_t left = 0;
-	int rc = h->journal ? lose_items(s, h, with_doubt, e) : 0;
+	int rc = h->journal ? lose_claims(s, h, with_doubt, e) : 0;
 	if (rc == 0)
 		rc = remove_staged(s, h->slot, e);
 	if (rc == 0)
@@ -214,7 +232,7 @@ static int free_holder(
 			&s->db, e, "DELETE FROM note WHERE holder = ?1", "i", h->slot);
 	if (rc == 0)
 		rc = db_value(&s->db, e, &left,
-			"SELECT count(*) FROM item WHERE holder = ?1", "i", h->slot);
+			"SELECT count(*) FROM claim WHERE holder = ?1", "i", h->slot);
 	/* The row stays while items in doubt wait for who can record them. */
 	if (rc == 0 && !left)
 		rc = db_run(
@@ -355,6 +373,7 @@ static int give_up_row(struct store *s, int64_t journal, struct err *e)
 {
 	struct holder own = { .slot = s->slot, .token = s->token, .journal = journal };
 	journal_boot(own.boot);
+	held_begin(s->held, NULL);
 	return free_holder(s, &own, true, e);
 }
 
@@ -366,16 +385,34 @@ static bool is_in_force(const struct store *s, int64_t journal)
 	return journal == journal_token(own) && !journal_is_fenced(own);
 }
 
-int lease_ensure(struct store *s, struct err *e)
+/* 1: the slot has a row, with this token and journal; 0: it has none. */
+static int load_row(
+	struct store *s, int64_t *token_out, int64_t *journal_out, struct err *e)
 {
 	sqlite3_stmt *stmt = db_query(&s->db, e,
 		"SELECT token, journal FROM holder WHERE slot = ?1", "i", s->slot);
 	int rc = db_step(&s->db, stmt, e);
+	*token_out = rc == 1 ? db_int(stmt, 0) : 0;
+	*journal_out = rc == 1 ? db_int(stmt, 1) : 0;
+	if (rc == 1)
+		db_reset(stmt);
+	return rc;
+}
+
+int lease_is_ours(struct store *s, bool *out, struct err *e)
+{
+	int64_t token, journal;
+	int rc = load_row(s, &token, &journal, e);
+	*out = rc == 1 && token == s->token && is_in_force(s, journal);
+	return rc < 0 ? rc : 0;
+}
+
+int lease_ensure(struct store *s, struct err *e)
+{
+	int64_t token, journal;
+	int rc = load_row(s, &token, &journal, e);
 	if (rc < 0)
 		return rc;
-	int64_t token = rc == 1 ? db_int(stmt, 0) : 0;
-	int64_t journal = rc == 1 ? db_int(stmt, 1) : 0;
-	db_reset(stmt);
 	if (rc == 1 && token != s->token) {
 		/* What we held in it is freed: somebody else has it now. */
 		lock_drop(&s->lock, s->slot);
@@ -387,6 +424,7 @@ int lease_ensure(struct store *s, struct err *e)
 		if (rc != 0)
 			return rc;
 	}
+	s->is_row_checked = false;
 	return write_row(s, true, e);
 }
 
@@ -416,6 +454,7 @@ void lease_unregister(struct store *s)
 	journal_boot(own.boot);
 	if (!s->slot && own.journal)
 		journal_remove(s->path, own.journal);
+	held_begin(s->held, NULL);
 	if (!s->slot || store_begin(s, NULL) != 0)
 		return; /* the lock goes with the process: others will see */
 	if (free_holder(s, &own, s->is_worker || s->options.lost_record, NULL) == 0)

@@ -74,16 +74,6 @@ static int begin(struct store *s, struct request *r)
 	return rc;
 }
 
-static int remove_item(struct store *s, int64_t id, struct err *e)
-{
-	int rc = db_run(&s->db, e, "DELETE FROM recipient WHERE item = ?1", "i", id);
-	if (rc == 0)
-		rc = db_run(&s->db, e, "DELETE FROM item WHERE id = ?1", "i", id);
-	if (rc == 0)
-		rc = item_remove_if_message_done(s, item_message(id), e);
-	return rc;
-}
-
 static int change_item(struct store *s, struct request *r, int64_t id)
 {
 	const struct verb *verb = &verbs[r->operate.verb];
@@ -96,16 +86,19 @@ static int change_item(struct store *s, struct request *r, int64_t id)
 	enum item_state state = (enum item_state)db_int(stmt, 0);
 	int64_t destination = db_int(stmt, 1);
 	db_reset(stmt);
-	if (!item_step_is_legal(verb->step, state)) {
-		r->operate.busy += state == ITEM_CLAIMED || state == ITEM_IN_DOUBT;
+	bool is_busy;
+	rc = claims_is_busy(s, id, &is_busy, e);
+	if (rc != 0)
+		return rc;
+	if (!item_step_is_legal(verb->step, is_busy ? ITEM_CLAIMED : state)) {
+		r->operate.busy += is_busy;
 		return 0;
 	}
 	if (verb->change)
 		rc = db_run(&s->db, e, verb->change, verb->types, id, s->now_ms);
 	else
-		rc = remove_item(s, id, e);
-	if (rc == 0)
-		rc = item_refresh_destination(s, destination, e);
+		rc = item_remove(s, id, e);
+	item_touch_destination(s, destination);
 	r->operate.affected++;
 	s->wakes = s->wakes || verb->wakes;
 	return rc;

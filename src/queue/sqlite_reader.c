@@ -118,9 +118,10 @@ static int load_recipients(struct queue_reader *r, int64_t num, struct err *e)
 static void sum_up_item(
 	struct queue_reader *r, struct queue_entry *out, sqlite3_stmt *stmt)
 {
-	const char *state = item_state_name(reader_state(
-		r, db_int(stmt, 6), (enum item_state)db_int(stmt, 1), db_int(stmt, 7)));
-	bool is_due = db_int(stmt, 1) == ITEM_DUE;
+	enum item_state now =
+		reader_state(r, db_int(stmt, 6), (enum item_state)db_int(stmt, 1));
+	const char *state = item_state_name(now);
+	bool is_due = now == ITEM_DUE;
 	bool is_first = r->domain_count == 0;
 	int64_t due_ms = db_int(stmt, 2);
 	unsigned attempts = (unsigned)db_int(stmt, 3);
@@ -150,7 +151,7 @@ static int load_items(
 	int rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		"SELECT d.domain, i.state, i.due_ms, i.attempts, i.next_channel,"
-		" i.last_error, i.id, i.holder FROM item i JOIN destination d ON d.id = "
+		" i.last_error, i.id FROM item i JOIN destination d ON d.id = "
 		"i.destination"
 		" WHERE i.id BETWEEN ?1 AND ?2 ORDER BY i.id",
 		"ii", item_first(num), item_first(num + 1) - 1);
@@ -276,8 +277,8 @@ static int load_item_recipients(struct queue_reader *r, size_t index, struct err
 static void add_item(struct queue_reader *r, sqlite3_stmt *stmt)
 {
 	size_t n = r->item_count++;
-	enum item_state state = reader_state(
-		r, db_int(stmt, 0), (enum item_state)db_int(stmt, 2), db_int(stmt, 8));
+	enum item_state state =
+		reader_state(r, db_int(stmt, 0), (enum item_state)db_int(stmt, 2));
 	r->items = xreallocarray(r->items, n + 1, sizeof(*r->items));
 	r->lists = xreallocarray(r->lists, n + 1, sizeof(*r->lists));
 	r->lists[n] = NULL;
@@ -302,7 +303,7 @@ int queue_reader_items(struct queue_reader *r, int64_t id,
 		return rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
 		"SELECT i.id, d.domain, i.state, i.attempts, i.next_channel,"
-		" i.channel_reason, i.last_error, i.due_ms, i.holder FROM item i"
+		" i.channel_reason, i.last_error, i.due_ms FROM item i"
 		" JOIN destination d ON d.id = i.destination JOIN message m ON m.id = ?1"
 		" WHERE i.id BETWEEN m.num << 16 AND (m.num << 16) + 65535"
 		" ORDER BY i.id",
@@ -389,10 +390,8 @@ static int count_items(
 		if (state >= 0 && state < ITEM_STATE_COUNT)
 			counts[state] = (uint64_t)db_int(stmt, 1);
 	}
-	reader_load_holders(r);
-	for (size_t i = 0; i < r->holder_count && rc == 0; i++)
-		rc = reader_count_in_doubt(r, &r->holders[i], &counts[ITEM_IN_DOUBT], e);
-	counts[ITEM_CLAIMED] -= counts[ITEM_IN_DOUBT];
+	if (rc == 0)
+		rc = reader_count_held(r, counts, e);
 	return rc;
 }
 

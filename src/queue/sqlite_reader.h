@@ -21,6 +21,7 @@ struct queue_reader {
 	size_t item_count;
 	struct reader_holder {
 		int64_t slot;
+		struct id_list items;    /* claimed, sorted; finished ones among them */
 		struct journal *journal; /* NULL: none to be trusted, all is in doubt */
 	} * holders;                     /* workers, as of this call */
 	size_t holder_count;
@@ -33,13 +34,11 @@ int reader_begin(struct queue_reader *r, struct err *e);  /* a snapshot, if none
 void reader_end(struct queue_reader *r);
 
 /* sqlite_reader_claims.c: inside a call's transaction. */
-void reader_load_holders(struct queue_reader *r);
 void reader_forget_holders(struct queue_reader *r);
-/* What to show for an item whose row has this state and holder. */
-enum item_state reader_state(
-	struct queue_reader *r, int64_t item, enum item_state state, int64_t holder);
-/* Adds the items that the holder has claimed and that are in doubt. */
-int reader_count_in_doubt(struct queue_reader *r, const struct reader_holder *h,
-	uint64_t *count, struct err *e);
+/* What to show for an item whose row has this state. */
+enum item_state reader_state(struct queue_reader *r, int64_t item, enum item_state state);
+/* From those that are due by their rows to those that are claimed or in doubt. */
+int reader_count_held(
+	struct queue_reader *r, uint64_t counts[ITEM_STATE_COUNT], struct err *e);
 
 #endif

@@ -18,9 +18,12 @@
  * message are a range, and so are the recipients of an item and of a message.
  * recipient.n counts in the message.
  *
- * destination keeps the time of its first due item, so that a claim walks the
- * destinations that have something to do: those that are full cost one step
- * each, however many items they have.
+ * A claim is a row of `claim`, with the ids of its items, eight octets each: the
+ * items' own rows do not change. See sqlite_claims.c.
+ *
+ * destination keeps the time of its first item that is due and not claimed, so that a
+ * claim walks the destinations that have something to do: those that are full cost
+ * one step each, however many items they have.
  */
 static const char schema[] =
 	"CREATE TABLE message (num INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER UNIQUE,"
@@ -36,9 +39,10 @@ static const char schema[] =
 	" state INTEGER NOT NULL, due_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,"
 	" next_channel TEXT, channel_reason TEXT, last_host TEXT, last_error TEXT,"
 	" was_in_doubt INTEGER NOT NULL, delay_notified INTEGER NOT NULL,"
-	" holder INTEGER, had_by INTEGER);"
+	" had_by INTEGER);"
 	"CREATE INDEX item_due ON item(destination, state, due_ms);"
-	"CREATE INDEX item_holder ON item(holder) WHERE holder IS NOT NULL;"
+	"CREATE TABLE claim (id INTEGER PRIMARY KEY, holder INTEGER NOT NULL,"
+	" items BLOB NOT NULL);"
 	"CREATE TABLE recipient (item INTEGER NOT NULL, n INTEGER NOT NULL,"
 	" address TEXT NOT NULL, orcpt TEXT, notify INTEGER NOT NULL,"
 	" outcome INTEGER NOT NULL, text TEXT, PRIMARY KEY (item, n)) WITHOUT ROWID;"

@@ -30,6 +30,11 @@ enum {
 	DUE_SOON_MS = 1000
 };
 
+struct id_list {
+	int64_t *ids; /* owned */
+	size_t count, cap;
+};
+
 struct store {
 	struct db db;
 	struct queue_options options; /* path is owned */
@@ -52,10 +57,15 @@ struct store {
 	uint64_t commits;
 	int log_pages, log_pages_tried; /* of the write-ahead log, see move_log */
 	int64_t serial;                 /* of the last transaction tried, see mark */
-	int64_t *doubtful;              /* items of claims whose commit nobody knows of */
-	size_t doubtful_count;
-	int64_t now_ms;         /* of the transaction */
-	int64_t changes_before; /* as SQLite counts them, when it began */
+	/* Of the transaction under way: */
+	bool is_row_checked, is_row_ours; /* that of holder, see claims_check */
+	bool are_others_known;
+	struct id_list others;   /* what other processes hold, sorted */
+	struct id_list touched;  /* destinations that are to be refreshed */
+	int64_t next_claim;      /* the id of our next claim */
+	bool are_claims_unknown; /* a commit failed, or did not: see claims_reconcile */
+	int64_t now_ms;          /* of the transaction */
+	int64_t changes_before;  /* as SQLite counts them, when it began */
 };
 
 /* queue_sqlite.c */
@@ -76,6 +86,8 @@ int lease_recover(struct store *s, bool for_claim, struct err *e);
 void lease_recover_at_open(struct store *s);
 /* After a commit: journals whose holders it removed. */
 void lease_remove_useless(struct store *s);
+/* Whether our row is there and our journal not fenced. */
+int lease_is_ours(struct store *s, bool *out, struct err *e);
 bool lease_is_alive(const struct lock_file *lock, int64_t slot, int64_t inode,
 	int64_t lease_until_ms, int64_t now_ms);
 
@@ -128,19 +140,37 @@ static inline int64_t item_message(int64_t id)
 	return id >> ITEM_BITS;
 }
 int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *e);
-/* For a step of an item that this worker holds; ERR_NOT_FOUND otherwise. */
-struct item_row {
-	int64_t destination;
-	enum item_state state;
-};
-int item_check(struct store *s, int64_t id, enum item_step step, struct item_row *out,
-	struct err *e);
-/* Brings destination.next_due_ms up to date; removes it with its last item. */
-int item_refresh_destination(struct store *s, int64_t destination, struct err *e);
-int item_remove_if_message_done(struct store *s, int64_t message, struct err *e);
-/* Makes it due again if this worker has claimed it, and not marked it. */
-int item_free_claimed(struct store *s, int64_t id, struct err *e);
+/* A destination of which something changed: its next_due_ms, which counts what is
+ * due and not busy, is brought up to date, or it is removed with its last item. */
+void item_touch_destination(struct store *s, int64_t destination);
+int item_touch(struct store *s, int64_t id, struct err *e); /* of that item, if any */
+int item_refresh_touched(struct store *s, struct err *e);
+/* With its message, if it is the last one of that. */
+int item_remove(struct store *s, int64_t id, struct err *e);
+int item_complain(struct store *s, int64_t id, const char *why, struct err *e);
 int item_give_back(struct store *s, struct request *r);
+
+/* sqlite_claims.c */
+enum { CLAIM_ID_BYTES = 8 };
+void id_list_add(struct id_list *list, int64_t id);
+void id_list_clear(struct id_list *list);
+void id_list_sort(struct id_list *list);
+bool id_list_has(const struct id_list *sorted, int64_t id);
+/* With each transaction. */
+void claims_begin(struct store *s);
+int claims_before_commit(struct store *s, struct err *e);
+/* Once a transaction: what we hold is ours still, or nothing is held any more. */
+int claims_check(struct store *s, struct err *e);
+int claims_is_busy(struct store *s, int64_t item, bool *out, struct err *e);
+int claims_insert(
+	struct store *s, const struct id_list *items, int64_t *id_out, struct err *e);
+/* What is left of it; the row goes with the last one. */
+int claims_update(
+	struct store *s, int64_t id, const struct id_list *items, struct err *e);
+void claims_unpack(sqlite3_stmt *stmt, int column, struct id_list *out); /* adds */
+/* After a commit whose outcome was not known, in a transaction of its own: brings
+ * what is held in line with what is stored. */
+int claims_reconcile(struct store *s, struct err *e);
 
 /* sqlite_claim.c */
 int claim_due(struct store *s, struct request *r);

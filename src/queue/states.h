@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-/* Kept in the database, but for in doubt, which the journals tell. */
+/* Rows keep due and held; claimed and in doubt are what claims and journals make of
+ * due. Never renumber. */
 enum item_state {
 	ITEM_DUE = 0,
 	ITEM_CLAIMED = 1,

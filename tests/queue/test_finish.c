@@ -104,6 +104,8 @@ static void a_recipient_of_another_item_is_refused(void **state)
 		.count_attempt = true };
 	assert_int_equal(finish_with(f, &result, NULL), ERR_INVALID);
 	assert_int_equal(state_of(f, item->id), ITEM_CLAIMED);
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	assert_int_equal(finish_all(f, other, QUEUE_OUTCOME_DELIVERED), 0);
 	queue_item_free(&item);
 	queue_item_free(&other);
 }
@@ -213,6 +215,9 @@ static void a_bounce_that_fails_takes_the_whole_result_back(void **state)
 	assert_int_equal(sql(f, "SELECT count(*) FROM record"), 0);
 	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 1);
 	assert_int_equal(sql(f, "SELECT count(*) FROM recipient WHERE outcome = 0"), 1);
+	/* It is still ours to finish. */
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
 	queue_item_free(&item);
 }
 

@@ -23,6 +23,14 @@
 
 /* ---- a worker that is killed ---- */
 
+static char *render_lost(
+	void *arg, const struct queue_item *item, const char *host, int64_t now_ms)
+{
+	(void)arg;
+	(void)now_ms;
+	return xasprintf("{\"%s\":\"%s\"}", item->domain, host ? host : "");
+}
+
 static void mark_the_first(struct fixture *f, struct claimed *c)
 {
 	claim(f, 10, c);
@@ -51,6 +59,23 @@ static void finish_both(struct fixture *f)
 	if (finish_all(f, c.items[0], QUEUE_OUTCOME_DELIVERED) != 0 ||
 		finish_all(f, c.items[1], QUEUE_OUTCOME_DEFERRED) != 0)
 		_exit(6);
+}
+
+static void finish_one_of_them(struct fixture *f)
+{
+	struct claimed c;
+	mark_the_first(f, &c);
+	if (finish_all(f, c.items[0], QUEUE_OUTCOME_DEFERRED) != 0 ||
+		mark(f, c.items[1]->id, "mx.two.test") != 0)
+		_exit(6);
+}
+
+/* No kill: it ends in order, but with an answer that never came. */
+static void close_in_doubt(struct fixture *f)
+{
+	struct claimed c;
+	mark_the_first(f, &c);
+	fixture_close(f);
 }
 
 static void mark_give_back_and_claim_again(struct fixture *f)
@@ -94,6 +119,7 @@ static void wait_for(pid_t pid)
 static void kill_a_worker(struct fixture *f, void (*work)(struct fixture *f))
 {
 	pid_t pid;
+	f->options.lost_record = render_lost;
 	fixture_open(f);
 	put(f, "x\r\n", "a@one.test", NULL);
 	put(f, "x\r\n", "a@two.test", NULL);
@@ -207,6 +233,9 @@ static const struct death {
 	{ "the last host is named", mark_for_a_second_host, NULL,
 		"one.test in doubt at mx2.one.test; " DUE },
 	{ "what was stored is not in doubt", finish_both, NULL, "two.test deferred; " },
+	{ "what is left of a claim is in doubt by itself", finish_one_of_them, NULL,
+		"one.test deferred; two.test in doubt at mx.two.test; " },
+	{ "a worker that closes leaves doubt as well", close_in_doubt, NULL, MARKED DUE },
 	{ "a new claim begins without a mark", mark_give_back_and_claim_again, NULL,
 		"one.test due; " DUE },
 #ifdef WITH_FAILPOINTS
@@ -223,14 +252,6 @@ static const struct death {
 	{ "with a FIFO in its place", hold, pipe_it, ALL_IN_DOUBT },
 	{ "with that of another database", hold, copy_the_queue, ALL_IN_DOUBT },
 };
-
-static char *render_lost(
-	void *arg, const struct queue_item *item, const char *host, int64_t now_ms)
-{
-	(void)arg;
-	(void)now_ms;
-	return xasprintf("{\"%s\":\"%s\"}", item->domain, host ? host : "");
-}
 
 static int by_domain(const void *a, const void *b)
 {
@@ -286,9 +307,11 @@ static void run_death(void **state)
 	/* Nobody has taken it over yet. */
 	assert_int_equal(queue_reader_open(f->path, 1000, &r, NULL), 0);
 	assert_int_equal(queue_reader_counts(r, &counts, NULL), 0);
-	assert_int_equal(counts.in_doubt, doubts);
+	assert_int_equal(counts.in_doubt, d->work == close_in_doubt ? 0 : doubts);
+	assert_int_equal(counts.held, 0);
+	assert_int_equal(counts.due + counts.claimed + counts.in_doubt,
+		sql(f, "SELECT count(*) FROM item"));
 	queue_reader_close(&r);
-	f->options.lost_record = render_lost;
 	fixture_open(f);
 	OWN(mem_free) char *left = what_is_left(f);
 	if (strcmp(left, d->left) != 0)

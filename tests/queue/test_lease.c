@@ -377,6 +377,23 @@ static void a_commit_wakes_who_listens(void **state)
 	close(fd);
 }
 
+static void what_is_held_is_held_when_the_lease_is_renewed(void **state)
+{
+	struct fixture *f = *state;
+	int64_t deadline_ms = clock_monotonic_ms() + 20000;
+	put(f, "x", "a@one.test", NULL);
+	assert_int_equal(queue_worker_register(f->port, 1, NULL), 0);
+	OWN(queue_item_free) struct queue_item *item = claim_one(f);
+	long long until = sql(f, "SELECT lease_until_ms FROM holder");
+	while (sql(f, "SELECT lease_until_ms FROM holder") == until) {
+		assert_true(clock_monotonic_ms() < deadline_ms);
+		usleep(5000);
+	}
+	assert_int_equal(mark(f, item->id, "mx.test"), 0);
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 0);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -385,6 +402,7 @@ int main(void)
 		CASE(claims_hold_while_their_process_lives),
 		CASE(a_kill_frees_claims_at_once_and_reports_what_was_in_doubt),
 		CASE(where_the_lock_cannot_tell_the_lease_counts),
+		CASE(what_is_held_is_held_when_the_lease_is_renewed),
 		CASE(closing_gives_claims_back),
 		CASE(staged_leftovers_of_the_dead_are_removed),
 		CASE(a_worker_whose_row_was_removed_gets_a_new_one),

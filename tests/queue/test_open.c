@@ -349,6 +349,59 @@ static void a_claim_of_unknown_outcome_is_not_kept_for_ever(void **state)
 	assert_int_equal(in_child(*state, lose_sight_of_commits, false), 0);
 }
 
+/* A result of unknown outcome is asked for again: it counts once, and what else was
+ * claimed is not touched by it. */
+static int lose_sight_of_results(struct fixture *f)
+{
+	static const struct {
+		const char *where;
+		enum queue_outcome outcome;
+		int again;
+	} cases[] = {
+		{ "queue.commit.after=error:EIO,queue.reopen=error:EIO",
+			QUEUE_OUTCOME_DEFERRED, ERR_NOT_FOUND },
+		{ "queue.commit.after=error:EIO,queue.reopen=error:EIO",
+			QUEUE_OUTCOME_DELIVERED, ERR_NOT_FOUND },
+		{ "queue.commit.before=error:EIO,queue.reopen=error:EIO",
+			QUEUE_OUTCOME_DEFERRED, 0 },
+		{ "queue.commit.before=error:EIO,queue.reopen=error:EIO",
+			QUEUE_OUTCOME_DELIVERED, 0 },
+	};
+	fixture_open(f);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct claimed c;
+		put(f, "x", "a@one.test", NULL);
+		put(f, "x", "a@two.test", NULL);
+		claim(f, 10, &c);
+		mark(f, c.items[0]->id, "mx.one.test");
+		setenv("HIKYAKU_FAILPOINTS", cases[i].where, 1);
+		if (finish_all(f, c.items[0], cases[i].outcome) != ERR_IO)
+			return 1;
+		unsetenv("HIKYAKU_FAILPOINTS");
+		if (finish_all(f, c.items[0], cases[i].outcome) != cases[i].again)
+			return 2;
+		if (finish_all(f, c.items[1], QUEUE_OUTCOME_DELIVERED) != 0)
+			return 3;
+		claimed_clear(&c);
+		if (sql(f, "SELECT count(*) FROM claim") != 0)
+			return 4;
+		if (sql(f, "SELECT count(*) FROM item") !=
+			(cases[i].outcome == QUEUE_OUTCOME_DEFERRED))
+			return 5;
+		if (sql(f, "SELECT count(*) FROM item WHERE attempts <> 1") != 0)
+			return 6;
+		if (operate_on(f, QUEUE_REMOVE, 0, NULL, NULL, NULL) != 0)
+			return 7;
+	}
+	fixture_close(f);
+	return 0;
+}
+
+static void a_result_of_unknown_outcome_counts_once(void **state)
+{
+	assert_int_equal(in_child(*state, lose_sight_of_results, false), 0);
+}
+
 static void finish_while_killed(struct fixture *f, const char *where)
 {
 	struct queue_item *item;
@@ -408,6 +461,7 @@ int main(void)
 		CASE(a_commit_with_unknown_outcome_is_looked_up),
 		CASE(commits_of_others_do_not_hide_a_commit),
 		CASE(a_claim_of_unknown_outcome_is_not_kept_for_ever),
+		CASE(a_result_of_unknown_outcome_counts_once),
 		CASE(a_kill_at_the_commit_is_all_or_nothing),
 #endif
 	};
