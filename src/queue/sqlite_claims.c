@@ -20,6 +20,7 @@ void claims_begin(struct store *s)
 	held_rollback_to(s->held, 0);
 	s->is_row_checked = s->are_others_known = false;
 	s->touched.count = 0;
+	s->last_record = 0;
 }
 
 /* ---- the rows ---- */

@@ -3,12 +3,31 @@
 
 #include "base/failpoint.h"
 
+/* Ids grow, whatever the clock does: who follows the log goes by them. */
+static int next_record(struct store *s, int64_t *id_out, struct err *e)
+{
+	if (!s->last_record) {
+		int rc = db_value(&s->db, e, &s->last_record,
+			"SELECT id FROM record ORDER BY id DESC LIMIT 1", "");
+		if (rc != 0 && rc != ERR_NOT_FOUND)
+			return rc;
+	}
+	int64_t by_time = RECORD_ID(s->now_ms);
+	s->last_record = s->last_record < by_time ? by_time : s->last_record + 1;
+	*id_out = s->last_record;
+	return 0;
+}
+
 int finish_record(struct store *s, const struct queue_record *record, struct err *e)
 {
+	int64_t id;
+	int rc = next_record(s, &id, e);
+	if (rc != 0)
+		return rc;
 	return db_run(&s->db, e,
-		"INSERT INTO record(time_ms, message_id, domain, is_failure, json)"
-		" VALUES(?1, ?2, ?3, ?4, ?5)",
-		"iitit", record->time_ms, record->message_id,
+		"INSERT INTO record(id, time_ms, message_id, domain, is_failure, json)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+		"iiitit", id, record->time_ms, record->message_id,
 		record->domain ? record->domain : "", (int64_t)record->is_failure,
 		record->json);
 }

@@ -155,6 +155,8 @@ int operate(struct store *s, struct request *r)
 int prune(struct store *s, struct request *r)
 {
 	struct err *e = &r->err;
+	/* By the time of the commit: a day more or less is not what it is about. */
+	int64_t before = r->prune.before_ms > 0 ? RECORD_ID(r->prune.before_ms) : 0;
 	int rc = lease_recover(s, false, e);
 	if (rc == 0)
 		rc = db_run(&s->db, e, "DELETE FROM memory WHERE until_ms <= ?1", "i",
@@ -162,8 +164,8 @@ int prune(struct store *s, struct request *r)
 	if (rc == 0)
 		rc = db_run(&s->db, e,
 			"DELETE FROM record WHERE id IN (SELECT id FROM record"
-			" WHERE time_ms < ?1 ORDER BY time_ms LIMIT ?2)",
-			"ii", r->prune.before_ms, (int64_t)PRUNE_ROWS);
+			" WHERE id < ?1 ORDER BY id LIMIT ?2)",
+			"ii", before, (int64_t)PRUNE_ROWS);
 	r->again = rc == 0 && sqlite3_changes(s->db.handle) == PRUNE_ROWS;
 	s->has_trash = true; /* of somebody who was killed, perhaps */
 	s->may_shrink = true;

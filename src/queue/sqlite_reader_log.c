@@ -1,27 +1,18 @@
 /* The retry log, by message, by destination, or all of it. */
 #include "queue/sqlite_reader.h"
 
-/* Records are numbered as they are committed, which is not quite by their
- * time: what began within this before the time asked for is looked at too. */
+/* Records are numbered by the time of their commit, which is after their own unless
+ * the clock was set back between: what is not older than this is looked at too. */
 enum { SINCE_SLACK_MS = 24 * 3600 * 1000 };
 
 #define RECORD_COLUMNS "SELECT id, json FROM record WHERE id > ?1"
 #define RECORD_FILTER \
 	" AND time_ms >= ?2 AND is_failure >= ?3 AND (?4 IS NULL OR domain = ?4)"
 
-/* The last record that is surely too old, so that the rest need not be read. */
-static int skip_old(
-	struct queue_reader *r, int64_t since_ms, int64_t *after, struct err *e)
+/* The id that what is surely too old is below, so that the rest need not be read. */
+static int64_t skip_old(int64_t since_ms)
 {
-	int64_t last = 0;
-	if (*after || since_ms <= 0)
-		return 0;
-	int rc = db_value(&r->db, e, &last,
-		"SELECT id FROM record WHERE time_ms < ?1 ORDER BY time_ms DESC LIMIT 1",
-		"i", since_ms - SINCE_SLACK_MS);
-	if (rc == 0)
-		*after = last;
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return since_ms > SINCE_SLACK_MS ? RECORD_ID(since_ms - SINCE_SLACK_MS) - 1 : 0;
 }
 
 static sqlite3_stmt *query_log(struct queue_reader *r,
@@ -50,9 +41,10 @@ bool queue_reader_log(struct queue_reader *r, const struct queue_log_query *quer
 	reader_forget(r);
 	if (reader_begin(r, e) != 0)
 		return false;
-	int rc = skip_old(r, query->since_ms, &after, e);
-	sqlite3_stmt *stmt = rc == 0 ? query_log(r, query, after, e) : NULL;
-	rc = db_step(&r->db, stmt, e);
+	if (!after)
+		after = skip_old(query->since_ms);
+	sqlite3_stmt *stmt = query_log(r, query, after, e);
+	int rc = db_step(&r->db, stmt, e);
 	if (rc == 1) {
 		*position_out = db_int(stmt, 0);
 		*json_out = reader_keep(r, db_strdup(stmt, 1));

@@ -18,6 +18,9 @@
  * message are a range, and so are the recipients of an item and of a message.
  * recipient.n counts in the message.
  *
+ * record.id is the time of its commit in ms << 20, or the last one and one more: it
+ * only ever grows, and tells what is old without an index.
+ *
  * A claim is a row of `claim`, with the ids of its items, eight octets each: the
  * items' own rows do not change. See sqlite_claims.c.
  *
@@ -48,10 +51,9 @@ static const char schema[] =
 	" outcome INTEGER NOT NULL, text TEXT, PRIMARY KEY (item, n)) WITHOUT ROWID;"
 	"CREATE TABLE memory (domain TEXT PRIMARY KEY, channel TEXT NOT NULL,"
 	" reason TEXT, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"CREATE TABLE record (id INTEGER PRIMARY KEY,"
 	" time_ms INTEGER NOT NULL, message_id INTEGER NOT NULL, domain TEXT NOT NULL,"
 	" is_failure INTEGER NOT NULL, json TEXT NOT NULL);"
-	"CREATE INDEX record_time ON record(time_ms);"
 	"CREATE INDEX record_message ON record(message_id);"
 	"CREATE INDEX record_domain ON record(domain);"
 	"CREATE TABLE holder (slot INTEGER PRIMARY KEY, token INTEGER NOT NULL,"

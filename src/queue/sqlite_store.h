@@ -30,6 +30,9 @@ enum {
 	DUE_SOON_MS = 1000
 };
 
+/* The least id of a record that is committed at that time. */
+#define RECORD_ID(ms) ((int64_t)((uint64_t)(ms) << 20))
+
 struct id_list {
 	int64_t *ids; /* owned */
 	size_t count, cap;
@@ -60,6 +63,7 @@ struct store {
 	/* Of the transaction under way: */
 	bool is_row_checked, is_row_ours; /* that of holder, see claims_check */
 	bool are_others_known;
+	int64_t last_record;     /* its id; 0: not looked up */
 	struct id_list others;   /* what other processes hold, sorted */
 	struct id_list touched;  /* destinations that are to be refreshed */
 	int64_t next_claim;      /* the id of our next claim */

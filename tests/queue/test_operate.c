@@ -258,16 +258,39 @@ static void the_log_is_looked_up_by_its_fields(void **state)
 	assert_true(queue_reader_log(r, &follow, &json, &follow.after, &e));
 	assert_string_equal(json, "{\"t\":864000000}");
 	queue_reader_close(&r);
+	/* Old is what was committed long ago. */
+	assert_int_equal(prune_before(f, 5 * day), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM record"), 5);
+	sql(f, "UPDATE record SET id = time_ms << 20");
 	assert_int_equal(prune_before(f, 5 * day), 0);
 	assert_int_equal(sql(f, "SELECT count(*) FROM record"), 3);
+}
+
+/* The clock may be set back: who follows the log must not miss anything. */
+static void records_keep_their_order_whatever_the_clock_does(void **state)
+{
+	static const int64_t day = 24 * 3600 * 1000;
+	struct fixture *f = *state;
+	record(f, clock_wall_ms(), "one.test", false);
+	sql(f, "UPDATE record SET id = id + ((1000 * 24 * 3600 * 1000) << 20)");
+	int64_t future = sql(f, "SELECT max(id) FROM record");
+	record(f, clock_wall_ms(), "two.test", false);
+	record(f, clock_wall_ms(), "two.test", false);
+	assert_int_equal(sql(f, "SELECT max(id) FROM record"), future + 2);
+	struct queue_reader *r = open_reader(f);
+	struct queue_log_query query = { .after = future };
+	assert_int_equal(count_log(r, query), 2);
+	query = (struct queue_log_query){ .since_ms = clock_wall_ms() - day };
+	assert_int_equal(count_log(r, query), 3);
+	queue_reader_close(&r);
 }
 
 static void pruning_goes_on_until_it_is_through(void **state)
 {
 	struct fixture *f = *state;
-	sql(f, "INSERT INTO record(time_ms, message_id, domain, is_failure, json)"
+	sql(f, "INSERT INTO record(id, time_ms, message_id, domain, is_failure, json)"
 	       " WITH RECURSIVE c(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM c"
-	       " WHERE n < 12000) SELECT n, 1, 'd', 0, '{}' FROM c");
+	       " WHERE n < 12000) SELECT n << 20, n, 1, 'd', 0, '{}' FROM c");
 	assert_int_equal(prune_before(f, 11001), 0);
 	assert_int_equal(sql(f, "SELECT count(*) FROM record"), 1000);
 }
@@ -323,6 +346,7 @@ int main(void)
 		CASE(a_listing_holds_nobody_up_between_its_calls),
 		CASE(the_stored_content_is_read_in_pieces),
 		CASE(the_log_is_looked_up_by_its_fields),
+		CASE(records_keep_their_order_whatever_the_clock_does),
 		CASE(pruning_goes_on_until_it_is_through),
 		CASE(a_note_goes_with_its_worker),
 		CASE(no_call_back_runs_after_the_port_is_closed),
