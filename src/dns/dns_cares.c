@@ -1,10 +1,16 @@
 /*
  * The only file that knows c-ares and the loop.
  *
- * Every exchange has a channel of its own. That costs some 30 microseconds and
- * buys: a fresh source port for each question, the certainty which server
- * answered, cancellation by ares_destroy, no query cache of the library's, and
- * EDNS that a single FORMERR cannot switch off for the questions after it.
+ * A channel has one exchange at a time. That buys: a fresh source port for each
+ * question (the library closes its socket with the answer), the certainty which
+ * server answered, cancellation by ares_destroy, no query cache of the library's,
+ * and EDNS that a single FORMERR cannot switch off for the questions after it.
+ *
+ * Making a channel costs some 20 microseconds, so a few that have done nothing but
+ * answer, from the server they are for, are kept for the next question to it. After
+ * anything else (no answer, a question that was cancelled, EDNS switched off) the
+ * channel goes, and what it has learned with it. From 1.31 on the library
+ * remembers answers and measures servers: then no channel is kept.
  *
  *	start -> waiting (one poll handle a socket, one timer) -> over -> freed
  *
@@ -32,13 +38,26 @@ enum {
 	FLAG_AD = 0x20,
 	CLASS_IN = 1,
 	SOCKETS_MAX = 4, /* of one exchange: UDP, then TCP */
+	SPARE_MAX = 16,  /* channels; one takes some 64 KiB */
+	REMEMBERS_SINCE = 0x011f00,
 	PORT = 53
+};
+
+/* One server, asked one thing at a time. */
+struct channel {
+	ares_channel ares;
+	struct addr server;
+	struct dns_exchange *exchange; /* NULL: a spare one, without a socket */
+	struct channel *next;          /* of the spare ones */
 };
 
 struct dns_io {
 	struct dns_io_options options;
 	uv_loop_t *loop;
 	uv_idle_t turn;
+	struct channel *spare;
+	size_t spare_count;
+	size_t spare_max;
 	unsigned handles; /* open ones, those of the exchanges included */
 	bool is_closing;
 };
@@ -53,7 +72,7 @@ struct watch {
 
 struct dns_exchange {
 	struct dns_io *io;
-	ares_channel channel;
+	struct channel *channel;
 	uv_timer_t timer;
 	struct watch *watches;
 	unsigned handles;
@@ -87,13 +106,23 @@ static void on_turn(uv_idle_t *h)
 	io->options.on_turn(io->options.arg);
 }
 
+static void channel_free(struct channel *c)
+{
+	if (c->ares)
+		ares_destroy(c->ares);
+	free(c);
+}
+
 struct dns_io *dns_io_new(struct uv_loop_s *loop, const struct dns_io_options *options)
 {
+	int version;
 	struct dns_io *io = xcalloc(1, sizeof(*io));
 	io->options = *options;
 	io->loop = loop;
 	ASSERT(uv_idle_init(loop, &io->turn) == 0); /* cannot fail */
 	io->turn.data = io;
+	ares_version(&version);
+	io->spare_max = version < REMEMBERS_SINCE ? SPARE_MAX : 0;
 	io->handles = 1;
 	return io;
 }
@@ -106,7 +135,12 @@ void dns_io_wake(struct dns_io *io)
 void dns_io_close(struct dns_io **io)
 {
 	struct dns_io *closing = MOVE(*io);
+	struct channel *c;
 	closing->is_closing = true;
+	while ((c = closing->spare)) {
+		closing->spare = c->next;
+		channel_free(c);
+	}
 	uv_close((uv_handle_t *)&closing->turn, on_turn_closed);
 }
 
@@ -132,12 +166,45 @@ static void on_poll_closed(uv_handle_t *h)
 	free(w);
 }
 
+/* The library switches EDNS off for a channel whose server did not know it. */
+static bool has_edns(ares_channel channel)
+{
+	struct ares_options o = { 0 };
+	int mask;
+	bool result = ares_save_options(channel, &o, &mask) == ARES_SUCCESS &&
+		      (o.flags & ARES_FLAG_EDNS);
+	ares_destroy_options(&o);
+	return result;
+}
+
+static bool is_as_new(const struct dns_exchange *x)
+{
+	return x->has_result && x->result == ARES_SUCCESS && !x->watches &&
+	       has_edns(x->channel->ares);
+}
+
 /* Destroying the channel closes its sockets, and with them their handles. */
+static void channel_let_go(struct dns_exchange *x)
+{
+	struct channel *c = x->channel;
+	struct dns_io *io = x->io;
+	bool is_kept = io->spare_count < io->spare_max && is_as_new(x);
+	x->channel = NULL;
+	if (!is_kept) {
+		channel_free(c); /* its sockets are still those of the exchange */
+		return;
+	}
+	c->exchange = NULL;
+	c->next = io->spare;
+	io->spare = c;
+	io->spare_count++;
+}
+
 static void exchange_end(struct dns_exchange *x)
 {
 	x->is_over = true;
 	if (x->channel)
-		ares_destroy(MOVE(x->channel));
+		channel_let_go(x);
 	uv_close((uv_handle_t *)&x->timer, on_timer_closed);
 }
 
@@ -156,7 +223,7 @@ static void on_timer(uv_timer_t *t);
 
 static void arm_timer(struct dns_exchange *x)
 {
-	struct timeval tv, *left = ares_timeout(x->channel, NULL, &tv);
+	struct timeval tv, *left = ares_timeout(x->channel->ares, NULL, &tv);
 	if (!left) {
 		uv_timer_stop(&x->timer);
 		return;
@@ -188,9 +255,9 @@ static void on_timer(uv_timer_t *t)
 	for (struct watch *w = x->watches; w && count < SOCKETS_MAX; w = w->next)
 		fds[count++] = w->fd;
 	for (size_t i = 0; i < count && !x->has_result; i++)
-		ares_process_fd(x->channel, fds[i], ARES_SOCKET_BAD);
+		ares_process_fd(x->channel->ares, fds[i], ARES_SOCKET_BAD);
 	if (!x->has_result)
-		ares_process_fd(x->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+		ares_process_fd(x->channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	step(x);
 }
 
@@ -201,7 +268,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
 	/* An error of the socket shows up when the library uses it. */
 	bool can_read = status < 0 || (events & UV_READABLE);
 	bool can_write = status < 0 || (events & UV_WRITABLE);
-	ares_process_fd(x->channel, can_read ? w->fd : ARES_SOCKET_BAD,
+	ares_process_fd(x->channel->ares, can_read ? w->fd : ARES_SOCKET_BAD,
 		can_write ? w->fd : ARES_SOCKET_BAD);
 	step(x);
 }
@@ -226,7 +293,7 @@ static struct watch *watch_add(struct dns_exchange *x, ares_socket_t fd)
 /* The library wants to know when a socket is ready, or is about to close it. */
 static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
-	struct dns_exchange *x = arg;
+	struct dns_exchange *x = ((struct channel *)arg)->exchange;
 	struct watch **at = &x->watches;
 	while (*at && (*at)->fd != fd)
 		at = &(*at)->next;
@@ -264,32 +331,59 @@ static int channel_error(struct err *e, const char *what, int status)
 
 /* NOCHECKRESP: error codes come to dns_parse instead of looking like a server
  * that is away. No file is read: resolv.conf was, once. */
-static int channel_open(struct dns_exchange *x, const struct addr *server, struct err *e)
+static int channel_open(struct channel *c, int timeout_ms, struct err *e)
 {
 	char lookups[] = "b", no_file[] = "/dev/null", text[ADDR_TEXT_MAX];
 	struct ares_options o;
 	memset(&o, 0, sizeof(o));
 	o.flags = ARES_FLAG_EDNS | ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH;
 	o.ednspsz = EDNS_OCTETS;
-	o.timeout = x->io->options.timeout_ms;
+	o.timeout = timeout_ms;
 	o.tries = 1;
 	o.lookups = lookups;
 	o.resolvconf_path = no_file;
 	o.sock_state_cb = on_socket_state;
-	o.sock_state_cb_data = x;
-	int status = ares_init_options(&x->channel, &o,
+	o.sock_state_cb_data = c;
+	int status = ares_init_options(&c->ares, &o,
 		ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
 			ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF | ARES_OPT_DOMAINS |
 			ARES_OPT_SOCK_STATE_CB);
 	if (status != ARES_SUCCESS) {
-		x->channel = NULL;
+		c->ares = NULL;
 		return channel_error(e, "cannot set up the resolver", status);
 	}
-	addr_format_with_port(server, text);
-	status = ares_set_servers_ports_csv(x->channel, text);
+	addr_format_with_port(&c->server, text);
+	status = ares_set_servers_ports_csv(c->ares, text);
 	if (status != ARES_SUCCESS)
 		return channel_error(e, "cannot set the server", status);
 	return 0;
+}
+
+static struct channel *take_spare(struct dns_io *io, const struct addr *server)
+{
+	for (struct channel **at = &io->spare; *at; at = &(*at)->next) {
+		struct channel *c = *at;
+		if (!addr_equal(&c->server, server))
+			continue;
+		*at = c->next;
+		io->spare_count--;
+		return c;
+	}
+	return NULL;
+}
+
+static int channel_get(struct dns_exchange *x, const struct addr *server, struct err *e)
+{
+	struct channel *c = take_spare(x->io, server);
+	int result = 0;
+	if (!c) {
+		c = xcalloc(1, sizeof(*c));
+		c->server = *server;
+		result = channel_open(c, x->io->options.timeout_ms, e);
+	}
+	c->exchange = x;
+	x->channel = c;
+	return result;
 }
 
 /* The question with recursion, EDNS and, in plain DNS without DO, the AD bit
@@ -305,7 +399,7 @@ static int send_question(
 	if (status != ARES_SUCCESS)
 		return channel_error(e, "cannot ask for this name", status);
 	query[HEADER_FLAGS] |= FLAG_AD;
-	ares_send(x->channel, query, len, on_answer, x);
+	ares_send(x->channel->ares, query, len, on_answer, x);
 	ares_free_string(query);
 	return 0;
 }
@@ -323,7 +417,7 @@ int dns_exchange_start(struct dns_io *io, const struct addr *server, const char 
 	x->handles = 1;
 	io->handles++;
 
-	int result = channel_open(x, server, e);
+	int result = channel_get(x, server, e);
 	if (result == 0)
 		result = send_question(x, name, type, e);
 	if (result < 0) {

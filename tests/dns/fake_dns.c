@@ -34,13 +34,14 @@ static void transmit(struct fake_dns *s, const struct route *to, const struct wi
 			(int)w->len);
 }
 
-static void note_query(struct fake_dns *s, ns_msg *msg, bool is_tcp)
+static void note_query(struct fake_dns *s, ns_msg *msg, const struct route *from)
 {
 	ns_rr rr;
 	ASSERT(s->query_count < FAKE_QUERIES_MAX);
 	struct fake_query *q = &s->queries[s->query_count++];
 	ASSERT(ns_parserr(msg, ns_s_qd, 0, &rr) == 0);
-	q->is_tcp = is_tcp;
+	q->is_tcp = from->tcp;
+	q->port = from->udp ? addr_port(from->udp) : 0;
 	q->type = ns_rr_type(rr);
 	q->id = (uint16_t)ns_msg_id(*msg);
 	q->flags = (uint16_t)wire_get_u16(ns_msg_base(*msg) + 2);
@@ -105,7 +106,7 @@ static void serve(
 	ns_rr rr;
 	ASSERT(ns_initparse(bytes, (int)len, &msg) == 0);
 	ASSERT(ns_parserr(&msg, ns_s_qd, 0, &rr) == 0);
-	note_query(s, &msg, to->tcp);
+	note_query(s, &msg, to);
 	answer(s, to, rr.name);
 }
 

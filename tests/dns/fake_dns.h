@@ -34,6 +34,7 @@ struct fake_query {
 	bool is_tcp;
 	int type;
 	uint16_t id;
+	uint16_t port; /* it came from, over UDP */
 	uint16_t flags;
 	uint16_t edns_octets; /* 0: no OPT record */
 };

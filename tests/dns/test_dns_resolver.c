@@ -208,13 +208,13 @@ static void a_malformed_datagram_is_a_temporary_failure(void **state)
 	fixture_clear(&f);
 }
 
-static void queries_carry_ad_rd_and_edns_and_fresh_ids(void **state)
+static void queries_carry_ad_rd_and_edns_and_fresh_ids_and_ports(void **state)
 {
 	(void)state;
 	enum { QUERIES = 8 };
 	struct fixture f;
 	char name[32];
-	int same = 0;
+	int same = 0, same_port = 0;
 	fixture_init(&f);
 	fixture_add_server(&f, 0, fixture_good, 1);
 	fixture_open(&f, 1, PATIENT_MS, 1);
@@ -229,8 +229,10 @@ static void queries_carry_ad_rd_and_edns_and_fresh_ids(void **state)
 		assert_int_equal(q[i].flags, 0x0120);
 		assert_int_equal(q[i].edns_octets, 1232);
 		same += i > 0 && q[i].id == q[0].id;
+		same_port += i > 0 && q[i].port == q[0].port;
 	}
 	assert_int_not_equal(same, QUERIES - 1);
+	assert_int_not_equal(same_port, QUERIES - 1);
 	buf_clear(&c.text);
 	fixture_clear(&f);
 }
@@ -525,7 +527,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dialogues_end_as_the_table_says),
 		cmocka_unit_test(a_malformed_datagram_is_a_temporary_failure),
-		cmocka_unit_test(queries_carry_ad_rd_and_edns_and_fresh_ids),
+		cmocka_unit_test(queries_carry_ad_rd_and_edns_and_fresh_ids_and_ports),
 		cmocka_unit_test(one_formerr_does_not_switch_edns_off_for_others),
 		cmocka_unit_test(addresses_are_asked_for_by_family),
 		cmocka_unit_test(the_second_server_answers_where_the_first_fails),
