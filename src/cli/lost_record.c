@@ -12,15 +12,16 @@ char *lost_record(
 		.next_attempt_ms = item->due_ms,
 	};
 	(void)arg;
-	event_set(&a.sender, item->envelope.sender);
-	event_set(&a.domain, item->domain);
-	event_set(&a.mx, host);
-	event_set(&a.channel, item->next_channel ? item->next_channel : "tls");
-	event_set(&a.next_channel, a.channel);
-	event_set(&a.outcome, "in_doubt");
-	event_set(&a.failure, "in_doubt");
-	event_set(&a.stage, "final");
-	event_set(&a.detail, "the worker ended while the message was being handed over");
+	event_set(&a, &a.sender, item->envelope.sender);
+	event_set(&a, &a.domain, item->domain);
+	event_set(&a, &a.mx, host);
+	event_set(&a, &a.channel, item->next_channel ? item->next_channel : "tls");
+	event_set(&a, &a.next_channel, a.channel);
+	event_set(&a, &a.outcome, "in_doubt");
+	event_set(&a, &a.failure, "in_doubt");
+	event_set(&a, &a.stage, "final");
+	event_set(&a, &a.detail,
+		"the worker ended while the message was being handed over");
 	for (size_t i = 0; i < item->recipient_count; i++)
 		event_attempt_add_recipient(&a, item->recipients[i].address, "in_doubt");
 	char *json = event_attempt_to_json(&a);

@@ -45,10 +45,11 @@ static const char *turn_outcome(const struct attempt *a)
 	return name ? name : "deferred";
 }
 
-static void set_reply(struct event_reply *to, const struct smtp_reply *from)
+static void set_reply(
+	struct event_attempt *e, struct event_reply *to, const struct smtp_reply *from)
 {
 	/* A verdict of ours has a status, but no reply. */
-	event_reply_set(to, from->code, from->enhanced[0] ? from->enhanced : NULL,
+	event_reply_set(e, to, from->code, from->enhanced[0] ? from->enhanced : NULL,
 		from->code ? from->text : NULL);
 }
 
@@ -59,8 +60,9 @@ static void add_recipients(const struct attempt *a, struct event_attempt *e)
 		if (r->turn != a->turns)
 			continue;
 		struct event_recipient *to = event_attempt_add_recipient(
-			e, a->item->recipients[i].address, outcome_name(r->standing));
-		set_reply(&to->reply, &r->reply);
+			e, a->item->recipients[i].address, NULL);
+		to->outcome = outcome_name(r->standing);
+		set_reply(e, &to->reply, &r->reply);
 	}
 }
 
@@ -110,10 +112,10 @@ static void add_policy(const struct attempt *a, struct event_attempt *e)
 		rule = d->decided_by[0] ? d->decided_by : NULL;
 		text = decided_text(d);
 	}
-	event_set(&e->channel, policy_channel_name(channel));
-	event_set(&e->rule, rule);
-	event_set(&e->rule_text, text);
-	event_set(&e->fallback, policy_fallback_name(d->fallback));
+	e->channel = policy_channel_name(channel);
+	event_set(e, &e->rule, rule);
+	event_set(e, &e->rule_text, text);
+	e->fallback = policy_fallback_name(d->fallback);
 	e->policy_generation = a->turn.policy_generation;
 }
 
@@ -123,22 +125,22 @@ static void add_connection(const struct attempt *a, struct event_attempt *e)
 	char text[ADDR_TEXT_MAX];
 	const struct tls_facts *tls = NULL;
 	if (a->session) {
-		event_set(&e->mx, session_mx(a->session));
-		event_set(&e->sni, session_sni(a->session));
+		event_set(e, &e->mx, session_mx(a->session));
+		event_set(e, &e->sni, session_sni(a->session));
 		tls = session_tls(a->session);
 		if (session_address(a->session, &address)) {
 			addr_format(&address, text);
-			event_set(&e->address, text);
+			event_set(e, &e->address, text);
 		}
 	} else if (a->route && a->host < a->route->host_count) {
-		event_set(&e->mx, a->route->hosts[a->host].name);
+		event_set(e, &e->mx, a->route->hosts[a->host].name);
 	}
 	e->port = a->settings->port;
 	e->has_tls = tls != NULL;
 	if (tls) {
-		event_set(&e->tls.version, tls->version);
-		event_set(&e->tls.cipher, tls->cipher);
-		event_set(&e->tls.peer, tls->peer);
+		event_set(e, &e->tls.version, tls->version);
+		event_set(e, &e->tls.cipher, tls->cipher);
+		event_set(e, &e->tls.peer, tls->peer);
 		e->tls.resumed = tls->resumed;
 		e->tls.verified = tls->verified;
 	}
@@ -174,7 +176,7 @@ static void tell_previous(struct attempt *a, const struct event_attempt *e)
 			e->address ? e->address : "");
 	else
 		snprintf(then, sizeof(then), "another host");
-	event_set(&before->then, then);
+	event_set(before, &before->then, then);
 }
 
 void turn_end(struct attempt *a)
@@ -185,15 +187,15 @@ void turn_end(struct attempt *a)
 		.id = a->item->envelope.id,
 		.attempt = a->item->attempts + 1,
 	};
-	event_set(&e.sender, a->item->envelope.sender);
-	event_set(&e.domain, a->item->domain);
-	event_set(&e.outcome, turn_outcome(a));
-	event_set(&e.stage, t->stage);
-	event_set(&e.detail, t->detail[0] ? t->detail : NULL);
+	event_set(&e, &e.sender, a->item->envelope.sender);
+	event_set(&e, &e.domain, a->item->domain);
+	e.outcome = turn_outcome(a);
+	e.stage = t->stage;
+	event_set(&e, &e.detail, t->detail[0] ? t->detail : NULL);
 	if (t->failure != POLICY_FAILURE_NONE)
-		event_set(&e.failure, policy_failure_name(t->failure));
+		e.failure = policy_failure_name(t->failure);
 	if (t->reply)
-		set_reply(&e.reply, t->reply);
+		set_reply(&e, &e.reply, t->reply);
 	add_recipients(a, &e);
 	add_policy(a, &e);
 	add_connection(a, &e);

@@ -251,13 +251,13 @@ static void add_notices(struct attempt *a, struct finishing *f, int64_t now_ms)
 static void mark_expired(struct event_attempt *e)
 {
 	for (size_t i = 0; i < e->recipient_count; i++) {
-		char **outcome = &e->recipients[i].outcome;
+		const char **outcome = &e->recipients[i].outcome;
 		if (strcmp(*outcome, "deferred") == 0 ||
 			strcmp(*outcome, "in_doubt") == 0)
-			event_set(outcome, "bounced");
+			*outcome = "bounced";
 	}
 	if (strcmp(e->outcome, "delivered") != 0)
-		event_set(&e->outcome, "bounced");
+		event_set(e, &e->outcome, "bounced");
 }
 
 static void mark_hopeless(const struct attempt *a, struct event_attempt *e)
@@ -267,7 +267,7 @@ static void mark_hopeless(const struct attempt *a, struct event_attempt *e)
 	mark_expired(e);
 	for (size_t i = 0; i < e->recipient_count; i++) {
 		if (!e->recipients[i].reply.enhanced)
-			event_set(&e->recipients[i].reply.enhanced, NO_HOST_STATUS);
+			event_set(e, &e->recipients[i].reply.enhanced, NO_HOST_STATUS);
 	}
 }
 
@@ -279,12 +279,12 @@ static void add_records(struct attempt *a, struct finishing *f, bool goes_on)
 		OWN(mem_free)
 		char *detail = xasprintf("%s%s%s", last->detail ? last->detail : "",
 			last->detail ? "; " : "", f->expiry);
-		event_set(&last->detail, detail);
+		event_set(last, &last->detail, detail);
 		mark_expired(last);
 	}
 	if (goes_on) {
-		event_set(&last->next_channel, f->result.next_channel);
-		event_set(&last->next_reason, f->next_reason);
+		event_set(last, &last->next_channel, f->result.next_channel);
+		event_set(last, &last->next_reason, f->next_reason);
 		last->next_attempt_ms = f->result.next_attempt_ms;
 	}
 	for (size_t i = 0; i < a->record_count; i++) {

@@ -7,24 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-void event_set(char **field, const char *text)
+/* The strings of a record, one behind the other: a record of one recipient fits
+ * into the first of these. */
+struct event_texts {
+	struct event_texts *next;
+	size_t used, size;
+	char bytes[];
+};
+enum { TEXTS_SIZE = 1024 - sizeof(struct event_texts) };
+
+static const char *keep(struct event_attempt *a, const char *text)
 {
-	char *copy = xstrdup(text); /* text may be the field itself */
-	free(*field);
-	*field = copy;
+	size_t len = strlen(text) + 1;
+	struct event_texts *t = a->texts;
+	if (!t || t->size - t->used < len) {
+		size_t size = len > TEXTS_SIZE ? len : TEXTS_SIZE;
+		t = xmalloc(sizeof(*t) + size);
+		*t = (struct event_texts){ .next = a->texts, .size = size };
+		a->texts = t;
+	}
+	char *copy = memcpy(t->bytes + t->used, text, len);
+	t->used += len;
+	return copy;
 }
 
-void event_reply_set(
-	struct event_reply *r, int code, const char *enhanced, const char *text)
+void event_set(struct event_attempt *a, const char **field, const char *text)
+{
+	*field = text ? keep(a, text) : NULL;
+}
+
+void event_reply_set(struct event_attempt *a, struct event_reply *r, int code,
+	const char *enhanced, const char *text)
 {
 	r->code = code;
-	event_set(&r->enhanced, enhanced && *enhanced ? enhanced : NULL);
-	event_set(&r->text, text);
-}
-
-void event_reply_clear(struct event_reply *r)
-{
-	event_reply_set(r, 0, NULL, NULL);
+	event_set(a, &r->enhanced, enhanced && *enhanced ? enhanced : NULL);
+	event_set(a, &r->text, text);
 }
 
 struct event_recipient *event_attempt_add_recipient(
@@ -33,31 +50,19 @@ struct event_recipient *event_attempt_add_recipient(
 	a->recipients = xreallocarray(
 		a->recipients, a->recipient_count + 1, sizeof(*a->recipients));
 	struct event_recipient *r = &a->recipients[a->recipient_count++];
-	*r = (struct event_recipient){ .address = xstrdup(address),
-		.outcome = xstrdup(outcome) };
+	*r = (struct event_recipient){ 0 };
+	event_set(a, &r->address, address);
+	event_set(a, &r->outcome, outcome);
 	return r;
-}
-
-static void clear_recipients(struct event_attempt *a)
-{
-	for (size_t i = 0; i < a->recipient_count; i++) {
-		free(a->recipients[i].address);
-		free(a->recipients[i].outcome);
-		event_reply_clear(&a->recipients[i].reply);
-	}
-	free(a->recipients);
 }
 
 void event_attempt_clear(struct event_attempt *a)
 {
-	char **strings[] = { &a->sender, &a->domain, &a->mx, &a->address, &a->channel,
-		&a->fallback, &a->rule, &a->rule_text, &a->sni, &a->tls.version,
-		&a->tls.cipher, &a->tls.peer, &a->outcome, &a->failure, &a->stage,
-		&a->detail, &a->next_channel, &a->next_reason, &a->then };
-	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-		free(*strings[i]);
-	clear_recipients(a);
-	event_reply_clear(&a->reply);
+	for (struct event_texts *t = a->texts, *next; t; t = next) {
+		next = t->next;
+		free(t);
+	}
+	free(a->recipients);
 	*a = (struct event_attempt){ 0 };
 }
 

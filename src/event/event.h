@@ -5,7 +5,8 @@
  *
  * Words of the policy (channel, failure ...) are text here, with the names of
  * policy/types.h. All remote text has been cleaned before it gets here.
- * A record owns its strings; one of zeros is empty and may be cleared.
+ * A record owns its strings (all together, until it is cleared), but a constant
+ * may stand in it as it is; one of zeros is empty and may be cleared.
  */
 #ifndef EVENT_EVENT_H
 #define EVENT_EVENT_H
@@ -17,21 +18,22 @@
 #include <stdint.h>
 
 struct buf;
+struct event_texts;
 
 struct event_reply {
 	int code; /* 0: no reply */
-	char *enhanced;
-	char *text;
+	const char *enhanced;
+	const char *text;
 };
 
 struct event_recipient {
-	char *address;
-	char *outcome; /* "delivered", "deferred", "bounced", "in_doubt" */
+	const char *address;
+	const char *outcome; /* "delivered", "deferred", "bounced", "in_doubt" */
 	struct event_reply reply;
 };
 
 struct event_tls {
-	char *version, *cipher, *peer;
+	const char *version, *cipher, *peer;
 	bool resumed, verified;
 };
 
@@ -45,44 +47,45 @@ struct event_attempt {
 	int64_t time_ms;  /* when this host's turn began */
 	int64_t id;       /* of the message */
 	unsigned attempt; /* from 1 */
-	char *sender;
-	char *domain;
+	const char *sender;
+	const char *domain;
 	struct event_recipient *recipients;
 	size_t recipient_count;
-	char *mx;      /* host name, or NULL (no host was found) */
-	char *address; /* IP, or NULL (no connection) */
+	const char *mx;      /* host name, or NULL (no host was found) */
+	const char *address; /* IP, or NULL (no connection) */
 	uint16_t port;
-	char *channel; /* "tls", "plaintext": what the connection really was */
-	char *fallback;
-	char *rule;      /* what decided the channel */
-	char *rule_text; /* the same as a sentence, for people */
+	const char *channel; /* "tls", "plaintext": what the connection really was */
+	const char *fallback;
+	const char *rule;      /* what decided the channel */
+	const char *rule_text; /* the same as a sentence, for people */
 	uint64_t policy_generation;
-	char *sni; /* NULL: none was sent */
+	const char *sni; /* NULL: none was sent */
 	bool has_tls;
 	struct event_tls tls;
-	char *outcome; /* of this host's turn: "delivered", "deferred", ... */
-	char *failure; /* NULL or a class */
-	char *stage;   /* state of the machine, "dns" or "connect" */
+	const char *outcome; /* of this host's turn: "delivered", "deferred", ... */
+	const char *failure; /* NULL or a class */
+	const char *stage;   /* state of the machine, "dns" or "connect" */
 	struct event_reply reply;
-	char *detail; /* a fact of ours where there was no reply: "connection refused" */
-	char *next_channel;      /* NULL: no next attempt */
-	char *next_reason;       /* why that channel */
-	int64_t next_attempt_ms; /* 0: none */
-	char *then; /* what came next within the attempt: "next host", "plaintext to the
-		       same address", NULL at its end */
+	const char *detail;       /* a fact of ours where there was no reply: "connection
+				     refused" */
+	const char *next_channel; /* NULL: no next attempt */
+	const char *next_reason;  /* why that channel */
+	int64_t next_attempt_ms;  /* 0: none */
+	const char *then; /* what came next within the attempt: "next host", "plaintext to
+		       the same address", NULL at its end */
 	int64_t duration_ms;
 	struct event_delays delays;
+	struct event_texts *texts; /* private: what holds the strings */
 	bool downgraded; /* plaintext as the consequence of a TLS failure, not of a
 			    list, a setting, or a host that offers no STARTTLS */
 };
 
 void event_attempt_clear(struct event_attempt *a);
 
-/* For whoever fills a record: each takes a copy; NULL clears. */
-void event_set(char **field, const char *text);
-void event_reply_set(
-	struct event_reply *r, int code, const char *enhanced, const char *text);
-void event_reply_clear(struct event_reply *r);
+/* For whoever fills a record: each takes a copy for a field of a; NULL clears. */
+void event_set(struct event_attempt *a, const char **field, const char *text);
+void event_reply_set(struct event_attempt *a, struct event_reply *r, int code,
+	const char *enhanced, const char *text);
 /* A further recipient; valid until the next is added. */
 struct event_recipient *event_attempt_add_recipient(
 	struct event_attempt *a, const char *address, const char *outcome);

@@ -13,6 +13,7 @@
 
 /* One object under reading; the first field that is wrong is kept. */
 struct in {
+	struct event_attempt *record; /* to read into */
 	json_t *object;
 	const char *wrong;
 };
@@ -30,13 +31,13 @@ static void complain(struct in *in, const char *name)
 		in->wrong = name;
 }
 
-static void take_text(struct in *in, const char *name, char **out)
+static void take_text(struct in *in, const char *name, const char **out)
 {
 	json_t *value = member(in, name);
 	if (value && !json_is_string(value))
 		complain(in, name);
 	else if (value)
-		event_set(out, json_string_value(value));
+		event_set(in->record, out, json_string_value(value));
 }
 
 static int64_t take_number(struct in *in, const char *name, int64_t max)
@@ -94,7 +95,7 @@ static void take_reply(struct in *in, struct event_reply *reply)
 static bool enter(struct in *outer, const char *name, struct in *inner)
 {
 	json_t *value = member(outer, name);
-	*inner = (struct in){ .object = value };
+	*inner = (struct in){ .record = outer->record, .object = value };
 	if (value && !json_is_object(value))
 		complain(outer, name);
 	return json_is_object(value);
@@ -108,7 +109,7 @@ static void take_recipients(struct in *in, struct event_attempt *a)
 		complain(in, "recipients");
 	json_array_foreach(list, i, value)
 	{
-		struct in inner = { .object = value };
+		struct in inner = { .record = a, .object = value };
 		struct event_recipient *r = event_attempt_add_recipient(a, NULL, NULL);
 		take_text(&inner, "address", &r->address);
 		take_text(&inner, "outcome", &r->outcome);
@@ -148,7 +149,7 @@ static void take_texts(struct in *in, struct event_attempt *a)
 {
 	const struct {
 		const char *name;
-		char **field;
+		const char **field;
 	} texts[] = {
 		{ "sender", &a->sender },
 		{ "domain", &a->domain },
@@ -197,7 +198,8 @@ static void take_attempt(struct in *in, struct event_attempt *a)
 int event_attempt_from_json(const char *json, struct event_attempt *a, struct err *e)
 {
 	json_error_t error;
-	struct in in = { .object = json_loads(json, JSON_REJECT_DUPLICATES, &error) };
+	struct in in = { .record = a,
+		.object = json_loads(json, JSON_REJECT_DUPLICATES, &error) };
 	int result = 0;
 	*a = (struct event_attempt){ 0 };
 	if (!in.object)

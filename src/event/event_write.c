@@ -32,12 +32,6 @@ static bool is_fit(const char *s, size_t len)
 	return true;
 }
 
-/* Octets that stand for themselves, whatever their neighbours. */
-static bool is_plain(char c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
 /* Control characters need an escape too, but text without them comes here. */
 static void put_escaped(struct buf *out, const char *s)
 {
@@ -48,9 +42,8 @@ static void put_escaped(struct buf *out, const char *s)
 	}
 }
 
-static void put_unplain(struct buf *out, const char *s)
+static void put_unplain(struct buf *out, const char *s, size_t len)
 {
-	size_t len = strlen(s);
 	if (is_fit(s, len)) {
 		put_escaped(out, s);
 		return;
@@ -62,18 +55,18 @@ static void put_unplain(struct buf *out, const char *s)
 
 static void put_text(struct buf *out, const char *s)
 {
-	size_t plain = 0;
 	if (!s) {
 		buf_addstr(out, "null");
 		return;
 	}
-	while (is_plain(s[plain]))
-		plain++;
+	size_t len = strlen(s);
+	bool is_plain = text_plain_len(s, len) == len && !memchr(s, '"', len) &&
+			!memchr(s, '\\', len);
 	buf_addc(out, '"');
-	if (s[plain])
-		put_unplain(out, s);
+	if (is_plain)
+		buf_add(out, s, len);
 	else
-		buf_add(out, s, plain);
+		put_unplain(out, s, len);
 	buf_addc(out, '"');
 }
 

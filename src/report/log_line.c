@@ -196,8 +196,10 @@ void log_line_format_host(const struct event_attempt *a, struct buf *out)
 static void log_attempt(void *arg, const struct event_attempt *a)
 {
 	(void)arg;
+	enum { USUAL = 512 };
 	struct buf line = BUF_INIT;
 	bool host_was_logged = false;
+	buf_reserve(&line, USUAL);
 	for (size_t i = 0; i < a->recipient_count; i++) {
 		buf_reset(&line);
 		if (!log_line_is_passing(a, i))

@@ -147,16 +147,16 @@ static void the_verdict_follows_the_outcome(void **state)
 		struct event_attempt a = { 0 };
 		char status[EVENT_STATUS_MAX];
 		a.downgraded = c->marked;
-		event_set(&a.channel, c->channel);
-		event_set(&a.rule, c->rule);
-		event_set(&a.rule_text, c->rule_text);
-		event_set(&a.outcome, c->outcome);
-		event_set(&a.failure, c->failure);
-		event_reply_set(&a.reply, c->session_enhanced ? 500 : 0,
+		event_set(&a, &a.channel, c->channel);
+		event_set(&a, &a.rule, c->rule);
+		event_set(&a, &a.rule_text, c->rule_text);
+		event_set(&a, &a.outcome, c->outcome);
+		event_set(&a, &a.failure, c->failure);
+		event_reply_set(&a, &a.reply, c->session_enhanced ? 500 : 0,
 			c->session_enhanced, NULL);
 		struct event_recipient *r =
 			event_attempt_add_recipient(&a, "a@example.org", c->outcome);
-		event_reply_set(&r->reply, c->code, c->enhanced, "text");
+		event_reply_set(&a, &r->reply, c->code, c->enhanced, "text");
 		event_attempt_status(&a, 0, status);
 		if (strcmp(status, c->status) != 0 ||
 			event_attempt_is_failure(&a) != c->is_failure ||
@@ -172,7 +172,7 @@ static void one_recipient_of_many_makes_it_a_failure(void **state)
 {
 	(void)state;
 	struct event_attempt a = { 0 };
-	event_set(&a.outcome, "delivered");
+	event_set(&a, &a.outcome, "delivered");
 	event_attempt_add_recipient(&a, "a@example.org", "delivered");
 	assert_false(event_attempt_is_failure(&a));
 	event_attempt_add_recipient(&a, "b@example.org", "bounced");
@@ -185,14 +185,42 @@ static void one_recipient_of_many_makes_it_a_failure(void **state)
 static void setting_a_field_copies_and_replaces(void **state)
 {
 	(void)state;
-	char *field = NULL, text[] = "one";
-	event_set(&field, text);
+	struct event_attempt a = { 0 };
+	char text[] = "one";
+	event_set(&a, &a.mx, text);
 	text[0] = 'x';
-	assert_string_equal(field, "one");
-	event_set(&field, field); /* its own value */
-	assert_string_equal(field, "one");
-	event_set(&field, NULL);
-	assert_null(field);
+	assert_string_equal(a.mx, "one");
+	event_set(&a, &a.mx, a.mx); /* its own value */
+	assert_string_equal(a.mx, "one");
+	event_set(&a, &a.mx, NULL);
+	assert_null(a.mx);
+	event_attempt_clear(&a);
+}
+
+/* Texts of all lengths, more than the record has room for at first. */
+static void a_record_keeps_many_texts(void **state)
+{
+	(void)state;
+	struct event_attempt a = { 0 };
+	char text[3000];
+	for (size_t i = 0; i < 200; i++) {
+		size_t len = i * 997 % sizeof(text);
+		memset(text, 'a' + (int)(i % 26), len);
+		text[len] = '\0';
+		struct event_recipient *r =
+			event_attempt_add_recipient(&a, text, "deferred");
+		event_reply_set(&a, &r->reply, 450, "4.2.0", text);
+	}
+	for (size_t i = 0; i < 200; i++) {
+		const struct event_recipient *r = &a.recipients[i];
+		size_t len = i * 997 % sizeof(text);
+		assert_int_equal(strlen(r->address), len);
+		assert_string_equal(r->reply.text, r->address);
+		assert_int_equal(
+			strspn(r->address, (char[]){ (char)('a' + i % 26), 0 }), len);
+		assert_string_equal(r->outcome, "deferred");
+	}
+	event_attempt_clear(&a);
 }
 
 static void an_id_is_sixteen_digits(void **state)
@@ -243,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_verdict_follows_the_outcome),
 		cmocka_unit_test(one_recipient_of_many_makes_it_a_failure),
+		cmocka_unit_test(a_record_keeps_many_texts),
 		cmocka_unit_test(setting_a_field_copies_and_replaces),
 		cmocka_unit_test(an_id_is_sixteen_digits),
 		cmocka_unit_test(the_hub_reaches_every_sink_that_wants_it),

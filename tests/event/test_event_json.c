@@ -26,27 +26,27 @@ static void fill(struct event_attempt *a)
 		.next_attempt_ms = (TIME_S + 60) * 1000LL,
 		.duration_ms = 1234,
 		.delays = { 5000, 100, 20, 600, 4280 } };
-	event_set(&a->sender, "alice@example.org");
-	event_set(&a->domain, "example.com");
-	event_set(&a->mx, "mx1.example.com");
-	event_set(&a->address, "192.0.2.1");
-	event_set(&a->channel, "tls");
-	event_set(&a->fallback, "alternate");
-	event_set(&a->rule, "default");
-	event_set(&a->rule_text, "no list names it");
-	event_set(&a->sni, "mx1.example.com");
-	event_set(&a->tls.version, "TLS1.3");
-	event_set(&a->tls.cipher, "TLS_AES_256_GCM_SHA384");
-	event_set(&a->tls.peer, "CN=mx1.example.com");
-	event_set(&a->outcome, "deferred");
-	event_set(&a->failure, "smtp_temporary");
-	event_set(&a->stage, "rcpt");
-	event_reply_set(&a->reply, 450, "4.2.0", "greylisted");
-	event_set(&a->next_channel, "tls");
-	event_set(&a->next_reason, "the failure says nothing about TLS");
+	event_set(a, &a->sender, "alice@example.org");
+	event_set(a, &a->domain, "example.com");
+	event_set(a, &a->mx, "mx1.example.com");
+	event_set(a, &a->address, "192.0.2.1");
+	event_set(a, &a->channel, "tls");
+	event_set(a, &a->fallback, "alternate");
+	event_set(a, &a->rule, "default");
+	event_set(a, &a->rule_text, "no list names it");
+	event_set(a, &a->sni, "mx1.example.com");
+	event_set(a, &a->tls.version, "TLS1.3");
+	event_set(a, &a->tls.cipher, "TLS_AES_256_GCM_SHA384");
+	event_set(a, &a->tls.peer, "CN=mx1.example.com");
+	event_set(a, &a->outcome, "deferred");
+	event_set(a, &a->failure, "smtp_temporary");
+	event_set(a, &a->stage, "rcpt");
+	event_reply_set(a, &a->reply, 450, "4.2.0", "greylisted");
+	event_set(a, &a->next_channel, "tls");
+	event_set(a, &a->next_reason, "the failure says nothing about TLS");
 	struct event_recipient *r =
 		event_attempt_add_recipient(a, "bob@example.com", "deferred");
-	event_reply_set(&r->reply, 450, "4.2.0", "greylisted");
+	event_reply_set(a, &r->reply, 450, "4.2.0", "greylisted");
 	event_attempt_add_recipient(a, "carol@example.com", "deferred");
 }
 
@@ -154,8 +154,8 @@ static void hostile_text_stays_text(void **state)
 		struct event_attempt a;
 		char expected[256];
 		fill(&a);
-		event_set(&a.detail, c->text);
-		event_reply_set(&a.recipients[0].reply, 450, "4.2.0", c->text);
+		event_set(&a, &a.detail, c->text);
+		event_reply_set(&a, &a.recipients[0].reply, 450, "4.2.0", c->text);
 		char *json = event_attempt_to_json(&a);
 		snprintf(expected, sizeof(expected), "\"detail\":%s,", c->shown);
 		if (!strstr(json, expected))
@@ -217,12 +217,12 @@ static void records_are_written_as_a_json_library_does(void **state)
 		struct event_attempt a;
 		char text[256];
 		fill(&a);
-		char **fields[] = { &a.sender, &a.domain, &a.mx, &a.rule_text,
+		const char **fields[] = { &a.sender, &a.domain, &a.mx, &a.rule_text,
 			&a.tls.peer, &a.detail, &a.then, &a.reply.text,
 			&a.recipients[1].address, &a.recipients[1].reply.text };
 		for (size_t f = 0; f < ARRAY_SIZE(fields); f++) {
 			random_text(&seed, text, sizeof(text));
-			event_set(fields[f], next_number(&seed) % 8 ? text : NULL);
+			event_set(&a, fields[f], next_number(&seed) % 8 ? text : NULL);
 		}
 		a.port = (uint16_t)(next_number(&seed) % 3);
 		a.has_tls = next_number(&seed) % 2;

@@ -353,7 +353,7 @@ static void tell_twice(const struct record_case *c, const char *domain, struct b
 	retry_log_init(&log, &style);
 	retry_log_tell(&log, &a, out);
 	buf_reset(out);
-	event_set(&a.domain, domain);
+	event_set(&a, &a.domain, domain);
 	retry_log_tell(&log, &a, out);
 	event_attempt_clear(&a);
 }
