@@ -18,6 +18,7 @@
 struct config_destination {
 	struct policy_settings policy;
 	uint16_t port;
+	bool chunking;
 	struct policy_retry retry_schedule;
 	unsigned retry_jitter; /* thousandths */
 	unsigned max_attempts; /* 0: unlimited */

@@ -121,6 +121,8 @@ const struct config_option config_options[] = {
 		.help = "how long a destination's channel is remembered" },
 	{ "port", &config_type_port, "25", .min = 1, .max = 65535, DESTINATION(port),
 		.help = "port of the MX hosts" },
+	{ "chunking", &config_type_bool, "true", DESTINATION(chunking),
+		.help = "send content in chunks (BDAT) where the host offers CHUNKING" },
 	{ "retry_schedule", &config_type_schedule, "1m, 5m*2, 15m, 1h*3, 4h",
 		DESTINATION(retry_schedule),
 		.help = "waiting times between attempts; the last one repeats" },

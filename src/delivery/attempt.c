@@ -175,7 +175,7 @@ void attempt_after_step(struct attempt *a)
 {
 	struct addr address;
 	bool has_address = a->session && session_address(a->session, &address);
-	if (a->turn.is_reused && a->session)
+	if (a->turn.is_reused && a->session && !a->turn.tries_again)
 		snprintf(
 			a->skip_host, sizeof(a->skip_host), "%s", session_mx(a->session));
 	bool was_dialling = a->turn.failure == POLICY_FAILURE_CONNECT &&
@@ -188,7 +188,7 @@ void attempt_after_step(struct attempt *a)
 	/* The dial tried all that were left, of which turn_open counted one. */
 	if (was_dialling && !a->turn.is_reconnect && a->next_addr < a->addrs.count)
 		a->addrs_tried += a->addrs.count - a->next_addr - 1;
-	if (has_address && !a->turn.is_reconnect)
+	if (has_address && !a->turn.is_reconnect && !a->turn.tries_again)
 		skip_tried(a, &address);
 	if (was_dialling)
 		a->next_addr = a->addrs.count; /* the dial went through all of them */

@@ -44,8 +44,9 @@ struct turn {
 	const struct smtp_reply *reply; /* until turn_end; NULL: none */
 	char detail[320];
 	enum policy_step step;
-	bool was_open;         /* a connection was there */
-	bool was_ready;        /* it got as far as taking messages */
+	bool was_open;    /* a connection was there */
+	bool tries_again; /* at the same addresses, without what the host cannot do */
+	bool was_ready;   /* it got as far as taking messages */
 	bool starttls_refused; /* in this session */
 };
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "delivery/chunking_memory.h"
 #include "delivery/failure.h"
 #include "net/loop.h"
 
@@ -72,7 +73,7 @@ static void collect_asked(struct attempt *a)
 	}
 }
 
-/* The content is sent, all but its end. */
+/* The content is sent, all but its end; or it is about to be, in one flight. */
 static void on_mark(void *arg)
 {
 	struct attempt *a = arg;
@@ -244,7 +245,12 @@ static void on_ready(void *arg)
 	a->body_offset = 0;
 	a->message = (struct smtp_message){ .envelope = &a->item->envelope,
 		.recipients = a->asked,
-		.recipient_count = a->asked_count };
+		.recipient_count = a->asked_count,
+		.body = a->item->body,
+		.body_len = a->item->body_len,
+		.may_be_one_flight =
+			chunking_memory_get(a->env->chunking, session_mx(a->session)) ==
+			CHUNKING_ONE_FLIGHT };
 	session_send(a->session, &a->message);
 }
 
@@ -292,12 +298,23 @@ static void fail_turn(struct attempt *a, enum policy_failure failure, bool insid
  * about the message: a new connection is made, and the turn is forgotten. */
 static bool was_stale(const struct attempt *a, const struct session_failure *f)
 {
-	enum smtp_state state = f->smtp.state;
 	bool is_gone = f->smtp.cause == SMTP_CAUSE_LOST ||
 		       (f->smtp.cause == SMTP_CAUSE_REPLY && f->smtp.reply.code == 421);
 	return a->turn.is_reused && !a->is_aborted && is_gone && !f->smtp.in_doubt &&
-	       (state == SMTP_STATE_READY || state == SMTP_STATE_RSET ||
-		       state == SMTP_STATE_MAIL);
+	       (f->smtp.nothing_sent || f->smtp.state == SMTP_STATE_MAIL);
+}
+
+/* What the host's trouble with CHUNKING tells for the next time; one that does not
+ * know BDAT is asked once more, with DATA. */
+static void learn(struct attempt *a)
+{
+	const char *mx = session_mx(a->session);
+	if (session_refused_chunking(a->session)) {
+		chunking_memory_limit(a->env->chunking, mx, CHUNKING_NEVER);
+		a->turn.tries_again = a->env->chunking != NULL;
+	} else if (session_lost_in_flight(a->session)) {
+		chunking_memory_limit(a->env->chunking, mx, CHUNKING_APART);
+	}
 }
 
 static void on_failed(void *arg, const struct session_failure *f)
@@ -307,6 +324,7 @@ static void on_failed(void *arg, const struct session_failure *f)
 	a->turn.stage = failure_stage(f);
 	if (f->phase != SESSION_DIALING)
 		a->turn.was_open = true;
+	learn(a);
 	if (was_stale(a, f)) {
 		attempt_start_over(a);
 		return;
@@ -333,12 +351,12 @@ void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 }
 
 /* Who was not spoken to says nothing of the channel. */
-static enum policy_failure classify_abort(enum smtp_state state)
+static enum policy_failure classify_abort(const struct session *s)
 {
-	if (state == SMTP_STATE_FINAL)
+	if (session_is_in_doubt(s))
 		return POLICY_FAILURE_IN_DOUBT;
-	return state == SMTP_STATE_BANNER ? POLICY_FAILURE_CONNECT
-					  : POLICY_FAILURE_SESSION;
+	return session_state(s) == SMTP_STATE_BANNER ? POLICY_FAILURE_CONNECT
+						     : POLICY_FAILURE_SESSION;
 }
 
 void turn_abort(struct attempt *a, const char *why)
@@ -346,7 +364,7 @@ void turn_abort(struct attempt *a, const char *why)
 	enum smtp_state state = session_state(a->session);
 	a->was_cut_short = true;
 	a->turn.stage = smtp_state_name(state);
-	fail_turn(a, classify_abort(state), session_is_tls(a->session), NULL, why);
+	fail_turn(a, classify_abort(a->session), session_is_tls(a->session), NULL, why);
 }
 
 /* ---- the beginning ---- */
@@ -409,6 +427,9 @@ void turn_open(struct attempt *a, const struct addr *addrs, size_t count)
 		.offer_starttls = offer,
 		.plaintext_after_refusal =
 			policy_fallback_step(&refused) == POLICY_STEP_PLAINTEXT_SESSION,
+		.use_chunking =
+			a->settings->chunking &&
+			chunking_memory_get(a->env->chunking, mx) != CHUNKING_NEVER,
 		.id = a->item->envelope.id,
 		.domain = a->item->domain,
 	};

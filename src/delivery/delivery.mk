@@ -3,6 +3,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/attempt.c src/delivery/attempt.h src/delivery/attempt_internal.h \
 	src/delivery/attempt_record.c src/delivery/attempt_result.c \
 	src/delivery/attempt_turn.c \
+	src/delivery/chunking_memory.c src/delivery/chunking_memory.h \
 	src/delivery/env.c src/delivery/env.h \
 	src/delivery/failure.c src/delivery/failure.h \
 	src/delivery/hosts.c src/delivery/hosts.h \

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chunking_memory;
 struct dns_resolver;
 struct tls_credentials;
 struct uv_loop_s;
@@ -67,8 +68,9 @@ struct delivery_env {
 	struct queue_port *queue;
 	struct dns_resolver *resolver;
 	struct tls_credentials *credentials;
-	struct config_ref *config; /* in force */
-	struct policy_set *policy; /* in force */
+	struct config_ref *config;        /* in force */
+	struct policy_set *policy;        /* in force */
+	struct chunking_memory *chunking; /* owned by the worker; NULL: none */
 	const struct event_hub *hub;
 	const struct notice_maker *notices;
 	size_t sessions;  /* open connections, idle ones included */

@@ -50,10 +50,12 @@ struct session {
 	bool has_tls, sent_sni;
 
 	int64_t opened_ms;
+	int64_t heard_ms; /* the last time that something came in */
 	size_t messages;
 	unsigned busy;
 	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
 	bool is_overdue; /* session_timeout is over */
+	bool was_lost_in_flight;
 };
 
 static void drive(struct session *s);
@@ -207,6 +209,9 @@ static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
 {
 	struct session_failure f = { .phase = SESSION_TALKING, .smtp = *smtp };
 	snprintf(f.text, sizeof(f.text), "%s", s->is_overdue ? OVERDUE : smtp->text);
+	s->was_lost_in_flight =
+		smtp->in_doubt && smtp->state == SMTP_STATE_MAIL &&
+		(smtp->cause == SMTP_CAUSE_LOST || smtp->cause == SMTP_CAUSE_TIMEOUT);
 	if (smtp->inside_tls &&
 		(smtp->cause == SMTP_CAUSE_LOST || smtp->cause == SMTP_CAUSE_TIMEOUT))
 		log_handshake(s, f.text, smtp_state_name(smtp->state));
@@ -315,8 +320,10 @@ static void drive(struct session *s)
 
 void session_send(struct session *s, const struct smtp_message *message)
 {
+	struct smtp_message m = *message;
+	m.may_be_one_flight &= s->heard_ms == loop_now_ms(s->env->loop);
 	s->messages++;
-	smtp_client_send(s->client, message);
+	smtp_client_send(s->client, &m);
 	drive(s);
 }
 
@@ -368,6 +375,7 @@ static void on_data(void *arg, const char *bytes, size_t len)
 {
 	struct session *s = arg;
 	enter(s);
+	s->heard_ms = loop_now_ms(s->env->loop);
 	if (!s->has_ended) {
 		smtp_client_feed(s->client, bytes, len);
 		drive(s);
@@ -502,7 +510,7 @@ static void make_client(struct session *s, const struct session_params *p)
 		.plaintext_after_refusal = p->plaintext_after_refusal,
 		.reply_timeout_ms = p->terms->settings->reply_timeout_ms,
 		.data_timeout_ms = p->terms->settings->data_timeout_ms,
-		.no_chunking = true,
+		.no_chunking = !p->use_chunking,
 	};
 	s->client = smtp_client_new(&s->client_options);
 }
@@ -563,6 +571,21 @@ const struct smtp_reply *session_starttls_refusal(const struct session *s)
 enum smtp_state session_state(const struct session *s)
 {
 	return smtp_client_state(s->client);
+}
+
+bool session_is_in_doubt(const struct session *s)
+{
+	return smtp_client_is_in_doubt(s->client);
+}
+
+bool session_lost_in_flight(const struct session *s)
+{
+	return s->was_lost_in_flight;
+}
+
+bool session_refused_chunking(const struct session *s)
+{
+	return smtp_client_refused_chunking(s->client);
 }
 
 const struct tls_facts *session_tls(const struct session *s)

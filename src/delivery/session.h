@@ -53,6 +53,7 @@ struct session_params {
 	size_t addr_count;
 	bool offer_starttls;          /* send STARTTLS where it is offered */
 	bool plaintext_after_refusal; /* go on in this session if STARTTLS is refused */
+	bool use_chunking;            /* BDAT where CHUNKING is offered */
 	int64_t id;                   /* message and destination, for the TLS log */
 	const char *domain;
 };
@@ -61,7 +62,9 @@ struct session *session_open(
 	const struct session_params *params, const struct session_events *events);
 void session_set_events(struct session *s, const struct session_events *events);
 
-/* In READY. The message is borrowed until the next on_ready or on_failed. */
+/* In READY. The message is borrowed until the next on_ready or on_failed. One
+ * flight is made only where the other side was heard in this turn of the loop: a
+ * connection that was idle may be dead, and what is lost on it would be in doubt. */
 void session_send(struct session *s, const struct smtp_message *message);
 void session_body(struct session *s, const char *bytes, size_t len);
 void session_body_end(struct session *s);
@@ -78,6 +81,12 @@ bool session_is_tls(const struct session *s);
 bool session_offered_starttls(const struct session *s);
 const struct smtp_reply *session_starttls_refusal(const struct session *s); /* or NULL */
 enum smtp_state session_state(const struct session *s);
+/* If it ended now, the message under way would be in doubt. */
+bool session_is_in_doubt(const struct session *s);
+/* It ended without any reply to one flight: two would have left no doubt. */
+bool session_lost_in_flight(const struct session *s);
+/* The host offers CHUNKING and does not know BDAT. */
+bool session_refused_chunking(const struct session *s);
 const struct tls_facts *session_tls(const struct session *s); /* NULL: no handshake */
 /* Borrowed. Others that are alike (terms_are_alike) may take their place: the
  * next message is then compared with those. */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "delivery/chunking_memory.h"
 #include "delivery/policy_watch.h"
 #include "delivery/scheduler.h"
 #include "dns/dns.h"
@@ -188,6 +189,7 @@ static void tear_down(struct worker *w)
 	loop_free(&w->env.loop);
 	tls_credentials_free(&w->env.credentials);
 	config_ref_drop(&w->env.config);
+	chunking_memory_free(&w->env.chunking);
 }
 
 int worker_run(struct worker_options *options, struct err *e)
@@ -195,6 +197,7 @@ int worker_run(struct worker_options *options, struct err *e)
 	struct worker w = { .options = options, .fifo = -1 };
 	w.env.loop = loop_new();
 	w.env.config = config_ref_new(MOVE(options->config));
+	w.env.chunking = chunking_memory_new();
 	w.env.hub = options->hub;
 	w.env.notices = options->notices;
 	int result = set_up(&w, e);

@@ -134,6 +134,7 @@ enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
 		.state = c->state,
 		.inside_tls = c->is_tls,
 		.before_first_tls_reply = c->is_tls && !c->tls_replied,
+		.nothing_sent = smtp_mail_is_unsent(c),
 		.in_doubt = smtp_mail_is_in_doubt(c),
 	};
 	if (reply)

@@ -148,6 +148,7 @@ enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r);
 enum smtp_state smtp_finish(struct smtp_client *c, bool needs_rset);
 /* What a reply that refuses means for those whom it concerns. */
 enum smtp_verdict smtp_refusal(const struct smtp_client *c, const struct smtp_reply *r);
+bool smtp_mail_is_unsent(const struct smtp_client *c);
 bool smtp_mail_is_in_doubt(const struct smtp_client *c);
 void smtp_mail_clear(struct smtp_client *c);
 

@@ -35,6 +35,12 @@ static bool is_for_nobody(const struct transaction *t)
 	       (t->answered == t->batch_count && !t->accepted);
 }
 
+bool smtp_mail_is_unsent(const struct smtp_client *c)
+{
+	return c->state == SMTP_STATE_READY || c->state == SMTP_STATE_RSET ||
+	       (c->state == SMTP_STATE_MARK && c->mail.is_flight);
+}
+
 bool smtp_mail_is_in_doubt(const struct smtp_client *c)
 {
 	const struct transaction *t = &c->mail;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -132,6 +134,27 @@ static bool answer_data(struct server_connection *c)
 	return reply[0] != '3' || (pass(c, "354") && read_content(c));
 }
 
+/* "BDAT 200 LAST": the content is read, whatever becomes of it. */
+static bool answer_bdat(struct server_connection *c, const char *arguments)
+{
+	char byte;
+	char *after;
+	for (size_t n = strtoul(arguments, &after, 10); n > 0; n--) {
+		if (read_some(c, &byte, 1) != 1)
+			return false;
+		c->content_len++;
+	}
+	if (!is_at(" LAST", after)) {
+		say(c, "250 2.0.0 more");
+		return true;
+	}
+	note(c, ".");
+	if (!pass(c, "."))
+		return false;
+	say(c, c->plan->final ? c->plan->final : "250 2.0.0 stored");
+	return pass(c, "idle");
+}
+
 static void answer_ehlo(struct server_connection *c)
 {
 	const char *offers = c->plan->offers;
@@ -141,9 +164,15 @@ static void answer_ehlo(struct server_connection *c)
 		say(c, "250 peer.test");
 		return;
 	}
-	OWN(mem_free) char *last = xasprintf("250 %s", offers);
 	say(c, "250-peer.test");
-	say(c, last);
+	while (*offers) {
+		int len = (int)strcspn(offers, ",");
+		bool is_last = !offers[len];
+		OWN(mem_free)
+		char *line = xasprintf("250%c%.*s", is_last ? ' ' : '-', len, offers);
+		say(c, line);
+		offers += len + !is_last;
+	}
 }
 
 static const char *reply_to(struct server_connection *c, const char *verb)
@@ -162,9 +191,11 @@ static const char *reply_to(struct server_connection *c, const char *verb)
 /* false: the end. */
 static bool serve_command(struct server_connection *c, char *line)
 {
-	line[strcspn(line, " ")] = '\0';
+	char *arguments = strchr(line, ' ');
+	if (arguments)
+		*arguments++ = '\0';
 	note(c, line);
-	if (!pass(c, line))
+	if (!pass(c, line) || (is_at("MAIL", line) && c->mails && !pass(c, "MAIL2")))
 		return false;
 	if (is_at("EHLO", line)) {
 		answer_ehlo(c);
@@ -174,6 +205,8 @@ static bool serve_command(struct server_connection *c, char *line)
 		return reply ? true : shake_hands(c);
 	} else if (is_at("DATA", line)) {
 		return answer_data(c);
+	} else if (is_at("BDAT", line)) {
+		return answer_bdat(c, arguments);
 	} else if (is_at("QUIT", line)) {
 		say(c, "221 bye");
 		return false;
@@ -188,6 +221,8 @@ static void *connection_main(void *arg)
 	struct server_connection *c = arg;
 	struct timeval limit = { .tv_sec = 20 }; /* a test that hangs fails */
 	char line[2048];
+	/* What was said is out before an end with input unread resets it all. */
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (pass(c, "connect")) {

@@ -3,8 +3,8 @@
  * sockets. The nth connection follows the nth plan, later ones the last one.
  *
  * What it saw is kept as text: the commands of a connection, "*" before those
- * inside TLS, "." for the end of the content, " | " between connections (in
- * the order in which they were accepted).
+ * inside TLS, "." for the end of the content (after BDAT too), " | " between connections
+ * (in the order in which they were accepted).
  */
 #ifndef TESTS_DELIVERY_SMTP_SERVER_H
 #define TESTS_DELIVERY_SMTP_SERVER_H
@@ -21,13 +21,14 @@
  * without CRLF; NULL: the usual one. */
 struct server_plan {
 	const char *banner;
-	const char *offers; /* instead of STARTTLS in the EHLO reply; "": nothing */
+	/* Instead of STARTTLS in the EHLO reply, with commas between; "": nothing. */
+	const char *offers;
 	const char *starttls;
-	const char *mail, *data, *final;
-	const char *mail2;   /* the second time */
-	const char *rcpt[4]; /* by their number in the connection */
+	const char *mail, *data, *final; /* final: to the last BDAT too */
+	const char *mail2;               /* the second time */
+	const char *rcpt[4];             /* by their number in the connection */
 	const char *rset;
-	/* Hangs up where it would have answered this: a command, "connect" (no
+	/* Hangs up where it would have answered this: a command, "MAIL2", "connect" (no
 	 * banner), "handshake", "354" (said), "content" (some of it is read), ".",
 	 * "idle" (it has taken a message). */
 	const char *close_at;

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#define CHUNKS "PIPELINING,CHUNKING"
+
 /* ---- sequences of attempts: the four modes ---- */
 
 static const struct sequence {
@@ -107,6 +109,39 @@ static const struct sequence {
 		{ { .rcpt = { "550 5.1.1 nobody" } } }, 1,
 		"EHLO STARTTLS *tls *EHLO *MAIL *RCPT *QUIT",
 		"tls bounced smtp_permanent rcpt" },
+	{ "CHUNKING: content and envelope in one flight", NULL, 1,
+		{ { .offers = CHUNKS } }, 1, "EHLO MAIL RCPT BDAT . QUIT",
+		"plaintext delivered - bdat" },
+	{ "chunking = false is DATA", "destination \"*\" { chunking = false }", 1,
+		{ { .offers = CHUNKS } }, 1, "EHLO MAIL RCPT DATA . QUIT",
+		"plaintext delivered - final" },
+	{ "a host that hangs up on a flight leaves doubt once, and gets two flights",
+		"fallback = none", 3,
+		{ { .offers = CHUNKS, .close_at = "MAIL" },
+			{ .offers = CHUNKS, .close_at = "RCPT" }, { .offers = CHUNKS } },
+		3, "EHLO MAIL | EHLO MAIL RCPT | EHLO MAIL RCPT BDAT . QUIT",
+		"plaintext in_doubt in_doubt mail -> tls; "
+		"plaintext deferred session rcpt -> tls; "
+		"plaintext delivered - bdat" },
+	{ "a flight lost after the verdict on MAIL is in doubt", "fallback = none", 1,
+		{ { .offers = CHUNKS, .close_at = "RCPT" } }, 1, "EHLO MAIL RCPT",
+		"plaintext in_doubt in_doubt rcpt -> tls" },
+	{ "a flight to nobody, lost, is not in doubt", "fallback = none", 1,
+		{ { .offers = CHUNKS,
+			.rcpt = { "550 5.1.1 nobody" },
+			.close_at = "BDAT" } },
+		1, "EHLO MAIL RCPT BDAT", "plaintext bounced session bdat" },
+	{ "a host that does not know BDAT gets DATA at once", "fallback = none", 1,
+		{ { .offers = CHUNKS, .final = "502 5.5.1 what" }, { .offers = CHUNKS } },
+		2, "EHLO MAIL RCPT BDAT . QUIT | EHLO MAIL RCPT DATA . QUIT",
+		"plaintext deferred smtp_temporary bdat; plaintext delivered - final" },
+	{ "a host that knows neither is not asked for ever", "fallback = none", 1,
+		{ { .offers = CHUNKS,
+			.data = "502 5.5.1 what",
+			.final = "500 5.5.1 what" } },
+		1, "EHLO MAIL RCPT BDAT . QUIT | EHLO MAIL RCPT DATA QUIT",
+		"plaintext deferred smtp_temporary bdat; "
+		"plaintext bounced smtp_permanent data" },
 	{ "max_attempts ends it", "fallback = none\nmax_attempts = 2", 2,
 		{ { .mail = "451 later" } }, 1,
 		"EHLO STARTTLS *tls *EHLO *MAIL *QUIT | "

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLAIN "starttls = false"
+#define CHUNKS "PIPELINING,CHUNKING"
+#define PLAIN  "starttls = false"
 
 #define SERVE(w, ...)                                              \
 	static const struct server_plan plans[] = { __VA_ARGS__ }; \
@@ -208,12 +209,21 @@ static const struct kept_case {
 		{ { .rcpt = { "550 5.1.1 nobody" }, .close_at = "RSET" }, { 0 } }, NULL,
 		"EHLO MAIL RCPT RSET | EHLO MAIL RCPT DATA . QUIT",
 		"plaintext bounced smtp_permanent rcpt; plaintext delivered - final" },
+	{ "what was idle gets two flights, and its loss leaves no doubt", PLAIN,
+		{ { .offers = CHUNKS, .close_at = "MAIL2" }, { .offers = CHUNKS } }, NULL,
+		"EHLO MAIL RCPT BDAT . MAIL | EHLO MAIL RCPT BDAT . QUIT",
+		"plaintext delivered - bdat; plaintext delivered - bdat" },
 	{ "one that is lost later is a failure", PLAIN,
 		{ { .rcpt = { NULL, "421 bye" } } }, NULL,
 		"EHLO MAIL RCPT DATA . MAIL RCPT",
 		"plaintext delivered - final; "
 		"plaintext deferred smtp_temporary rcpt -> tls" },
 };
+
+static bool is_later(struct world *w, void *arg)
+{
+	return loop_now_ms(w->loop) > *(int64_t *)arg;
+}
 
 static void run_kept(void **state)
 {
@@ -228,6 +238,8 @@ static void run_kept(void **state)
 	world_put(&w, "a@" LITERAL, 200);
 	world_deliver(&w);
 	assert_non_null(w.kept);
+	int64_t now_ms = loop_now_ms(w.loop);
+	world_run(&w, is_later, &now_ms); /* it is idle for a while */
 	world_policy(&w, NULL, c->exclude, NULL);
 	world_put(&w, "b@" LITERAL, 200);
 	world_deliver(&w);

@@ -107,6 +107,22 @@ static void once_with_nothing(void **state)
 	end(&p);
 }
 
+/* The host hangs up on the second message: in doubt only if all of it was sent. */
+static void one_flight_after_another(void **state)
+{
+	static const struct server_plan plan = { .offers = "PIPELINING,CHUNKING",
+		.close_at = "MAIL2" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN "max_sessions_per_destination = 1");
+	put(&p, "a@" LITERAL, 2);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_non_null(strstr(buf_text(&p.w.log), "delivered - bdat"));
+	assert_non_null(strstr(buf_text(&p.w.log), "in_doubt in_doubt mail"));
+	end(&p);
+}
+
 /* ---- limits ---- */
 
 static const struct limit_case {
@@ -342,6 +358,9 @@ int main(int argc, char **argv)
 		NAMED("once, and nothing is due", once_with_nothing),
 		NAMED("sessions double while deliveries succeed", growth),
 		NAMED("a host that says 421 is not asked for more", too_many),
+		NAMED("a session that goes on at once takes the next message in one "
+		      "flight",
+			one_flight_after_another),
 		NAMED("a long queue lets others have the only session", long_queue),
 		NAMED("destinations that answer nothing leave room", tarpit),
 		NAMED("a message for a busy destination is not forgotten", late_message),

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "delivery/chunking_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,7 @@ void world_init(struct world *w, const char *options)
 	w->env.hub = &w->hub;
 	w->notices = (struct notice_maker){ .make = make_notice, .arg = w };
 	w->env.notices = &w->notices;
+	w->env.chunking = chunking_memory_new();
 	world_configure(w, options);
 	world_policy(w, NULL, NULL, NULL);
 }
@@ -167,6 +169,7 @@ void world_clear(struct world *w)
 	tls_credentials_free(&w->env.credentials);
 	policy_set_unref(&w->env.policy);
 	config_ref_drop(&w->env.config);
+	chunking_memory_free(&w->env.chunking);
 	buf_clear(&w->log);
 	buf_clear(&w->handshakes);
 	OWN(mem_free) char *command = xasprintf("rm -rf '%s'", w->dir);
