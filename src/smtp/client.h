@@ -37,9 +37,11 @@
  * in one flight, if the owner allows it: MAIL, RCPT and the one chunk. The mark
  * comes before that flight, and from then on the message is in doubt until the
  * replies say that nobody was accepted, or give the verdict. So the owner should
- * allow it only on a connection that is surely alive. A host that offers CHUNKING
- * and does not know BDAT (500, 501, 502, 504) may take the content for commands:
- * the session ends there, with cause REPLY and smtp_client_refused_chunking.
+ * allow it only on a connection that is surely alive. A positive reply right behind
+ * the verdict shows that the replies are out of step: in doubt, too. A host that
+ * offers CHUNKING and does not know BDAT (500, 501, 502, 504) may take the content
+ * for commands: the session ends there, with cause REPLY and
+ * smtp_client_refused_chunking.
  *
  * A session that the host refuses (greeting, EHLO and HELO, STARTTLS, RSET) ends
  * with a QUIT whose answer is not waited for: SMTP_ACTION_WRITE comes once more

@@ -173,12 +173,24 @@ void smtp_enter_bdat(struct smtp_client *c)
 		queue_last_chunk(c);
 }
 
+/* After DATA the 354 shows that the replies are in step; in a flight nothing does. One
+ * more that is positive means that an earlier one was too many, and that the verdict
+ * may be another one than this. A refusal may follow: a host that ends the session. */
+static bool is_out_of_step(const struct smtp_client *c)
+{
+	return c->mail.is_flight && !c->expected && buf_len(&c->in) &&
+	       *buf_bytes(&c->in) == '2';
+}
+
 enum smtp_state smtp_on_bdat(struct smtp_client *c, const struct smtp_reply *r)
 {
 	struct transaction *t = &c->mail;
 	bool is_positive = smtp_reply_class(r) == 2;
 	if (is_unknown_command(r))
 		return do_without_chunking(c, r);
+	if (is_positive && is_out_of_step(c))
+		return smtp_fail(
+			c, SMTP_CAUSE_PROTOCOL, NULL, "one reply too many to a flight");
 	if (!is_positive)
 		refuse_content(c, r);
 	if (c->expected)

@@ -73,6 +73,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/chunking-replies-at-once.txt \
 	tests/smtp/dialogs/chunking-several-chunks.txt \
 	tests/smtp/dialogs/chunking-size-differs.txt \
+	tests/smtp/dialogs/chunking-then-421.txt \
 	tests/smtp/dialogs/chunking-timeout.txt \
 	tests/smtp/dialogs/chunking-two-flights.txt \
 	tests/smtp/dialogs/chunking-two-flights-all-refused.txt \
