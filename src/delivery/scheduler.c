@@ -86,9 +86,11 @@ static void make_room(struct scheduler *s)
 {
 	size_t wanted = s->homeless_count + s->lacks_further;
 	s->lacks_further = false;
-	/* What is kept for a refill may go to those who have no session at all. */
+	/* What is kept for a refill that cannot be claimed now may go to those who have
+	 * no session at all. */
 	while (s->env->quitting < wanted &&
-		idle_quit_oldest(&s->idle, s->env->quitting < s->homeless_count))
+		idle_quit_oldest(&s->idle,
+			!s->claim_pending && s->env->quitting < s->homeless_count))
 		continue;
 }
 
@@ -287,8 +289,8 @@ void scheduler_pump(struct scheduler *s)
 		start_attempt(s, t, NULL);
 		scheduler_give_turn(s, t);
 	}
-	make_room(s);
 	scheduler_claim(s);
+	make_room(s);
 	finish_if_done(s);
 }
 

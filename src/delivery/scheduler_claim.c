@@ -25,6 +25,7 @@ enum {
 	/* Names left out are copied and sorted: with so many, not all the time. */
 	EXCLUDED_MANY = 300,
 	GENERAL_PAUSE_MS = 50,
+	HOMELESS_PART = 4, /* of the sessions */
 	SLEEP_MAX_MS = 30 * 1000
 };
 
@@ -128,12 +129,14 @@ void scheduler_claim(struct scheduler *s)
 		s->waiting_bytes >= sessions * TARGET_BYTES_MAX)
 		return;
 	int64_t pause_ms = s->next_general_ms - loop_now_ms(s->env->loop);
-	bool wants_general = s->more_due && pause_ms <= 0;
+	/* Not while many wait for room: what there is goes to those who have it. */
+	bool wants_general = s->more_due && pause_ms <= 0 &&
+			     s->homeless_count <= sessions / HOMELESS_PART;
 	if (s->hungry && (!wants_general || s->was_general))
 		claim_refills(s, cap - s->claimed);
 	else if (wants_general)
 		claim_generally(s, cap - s->claimed);
-	else if (s->more_due)
+	else if (s->more_due && pause_ms > 0)
 		timer_start(s->due_timer, pause_ms);
 }
 

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define PLAIN  "starttls = false\n"
-#define ABSENT "[127.0.0.2]" /* nobody listens there */
+#define ABSENT "[127.0.0.2]"             /* nobody listens there */
+#define OTHER  "[IPv6:::ffff:127.0.0.1]" /* the server, by another name */
 
 struct play {
 	struct world w;
@@ -221,6 +222,23 @@ static void long_queue(void **state)
 	end(&p);
 }
 
+/* And each turn is worth its connection. */
+static void long_queues(void **state)
+{
+	static const struct server_plan plan = { 0 };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN "max_sessions = 1");
+	put(&p, "a@" LITERAL, 20);
+	put(&p, "a@" OTHER, 20);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_int_equal(p.w.records, 40);
+	assert_null(strstr(buf_text(&p.w.log), "deferred"));
+	assert_in_range(smtp_server_connections(&p.w.server), 3, 6);
+	end(&p);
+}
+
 /* Destinations that answer nothing hold what they have, and no more. */
 static void tarpit(void **state)
 {
@@ -362,6 +380,7 @@ int main(int argc, char **argv)
 		      "flight",
 			one_flight_after_another),
 		NAMED("a long queue lets others have the only session", long_queue),
+		NAMED("two long queues take turns over the only session", long_queues),
 		NAMED("destinations that answer nothing leave room", tarpit),
 		NAMED("a message for a busy destination is not forgotten", late_message),
 		NAMED("a claim that failed is not repeated at once", claim_fails),
