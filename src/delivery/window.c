@@ -17,16 +17,18 @@ void window_init(struct window *w, unsigned max)
 
 static void begin_round(struct window *w)
 {
-	w->ended = w->timed = 0;
+	w->ended = w->refused = w->timed = 0;
 	w->sum_ms = 0;
 }
 
+/* With one session it is not their number that is wrong. */
 static void shrink(struct window *w)
 {
-	if (w->size > 1)
+	if (w->size > 1) {
 		w->size /= 2;
-	w->gentle_from = w->size;
-	w->gentle_rounds = 0;
+		w->gentle_from = w->size;
+		w->gentle_rounds = 0;
+	}
 	begin_round(w);
 	w->has_shrunk = true;
 }
@@ -71,10 +73,10 @@ void window_note_delivered(struct window *w, size_t sessions, int64_t took_ms)
 		shrink(w);
 		return;
 	}
+	if (verdict > 0 && !w->refused && sessions >= w->size)
+		grow(w);
 	begin_round(w);
 	w->has_shrunk = false;
-	if (verdict > 0 && sessions >= w->size)
-		grow(w);
 }
 
 void window_note_refused(struct window *w)
@@ -82,10 +84,17 @@ void window_note_refused(struct window *w)
 	/* What was begun before it shrank may be refused as well: once a round. */
 	if (!w->has_shrunk) {
 		shrink(w);
-	} else if (++w->ended >= w->size) {
-		begin_round(w);
-		w->has_shrunk = false;
+		return;
 	}
+	w->refused++;
+	if (++w->ended < w->size)
+		return;
+	if (w->refused == w->ended) { /* nobody is there, for however few */
+		w->size = 1;
+		w->gentle_from = w->max;
+	}
+	begin_round(w);
+	w->has_shrunk = false;
 }
 
 bool window_may_open(const struct window *w, size_t sessions, size_t waiting)

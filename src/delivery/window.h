@@ -9,7 +9,7 @@
  *	stays      where transactions have become longer
  *	halves     where they have become much longer, and at once where a host has
  *	           had enough of us (421) or is not there; from then on it grows by one
- *	           in many rounds
+ *	           in many rounds, unless nobody at all was there for a while
  *
  * Pure: no clock, no session. Times are those of transactions over a session that
  * was open before, in ms; an own commit is in them, which the tolerance is for.
@@ -32,7 +32,7 @@ struct window {
 	unsigned gentle_rounds;
 	int64_t best_ms; /* of the rounds, their mean; -1: not known */
 	/* This round. */
-	unsigned ended; /* attempts */
+	unsigned ended, refused; /* attempts; those of them since it shrank */
 	unsigned timed;
 	int64_t sum_ms; /* of those that are timed */
 	bool has_shrunk;

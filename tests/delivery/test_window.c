@@ -127,16 +127,31 @@ static void refusals_of_one_moment_count_once(void **state)
 	(void)state;
 	for (int i = 0; i < 8; i++)
 		window_note_refused(&w);
+	window_note_delivered(&w, 8, 100);
+	assert_int_equal(w.size, 8);
+	rounds(&w, 15, 100);
 	assert_int_equal(w.size, 8);
 }
 
-static void a_host_that_is_gone_is_down_to_one(void **state)
+static void a_host_that_was_gone_begins_anew(void **state)
 {
 	struct window w = grown(64, 100);
 	(void)state;
 	for (int i = 0; i < 100; i++)
 		window_note_refused(&w);
 	assert_int_equal(w.size, 1);
+	rounds(&w, 4, 100);
+	assert_int_equal(w.size, 16);
+}
+
+static void refusing_the_only_session_is_no_matter_of_their_number(void **state)
+{
+	struct window w;
+	(void)state;
+	window_init(&w, 64);
+	window_note_refused(&w);
+	rounds(&w, 4, 100);
+	assert_int_equal(w.size, 16);
 }
 
 static void messages_that_tell_nothing_of_the_host_do_not_hold_it(void **state)
@@ -161,7 +176,8 @@ int main(void)
 		cmocka_unit_test(what_lasts_is_what_is_expected),
 		cmocka_unit_test(it_halves_on_421_and_grows_slowly_then),
 		cmocka_unit_test(refusals_of_one_moment_count_once),
-		cmocka_unit_test(a_host_that_is_gone_is_down_to_one),
+		cmocka_unit_test(a_host_that_was_gone_begins_anew),
+		cmocka_unit_test(refusing_the_only_session_is_no_matter_of_their_number),
 		cmocka_unit_test(messages_that_tell_nothing_of_the_host_do_not_hold_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
