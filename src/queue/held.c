@@ -16,7 +16,7 @@ struct change {
 struct held {
 	pthread_mutex_t mutex; /* for the table, the slots and the journal */
 	struct journal *journal;
-	struct held_item *items;
+	struct held_item *items; /* the table: all but those released */
 	struct held_claim *claims;
 	struct change *changes;
 	size_t change_count, change_cap;
@@ -33,7 +33,8 @@ struct held *held_new(void)
 static void forget(struct held *h, struct held_item *i)
 {
 	struct held_claim *claim = i->claim;
-	HASH_DEL(h->items, i);
+	if (!i->is_released)
+		HASH_DEL(h->items, i);
 	DL_DELETE(claim->items, i);
 	if (--claim->count == 0) {
 		DL_DELETE(h->claims, claim);
@@ -44,9 +45,8 @@ static void forget(struct held *h, struct held_item *i)
 
 static void drop_all(struct held *h)
 {
-	struct held_item *i, *next;
-	HASH_ITER (hh, h->items, i, next)
-		forget(h, i);
+	while (h->claims)
+		forget(h, h->claims->items);
 	journal_close(&h->journal);
 	h->change_count = 0;
 }
@@ -78,17 +78,11 @@ struct journal *held_journal(const struct held *h)
 
 /* ---- along with a transaction ---- */
 
-static struct held_item *find(const struct held *h, int64_t item)
+struct held_item *held_find(const struct held *h, int64_t item)
 {
 	struct held_item *i;
 	HASH_FIND(hh, h->items, &item, sizeof(item), i);
 	return i;
-}
-
-struct held_item *held_find(const struct held *h, int64_t item)
-{
-	struct held_item *i = find(h, item);
-	return i && !i->is_released ? i : NULL;
 }
 
 static void note(struct held *h, struct held_item *item, bool is_release)
@@ -108,6 +102,7 @@ struct held_claim *held_add(struct held *h, struct held_claim *claim, int64_t cl
 	struct held_item *i = xmalloc(sizeof(*i) + len);
 	*i = (struct held_item){ .item = item->item,
 		.destination = item->destination,
+		.size = item->size,
 		.slot = -1,
 		.recipient_count = item->recipient_count };
 	if (len)
@@ -121,7 +116,7 @@ struct held_claim *held_add(struct held *h, struct held_claim *claim, int64_t cl
 	i->claim = claim;
 	claim->count++;
 	DL_APPEND(claim->items, i);
-	ASSERT(!find(h, i->item));
+	ASSERT(!held_find(h, i->item));
 	HASH_ADD(hh, h->items, item, sizeof(i->item), i);
 	pthread_mutex_unlock(&h->mutex);
 	note(h, i, false);
@@ -131,6 +126,9 @@ struct held_claim *held_add(struct held *h, struct held_claim *claim, int64_t cl
 void held_release(struct held *h, struct held_item *item, bool stays)
 {
 	ASSERT(!item->is_released);
+	pthread_mutex_lock(&h->mutex);
+	HASH_DEL(h->items, item); /* the same transaction may claim it again */
+	pthread_mutex_unlock(&h->mutex);
 	item->is_released = true;
 	item->stays = stays;
 	item->claim->released++;
@@ -150,11 +148,12 @@ void held_rollback_to(struct held *h, size_t place)
 		struct change *c = &h->changes[--h->change_count];
 		if (c->is_release) {
 			c->item->is_released = false;
+			HASH_ADD(hh, h->items, item, sizeof(c->item->item), c->item);
 			c->item->claim->released--;
 			c->item->claim->staying -= c->item->stays;
 			c->item->claim->is_written = false;
 		} else {
-			ASSERT(c->item->slot < 0);
+			journal_clear(h->journal, &c->item->slot);
 			forget(h, c->item);
 		}
 	}
@@ -211,7 +210,7 @@ void held_drop(struct held *h, struct held_item *item)
 bool held_is_marked(struct held *h, int64_t item, char host_out[JOURNAL_HOST_MAX])
 {
 	pthread_mutex_lock(&h->mutex);
-	struct held_item *i = find(h, item);
+	struct held_item *i = held_find(h, item);
 	bool is_marked = i && i->slot >= 0;
 	if (is_marked && host_out)
 		journal_host(h->journal, i->slot, host_out);
@@ -222,7 +221,7 @@ bool held_is_marked(struct held *h, int64_t item, char host_out[JOURNAL_HOST_MAX
 int held_mark(struct held *h, int64_t item, const char *host, struct err *e)
 {
 	pthread_mutex_lock(&h->mutex);
-	struct held_item *i = find(h, item);
+	struct held_item *i = held_find(h, item);
 	int rc = i ? journal_mark(h->journal, &i->slot, item, host, e)
 		   : err_set(e, ERR_NOT_FOUND, "it is not held by this worker");
 	pthread_mutex_unlock(&h->mutex);

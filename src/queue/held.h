@@ -30,7 +30,8 @@ struct held_claim {
 
 struct held_item {
 	int64_t item, destination;
-	int64_t slot; /* in the journal, -1: not marked; behind the lock */
+	uint64_t size; /* of the message's content */
+	int64_t slot;  /* in the journal, -1: not marked; behind the lock */
 	struct held_claim *claim;
 	bool is_released, stays;
 	struct held_item *prev, *next; /* in the claim */

@@ -69,7 +69,7 @@ void queue_port_close(struct queue_port **p);
 /* Runs completions; how many. What their call backs ask for goes to the store
  * when all of them have run. */
 size_t queue_dispatch(struct queue_port *p);
-void queue_wait(struct queue_port *p);       /* blocks for one, then dispatches */
+void queue_wait(struct queue_port *p); /* blocks for one, then dispatches */
 size_t queue_port_pending(const struct queue_port *p); /* requests without completion */
 
 /* ---- intake ---- */

@@ -180,7 +180,7 @@ void store_close(struct store **sp)
 	lock_close(&s->lock);
 	held_free(&s->held);
 	id_list_clear(&s->others);
-	id_list_clear(&s->touched);
+	free(s->touched);
 	free(s->path);
 	free(s);
 }
@@ -425,9 +425,8 @@ static bool run_one(struct store *s, struct request *r)
 		return false;
 	if (rc != 0) {
 		r->again = false;
-		held_rollback_to(s->held, place);
-		s->is_row_checked = false;
 		(void)db_run(&s->db, NULL, "ROLLBACK TO request", "");
+		claims_roll_back(s, place);
 	}
 	(void)db_run(&s->db, NULL, "RELEASE request", "");
 	return true;

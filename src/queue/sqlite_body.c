@@ -158,20 +158,39 @@ int body_read(struct store *s, struct request *r)
 }
 
 /* Freeing a page means reading it: 200 MiB at once would hold everybody up. */
-int body_remove_message(struct store *s, int64_t num, struct err *e)
+static int is_much(struct store *s, int64_t num, uint64_t size, bool *out, struct err *e)
 {
 	int64_t any;
+	*out = false;
+	if (size <= (uint64_t)TRASH_CHUNKS * QUEUE_CHUNK)
+		return 0;
 	int rc = db_value(&s->db, e, &any, "SELECT 1 FROM chunk WHERE id = ?1", "i",
 		chunk_id(num, TRASH_CHUNKS));
-	if (rc == 0) {
+	*out = rc == 0;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int remove_chunks(struct store *s, int64_t num, uint64_t size, struct err *e)
+{
+	if (size <= QUEUE_CHUNK)
+		return db_run(&s->db, e, "DELETE FROM chunk WHERE id = ?1", "i",
+			chunk_id(num, 0));
+	return db_run(&s->db, e, "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2", "ii",
+		chunk_id(num, 0), chunk_id(num + 1, 0) - 1);
+}
+
+int body_remove_message(struct store *s, int64_t num, uint64_t size, struct err *e)
+{
+	bool much;
+	int rc = is_much(s, num, size, &much, e);
+	if (rc == 0 && much) {
 		s->has_trash = true;
 		return db_run(&s->db, e,
 			"UPDATE message SET id = NULL, holder = ?2 WHERE num = ?1", "ii",
 			num, TRASH_HOLDER);
 	}
-	if (rc == ERR_NOT_FOUND)
-		rc = db_run(&s->db, e, "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2",
-			"ii", chunk_id(num, 0), chunk_id(num + 1, 0) - 1);
+	if (rc == 0)
+		rc = remove_chunks(s, num, size, e);
 	if (rc == 0)
 		rc = db_run(&s->db, e, "DELETE FROM message WHERE num = ?1", "i", num);
 	return rc;

@@ -15,6 +15,7 @@ struct claim {
 	struct request *request;
 	const struct queue_claim *asked;
 	struct id_list items, destinations; /* of each item */
+	bool has_memory;                    /* of any destination */
 	bool has_more;                      /* due, not excluded, over a limit */
 	int64_t later_ms; /* when something is due next where we looked */
 };
@@ -62,6 +63,7 @@ static int find_items(struct claim *c, int64_t destination, size_t max)
 	struct store *s = c->store;
 	size_t room = limit_of(c->asked->max_items) - c->items.count;
 	size_t limit = least(least(limit_of(c->asked->max_per_domain), max), room), n = 0;
+	int64_t next_ms = INT64_MAX;
 	bool is_busy;
 	int rc;
 	sqlite3_stmt *stmt = query_items(c, destination);
@@ -72,14 +74,19 @@ static int find_items(struct claim *c, int64_t destination, size_t max)
 			continue;
 		if (rc != 0 || due_ms > c->asked->now_ms || n == limit) {
 			c->has_more |= due_ms <= c->asked->now_ms;
-			c->later_ms = due_ms < c->later_ms ? due_ms : c->later_ms;
+			next_ms = due_ms;
 			db_reset(stmt);
-			return rc;
+			break;
 		}
 		id_list_add(&c->items, id);
 		id_list_add(&c->destinations, destination);
 		n++;
 	}
+	c->later_ms = next_ms < c->later_ms ? next_ms : c->later_ms;
+	if (n && c->asked->for_once)
+		item_touch_destination(s, destination); /* it left something out */
+	else if (n)
+		item_touch_counted(s, destination, next_ms);
 	return rc;
 }
 
@@ -124,11 +131,21 @@ static int find_due(struct claim *c)
 	return rc;
 }
 
+/* Mostly there is none. */
+static int look_for_memory(struct claim *c)
+{
+	int64_t any;
+	int rc = db_value(&c->store->db, &c->request->err, &any,
+		"SELECT 1 FROM memory LIMIT 1", "");
+	c->has_memory = rc == 0;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 /* What the destination is remembered by, for a first attempt. */
 static int apply_memory(struct claim *c, struct queue_item *item)
 {
 	struct store *s = c->store;
-	if (item->attempts || item->next_channel)
+	if (item->attempts || item->next_channel || !c->has_memory)
 		return 0;
 	sqlite3_stmt *stmt = db_query(&s->db, &c->request->err,
 		"SELECT channel, reason FROM memory WHERE domain = ?1 AND until_ms > ?2",
@@ -166,6 +183,7 @@ static struct held_claim *hold(struct claim *c, struct held_claim *held, int64_t
 {
 	struct held_item what = { .item = item->id,
 		.destination = destination,
+		.size = item->envelope.content.size_bytes,
 		.recipient_count = item->recipient_count };
 	OWN(mem_free)
 	int64_t *recipients = xcalloc(item->recipient_count, sizeof(*recipients));
@@ -183,6 +201,8 @@ static int take_items(struct claim *c)
 	if (!c->items.count)
 		return 0;
 	int rc = claims_insert(s, &c->items, &claim_id, &r->err);
+	if (rc == 0)
+		rc = look_for_memory(c);
 	if (rc != 0)
 		return rc;
 	r->claim.items = xcalloc(c->items.count, sizeof(struct queue_item *));
@@ -192,7 +212,6 @@ static int take_items(struct claim *c)
 		if (rc != 0)
 			return rc;
 		held = hold(c, held, claim_id, r->claim.items[i], c->destinations.ids[i]);
-		item_touch_destination(s, c->destinations.ids[i]);
 	}
 	return 0;
 }

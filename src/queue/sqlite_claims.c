@@ -19,8 +19,16 @@ void claims_begin(struct store *s)
 {
 	held_rollback_to(s->held, 0);
 	s->is_row_checked = s->are_others_known = false;
-	s->touched.count = 0;
+	s->touched_count = 0;
 	s->last_record = 0;
+}
+
+void claims_roll_back(struct store *s, size_t place)
+{
+	held_rollback_to(s->held, place);
+	s->is_row_checked = s->are_others_known = false;
+	s->last_record = 0;
+	item_touch_again(s);
 }
 
 /* ---- the rows ---- */

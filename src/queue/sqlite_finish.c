@@ -114,10 +114,14 @@ static int settle_item(struct store *s, const struct queue_result *result,
 	for (size_t i = 0; i < result->recipient_count && is_left && rc == 0; i++)
 		rc = set_outcome(s, item->item, &result->recipients[i], e);
 	if (rc == 0)
-		rc = is_left ? defer_item(s, result, e) : item_remove(s, item->item, e);
+		rc = is_left ? defer_item(s, result, e)
+			     : item_remove(s, item->item, item->size, e);
 	if (rc != 0)
 		return rc;
-	item_touch_destination(s, item->destination);
+	if (is_left)
+		item_touch_destination(s, item->destination);
+	else
+		item_touch_gone(s, item->destination);
 	held_release(s->held, item, is_left);
 	return 0;
 }

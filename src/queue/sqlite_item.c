@@ -81,11 +81,36 @@ int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *
 
 /* ---- destinations ---- */
 
+static void touch(
+	struct store *s, int64_t destination, enum touch_kind kind, int64_t next_due_ms)
+{
+	size_t n = s->touched_count;
+	const struct touched *last = n ? &s->touched[n - 1] : NULL;
+	if (last && kind != TOUCH_COUNTED && last->kind == kind && !last->is_done &&
+		last->destination == destination)
+		return;
+	if (n == s->touched_cap) {
+		s->touched_cap = n ? 2 * n : 64;
+		s->touched =
+			xreallocarray(s->touched, s->touched_cap, sizeof(*s->touched));
+	}
+	s->touched[s->touched_count++] =
+		(struct touched){ destination, next_due_ms, n, false, kind };
+}
+
 void item_touch_destination(struct store *s, int64_t destination)
 {
-	size_t n = s->touched.count;
-	if (!n || s->touched.ids[n - 1] != destination)
-		id_list_add(&s->touched, destination);
+	touch(s, destination, TOUCH_CHANGED, 0);
+}
+
+void item_touch_gone(struct store *s, int64_t destination)
+{
+	touch(s, destination, TOUCH_GONE, 0);
+}
+
+void item_touch_counted(struct store *s, int64_t destination, int64_t next_due_ms)
+{
+	touch(s, destination, TOUCH_COUNTED, next_due_ms);
 }
 
 int item_touch(struct store *s, int64_t id, struct err *e)
@@ -98,13 +123,22 @@ int item_touch(struct store *s, int64_t id, struct err *e)
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-/* The first that is due and not busy. any_out: it has items at all. */
-static int find_next(struct store *s, int64_t destination, int64_t *due_ms_out,
-	bool *any_out, struct err *e)
+static int remove_if_empty(struct store *s, int64_t destination, struct err *e)
 {
 	int64_t any;
+	int rc = db_value(&s->db, e, &any,
+		"SELECT 1 FROM item WHERE destination = ?1 LIMIT 1", "i", destination);
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	return db_run(
+		&s->db, e, "DELETE FROM destination WHERE id = ?1", "i", destination);
+}
+
+/* The first that is due and not busy; INT64_MAX: none is. */
+static int find_next(
+	struct store *s, int64_t destination, int64_t *due_ms_out, struct err *e)
+{
 	int rc;
-	*any_out = false;
 	*due_ms_out = INT64_MAX;
 	sqlite3_stmt *stmt = db_query(&s->db, e,
 		"SELECT id, due_ms FROM item WHERE destination = ?1 AND state = 0"
@@ -112,7 +146,6 @@ static int find_next(struct store *s, int64_t destination, int64_t *due_ms_out,
 		"i", destination);
 	while ((rc = db_step(&s->db, stmt, e)) == 1) {
 		bool is_busy;
-		*any_out = true;
 		rc = claims_is_busy(s, db_int(stmt, 0), &is_busy, e);
 		if (rc == 0 && is_busy)
 			continue;
@@ -120,24 +153,11 @@ static int find_next(struct store *s, int64_t destination, int64_t *due_ms_out,
 		db_reset(stmt);
 		return rc;
 	}
-	if (rc != 0 || *any_out)
-		return rc;
-	rc = db_value(&s->db, e, &any,
-		"SELECT 1 FROM item WHERE destination = ?1 LIMIT 1", "i", destination);
-	*any_out = rc == 0;
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return rc;
 }
 
-static int refresh_destination(struct store *s, int64_t destination, struct err *e)
+static int write_next(struct store *s, int64_t destination, int64_t due_ms, struct err *e)
 {
-	int64_t due_ms;
-	bool any;
-	int rc = find_next(s, destination, &due_ms, &any, e);
-	if (rc != 0)
-		return rc;
-	if (!any)
-		return db_run(&s->db, e, "DELETE FROM destination WHERE id = ?1", "i",
-			destination);
 	if (due_ms == INT64_MAX)
 		return db_run(&s->db, e,
 			"UPDATE destination SET next_due_ms = NULL WHERE id = ?1"
@@ -149,21 +169,69 @@ static int refresh_destination(struct store *s, int64_t destination, struct err 
 		"ii", destination, due_ms);
 }
 
+/* What happened to one destination: a change counts whatever was counted before
+ * or after it, and of what was counted the last. */
+static int refresh(struct store *s, struct touched *list, size_t count, struct err *e)
+{
+	const struct touched *counted = NULL;
+	bool has_changed = false, is_gone = false;
+	int64_t destination = list->destination, due_ms = INT64_MAX;
+	int rc = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].is_done)
+			continue;
+		list[i].is_done = true;
+		has_changed |= list[i].kind == TOUCH_CHANGED;
+		is_gone |= list[i].kind == TOUCH_GONE;
+		if (list[i].kind == TOUCH_COUNTED)
+			counted = &list[i];
+	}
+	if (has_changed)
+		rc = find_next(s, destination, &due_ms, e);
+	else if (counted)
+		due_ms = counted->next_due_ms;
+	if (rc == 0 && (has_changed || counted))
+		rc = write_next(s, destination, due_ms, e);
+	/* With something due in it it cannot be empty. */
+	if (rc == 0 && due_ms == INT64_MAX && (has_changed || is_gone))
+		rc = remove_if_empty(s, destination, e);
+	return rc;
+}
+
+static int compare_touched(const void *a, const void *b)
+{
+	const struct touched *x = a, *y = b;
+	if (x->destination != y->destination)
+		return x->destination < y->destination ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
 int item_refresh_touched(struct store *s, struct err *e)
 {
+	size_t count = s->touched_count, n;
 	int rc = 0;
-	id_list_sort(&s->touched);
-	for (size_t i = 0; i < s->touched.count && rc == 0; i++) {
-		if (!i || s->touched.ids[i] != s->touched.ids[i - 1])
-			rc = refresh_destination(s, s->touched.ids[i], e);
+	if (count)
+		qsort(s->touched, count, sizeof(*s->touched), compare_touched);
+	for (size_t i = 0; i < count && rc == 0; i += n) {
+		struct touched *first = &s->touched[i];
+		for (n = 1; i + n < count && first[n].destination == first->destination;)
+			n++;
+		rc = refresh(s, first, n, e);
 	}
-	s->touched.count = 0;
 	return rc;
+}
+
+void item_touch_again(struct store *s)
+{
+	for (size_t i = 0; i < s->touched_count; i++) {
+		s->touched[i].kind = TOUCH_CHANGED;
+		s->touched[i].is_done = false;
+	}
 }
 
 /* ---- the end of items and of claims ---- */
 
-int item_remove(struct store *s, int64_t id, struct err *e)
+int item_remove(struct store *s, int64_t id, uint64_t size, struct err *e)
 {
 	int64_t message = item_message(id), any;
 	int rc = db_run(&s->db, e, "DELETE FROM recipient WHERE item = ?1", "i", id);
@@ -175,7 +243,7 @@ int item_remove(struct store *s, int64_t id, struct err *e)
 		rc = db_value(&s->db, e, &any,
 			"SELECT 1 FROM item WHERE id BETWEEN ?1 AND ?2", "ii",
 			item_first(message), item_first(message + 1) - 1);
-	return rc == ERR_NOT_FOUND ? body_remove_message(s, message, e) : rc;
+	return rc == ERR_NOT_FOUND ? body_remove_message(s, message, size, e) : rc;
 }
 
 int item_complain(struct store *s, int64_t id, const char *why, struct err *e)

@@ -198,7 +198,7 @@ static int remove_staged(struct store *s, int64_t slot, struct err *e)
 	while ((rc = db_value(&s->db, e, &num,
 			"SELECT num FROM message WHERE holder = ?1 LIMIT 1", "i",
 			slot)) == 0) {
-		rc = body_remove_message(s, num, e);
+		rc = body_remove_message(s, num, SIZE_UNKNOWN, e);
 		if (rc != 0)
 			return rc;
 	}

@@ -97,7 +97,7 @@ static int change_item(struct store *s, struct request *r, int64_t id)
 	if (verb->change)
 		rc = db_run(&s->db, e, verb->change, verb->types, id, s->now_ms);
 	else
-		rc = item_remove(s, id, e);
+		rc = item_remove(s, id, SIZE_UNKNOWN, e);
 	item_touch_destination(s, destination);
 	r->operate.affected++;
 	s->wakes = s->wakes || verb->wakes;

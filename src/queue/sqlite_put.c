@@ -76,7 +76,7 @@ int put_unstage(struct store *s, struct request *r)
 		"ii", r->put.stage->num, s->slot);
 	if (rc != 0)
 		return rc == ERR_NOT_FOUND ? 0 : rc;
-	return body_remove_message(s, num, &r->err);
+	return body_remove_message(s, num, SIZE_UNKNOWN, &r->err);
 }
 
 /* ---- rows ---- */
@@ -152,6 +152,8 @@ static int touch_destination(
 	bool is_sooner = db_int(stmt, 1);
 	*out = db_int(stmt, 0);
 	db_reset(stmt);
+	if (s->touched_count)
+		item_touch_destination(s, *out); /* its row is not up to date, maybe */
 	if (!is_sooner)
 		return 0;
 	return db_run(&s->db, e, "UPDATE destination SET next_due_ms = ?2 WHERE id = ?1",

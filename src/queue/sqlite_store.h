@@ -63,9 +63,19 @@ struct store {
 	/* Of the transaction under way: */
 	bool is_row_checked, is_row_ours; /* that of holder, see claims_check */
 	bool are_others_known;
-	int64_t last_record;     /* its id; 0: not looked up */
-	struct id_list others;   /* what other processes hold, sorted */
-	struct id_list touched;  /* destinations that are to be refreshed */
+	int64_t last_record;   /* its id; 0: not looked up */
+	struct id_list others; /* what other processes hold, sorted */
+	struct touched {       /* destinations that are to be refreshed; owned */
+		int64_t destination, next_due_ms;
+		size_t order;
+		bool is_done;
+		enum touch_kind {
+			TOUCH_CHANGED, /* anything may have */
+			TOUCH_COUNTED, /* claimed from; this is next */
+			TOUCH_GONE     /* what was claimed has left */
+		} kind;
+	} * touched;
+	size_t touched_count, touched_cap;
 	int64_t next_claim;      /* the id of our next claim */
 	bool are_claims_unknown; /* a commit failed, or did not: see claims_reconcile */
 	int64_t now_ms;          /* of the transaction */
@@ -129,9 +139,11 @@ int chunk_copy(struct chunk_writer *w, int64_t from_num, bool header_only, struc
 int body_load(struct db *db, int64_t num, uint64_t offset, size_t max, char **out,
 	size_t *len_out, struct err *e); /* malloc'ed */
 int body_read(struct store *s, struct request *r);
-/* The message with its content. Much content only becomes trash, which
- * body_remove_trash removes a piece a call; has_trash says whether to go on. */
-int body_remove_message(struct store *s, int64_t num, struct err *e);
+#define SIZE_UNKNOWN UINT64_MAX
+/* The message with its content, of that size (content.size_bytes). Much content only
+ * becomes trash, which body_remove_trash removes a piece a call; has_trash says whether
+ * to go on. */
+int body_remove_message(struct store *s, int64_t num, uint64_t size, struct err *e);
 int body_remove_trash(struct store *s, struct err *e);
 
 /* sqlite_item.c */
@@ -147,10 +159,16 @@ int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *
 /* A destination of which something changed: its next_due_ms, which counts what is
  * due and not busy, is brought up to date, or it is removed with its last item. */
 void item_touch_destination(struct store *s, int64_t destination);
+/* It lost an item that was busy. */
+void item_touch_gone(struct store *s, int64_t destination);
+/* What is due next in it is known already, unless it changes later. */
+void item_touch_counted(struct store *s, int64_t destination, int64_t next_due_ms);
 int item_touch(struct store *s, int64_t id, struct err *e); /* of that item, if any */
 int item_refresh_touched(struct store *s, struct err *e);
-/* With its message, if it is the last one of that. */
-int item_remove(struct store *s, int64_t id, struct err *e);
+/* After a savepoint was rolled back: what was made of them is not known any more. */
+void item_touch_again(struct store *s);
+/* With its message, of that size, if it is the last one of it. */
+int item_remove(struct store *s, int64_t id, uint64_t size, struct err *e);
 int item_complain(struct store *s, int64_t id, const char *why, struct err *e);
 int item_give_back(struct store *s, struct request *r);
 
@@ -163,6 +181,8 @@ bool id_list_has(const struct id_list *sorted, int64_t id);
 /* With each transaction. */
 void claims_begin(struct store *s);
 int claims_before_commit(struct store *s, struct err *e);
+/* To the savepoint that was at this place of held. */
+void claims_roll_back(struct store *s, size_t place);
 /* Once a transaction: what we hold is ours still, or nothing is held any more. */
 int claims_check(struct store *s, struct err *e);
 int claims_is_busy(struct store *s, int64_t item, bool *out, struct err *e);

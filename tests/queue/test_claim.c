@@ -152,6 +152,123 @@ static void once_means_never_an_item_it_had_before(void **state)
 	fixture_close(&other);
 }
 
+static void on_put(void *arg, int64_t id, const struct err *e)
+{
+	(void)arg;
+	(void)id;
+	assert_null(e);
+}
+
+static void ignore_claim(void *arg, struct queue_item **items, size_t count,
+	int64_t next_due_ms, const struct err *e)
+{
+	struct claimed *c = arg;
+	*c = (struct claimed){ .count = count, .next_due_ms = next_due_ms };
+	for (size_t i = 0; i < count; i++)
+		c->items[i] = items[i];
+	assert_null(e);
+}
+
+static void on_finished(void *arg, const struct err *e)
+{
+	*(int *)arg = e ? e->code : 0;
+}
+
+static void submit_put(struct fixture *f)
+{
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "s@x.test" };
+	struct queue_new_recipient to = { .address = "v@a.test", .domain = "a.test" };
+	struct queue_put *p = queue_put_begin(f->port);
+	queue_put_write(p, "x", 1);
+	queue_put_commit(&p, &m, &to, 1, on_put, NULL);
+}
+
+static void submit_finish(struct fixture *f, const struct queue_item *item,
+	enum queue_outcome outcome, int64_t recipient, int *rc)
+{
+	struct queue_recipient_result r = { recipient, outcome, "later" };
+	struct queue_result result = { .item_id = item->id,
+		.recipients = &r,
+		.recipient_count = 1,
+		.count_attempt = true,
+		.next_attempt_ms = 1 };
+	queue_finish(f->port, &result, on_finished, rc);
+}
+
+/* What is due next is brought up to date once a commit, whatever is in it. */
+static void requests_of_one_commit_see_each_other(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c, first;
+	struct queue_claim all = { .now_ms = INT64_MAX - 1, .max_items = 10 };
+	int rc[3] = { -1, -1, -1 };
+	put(f, "x", "u@a.test", NULL);
+	put(f, "x", "u@b.test", NULL);
+	claim(f, 10, &first);
+	assert_int_equal(first.count, 2);
+	for (int spoiled = 0; spoiled < 2; spoiled++) {
+		queue_pause(f->queue, true);
+		submit_finish(f, first.items[0], QUEUE_OUTCOME_DEFERRED,
+			first.items[0]->recipients[0].id, &rc[0]);
+		queue_claim_due(f->port, &all, ignore_claim, &c);
+		submit_put(f); /* to where the claim has looked */
+		submit_finish(f, first.items[1], QUEUE_OUTCOME_DELIVERED,
+			first.items[1]->recipients[0].id + spoiled, &rc[1]);
+		queue_pause(f->queue, false);
+		while (queue_port_pending(f->port))
+			queue_wait(f->port);
+		assert_int_equal(rc[0], 0);
+		assert_int_equal(rc[1], spoiled ? ERR_INVALID : 0);
+		assert_int_equal(c.count, 1); /* that was deferred */
+		claimed_clear(&first);
+		first = c;
+		claim(f, 10, &c);
+		assert_int_equal(c.count, 1);
+		assert_string_equal(c.items[0]->recipients[0].address, "v@a.test");
+		first.items[first.count++] = c.items[0];
+	}
+	claimed_clear(&first);
+	assert_int_equal(
+		sql(f, "SELECT count(*) FROM destination WHERE domain = 'b.test'"), 0);
+}
+
+static void on_failed_claim(void *arg, struct queue_item **items, size_t count,
+	int64_t next_due_ms, const struct err *e)
+{
+	(void)items;
+	(void)next_due_ms;
+	assert_int_equal(count, 0);
+	*(int *)arg = e ? e->code : 0;
+}
+
+/* A claim that is taken back leaves what is due as it was. */
+static void a_claim_that_fails_leaves_what_is_due(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c, first;
+	struct queue_claim all = { .now_ms = INT64_MAX - 1, .max_items = 10 };
+	int finished = -1, claimed = 0;
+	put(f, "x", "u@a.test", NULL);
+	put(f, "x", "u@b.test", NULL);
+	claim(f, 1, &first);
+	/* The other item's message is not there: its claim fails, and no more. */
+	sql(f, "UPDATE message SET num = num + 1000 WHERE num = 2");
+	queue_pause(f->queue, true);
+	submit_finish(f, first.items[0], QUEUE_OUTCOME_DEFERRED,
+		first.items[0]->recipients[0].id, &finished);
+	queue_claim_due(f->port, &all, on_failed_claim, &claimed);
+	queue_pause(f->queue, false);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	assert_int_equal(finished, 0);
+	assert_int_equal(claimed, ERR_INVALID);
+	claimed_clear(&first);
+	sql(f, "UPDATE message SET num = num - 1000 WHERE num > 1000");
+	claim(f, 10, &c);
+	assert_int_equal(c.count, 2);
+	claimed_clear(&c);
+}
+
 static void small_bodies_come_along_and_large_ones_do_not(void **state)
 {
 	struct fixture *f = *state;
@@ -250,6 +367,8 @@ int main(void)
 		CASE(one_claim_refills_several_destinations),
 		CASE(the_oldest_due_comes_first),
 		CASE(once_means_never_an_item_it_had_before),
+		CASE(requests_of_one_commit_see_each_other),
+		CASE(a_claim_that_fails_leaves_what_is_due),
 		CASE(small_bodies_come_along_and_large_ones_do_not),
 		CASE(full_destinations_cost_a_step_each_not_an_item_each),
 		CASE(nothing_due_costs_one_look_whatever_is_deferred),
