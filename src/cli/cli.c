@@ -5,6 +5,7 @@
 #include "net/tls.h"
 #include "queue/reader.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +90,8 @@ const struct config *cli_config(struct cli *cli)
 	const char *path = cli->config_path;
 	if (!cli->config_given && access(path, F_OK) != 0)
 		path = NULL;
-	if (config_load(path, tls_versions_available(), &cli->config, &e) != 0) {
+	unsigned versions = cli->without_tls ? UINT_MAX : tls_versions_available();
+	if (config_load(path, versions, &cli->config, &e) != 0) {
 		cli_fail_lines(EX_CONFIG, e.text);
 		return NULL;
 	}

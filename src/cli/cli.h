@@ -30,6 +30,7 @@ struct cli {
 	const char *config_path; /* as given with -c, or the default */
 	bool config_given;
 	bool color;
+	bool without_tls;      /* nobody has made it ready, see main.c */
 	struct config *config; /* loaded when first asked for: cli_config */
 };
 

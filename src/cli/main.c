@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "net/tls_global.h"
 
 #include <getopt.h>
 #include <locale.h>
@@ -200,6 +201,12 @@ static int run_command(
 			return complain_option(c, argv);
 		args.values[index] = optarg ? optarg : "";
 	}
+	/* What shells call in loops saves the time. It does not find out then whether
+	 * the library can do the `protocols` of the configuration. */
+	cli->without_tls = c->run == cli_send;
+	struct err e = { 0 };
+	if (!cli->without_tls && tls_global_init(&e) != 0)
+		return cli_fail_err(&e);
 	args.words = argv + optind;
 	args.word_count = (size_t)(argc - optind);
 	if (args.word_count < c->min_words || args.word_count > c->max_words)

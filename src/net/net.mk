@@ -12,6 +12,7 @@ libnet_a_SOURCES = \
 	src/net/tls_error.c \
 	src/net/tls_facts.c \
 	src/net/tls_key.c \
+	src/net/tls_global.c src/net/tls_global.h \
 	src/net/tls_session.c \
 	src/net/tls_store.c src/net/tls_store.h \
 	src/net/tls_tickets.c \
