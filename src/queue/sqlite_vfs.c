@@ -9,8 +9,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
+	LOG_HEADER = 32,        /* octets */
 	GATHER_MIN = 32 * 1024, /* memory for a small commit */
 	/* SQLite's VFS for Unix takes no more in a call: it cuts the number of octets
 	 * off at 17 bits. A longer commit takes several writes. */
@@ -264,12 +266,31 @@ static const sqlite3_io_methods db_methods = {
 	.xFileSize = pass_size,
 };
 
+/* The default VFS syncs the directory with the first sync of each log that it
+ * was told to create, and SQLite always tells it so: a sync more for each process
+ * that commits once. The header of a log is synced, with the directory, before the
+ * first frame is written: a log with frames in it has its entry for good. */
+static int open_behind(
+	sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *flags_out)
+{
+	struct stat st;
+	if ((flags & SQLITE_OPEN_WAL) && stat(name, &st) == 0 &&
+		st.st_size > LOG_HEADER) {
+		int rc = behind(vfs)->xOpen(behind(vfs), name, real(f),
+			flags & ~SQLITE_OPEN_CREATE, flags_out);
+		if (rc == SQLITE_OK)
+			return rc;
+		real(f)->pMethods = NULL; /* it has just gone, say */
+	}
+	return behind(vfs)->xOpen(behind(vfs), name, real(f), flags, flags_out);
+}
+
 static int open_wrapped(
 	sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *flags_out)
 {
 	struct vfs_file *w = own(f);
 	memset(w, 0, sizeof(*w));
-	int rc = behind(vfs)->xOpen(behind(vfs), name, real(f), flags, flags_out);
+	int rc = open_behind(vfs, name, f, flags, flags_out);
 	/* After an error too: then SQLite calls xClose if there are methods. */
 	if (!real(f)->pMethods)
 		return rc;

@@ -17,6 +17,9 @@
  * What could not be written is forgotten, as the transaction is: a later flush
  * must not bring to the log a commit that was told to have failed.
  *
+ * A process that commits once also saves the sync of the directory that others have
+ * done before, see open_behind.
+ *
  * The database itself, its locks and the index go straight to the default VFS.
  * This one has a name of its own: other users of SQLite in the process keep
  * theirs.

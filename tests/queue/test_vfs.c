@@ -45,6 +45,15 @@ static ssize_t counting_pwrite(int fd, const void *bytes, size_t len, off_t at)
 	return -1;
 }
 
+static unsigned directories; /* that were opened, to be synced */
+static int (*open_directory)(const char *, int *);
+
+static int counting_open_directory(const char *path, int *fd_out)
+{
+	directories++;
+	return open_directory(path, fd_out);
+}
+
 static void watch_log(struct fixture *f)
 {
 	OWN(mem_free) char *log = xasprintf("%s-wal", f->path);
@@ -208,6 +217,36 @@ static void what_is_rolled_back_does_not_come_back(void **state)
 	sqlite3_close(db);
 }
 
+/* Until then nobody knows whether the log would be there after a crash. */
+static void the_first_commit_to_a_log_syncs_its_directory_and_no_other(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *setup = open_with(f, sqlite_vfs_name());
+	sqlite3_close(setup); /* it takes the log along */
+	sqlite3 *first, *second;
+	sqlite3_open_v2(f->path, &first, SQLITE_OPEN_READWRITE, sqlite_vfs_name());
+	sqlite3_open_v2(f->path, &second, SQLITE_OPEN_READWRITE, sqlite_vfs_name());
+	assert_int_equal(number(second, "SELECT count(*) FROM t"), 0);
+	for (int i = 0; i < 3; i++) {
+		/* The second has the log open from when it was empty. */
+		directories = 0;
+		assert_int_equal(run(first, "INSERT INTO t(b) VALUES('x')"), SQLITE_OK);
+		assert_int_equal(directories, i == 0);
+		directories = 0;
+		assert_int_equal(run(second, "INSERT INTO t(b) VALUES('x')"), SQLITE_OK);
+		assert_int_equal(directories, i == 0);
+		sqlite3 *late;
+		sqlite3_open_v2(f->path, &late, SQLITE_OPEN_READWRITE, sqlite_vfs_name());
+		directories = 0;
+		assert_int_equal(run(late, "INSERT INTO t(b) VALUES('x')"), SQLITE_OK);
+		assert_int_equal(directories, 0);
+		sqlite3_close(late);
+	}
+	assert_int_equal(number(first, "SELECT count(*) FROM t"), 9);
+	sqlite3_close(first);
+	sqlite3_close(second);
+}
+
 static const struct {
 	const char *name;
 	int errnum;
@@ -275,6 +314,10 @@ int main(void)
 	sqlite3_syscall_ptr counting = (sqlite3_syscall_ptr)counting_pwrite;
 	vfs->xSetSystemCall(vfs, "pwrite", counting);
 	vfs->xSetSystemCall(vfs, "pwrite64", counting);
+	open_directory =
+		(int (*)(const char *, int *))vfs->xGetSystemCall(vfs, "openDirectory");
+	vfs->xSetSystemCall(
+		vfs, "openDirectory", (sqlite3_syscall_ptr)counting_open_directory);
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, fixture_setup_closed, fixture_teardown)
 	const struct CMUnitTest tests[] = {
@@ -282,6 +325,7 @@ int main(void)
 		T(a_large_commit_takes_a_write_each_128_kilobytes),
 		T(what_leaves_the_cache_early_is_read_back),
 		T(what_is_rolled_back_does_not_come_back),
+		T(the_first_commit_to_a_log_syncs_its_directory_and_no_other),
 		T(a_write_that_fails_fails_its_commit_and_no_other),
 		T(the_store_tells_it_and_goes_on),
 	};
