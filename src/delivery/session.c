@@ -35,7 +35,7 @@ struct session {
 	char mx[DNS_NAME_MAX];
 	char domain[POLICY_NAME_MAX + 1];
 	int64_t id;
-	struct addr addrs[DIAL_ADDRS_MAX];
+	struct addr addrs[DIAL_ADDRS_MAX]; /* those that were dialled in vain are gone */
 	size_t addr_count;
 	struct addr address; /* the one that is connected */
 	bool has_address;
@@ -47,7 +47,7 @@ struct session {
 	struct timer *timer;    /* of the current state */
 	struct timer *deadline; /* of the whole session */
 	struct tls_facts tls;
-	bool has_tls, sent_sni;
+	bool has_tls, sent_sni, shuns_tickets;
 
 	int64_t opened_ms;
 	int64_t heard_ms; /* the last time that something came in */
@@ -193,7 +193,7 @@ static void start_tls(struct session *s)
 		.sni = s->sent_sni ? s->terms->decision.sni : NULL,
 		.verify_name = s->mx[0] == '[' ? NULL : s->mx,
 		.handshake_timeout_ms = s->terms->settings->handshake_timeout_ms,
-		.uses_tickets = true,
+		.uses_tickets = !s->shuns_tickets,
 		.ticket_generation = policy_set_generation(s->env->policy),
 	};
 	s->phase = SESSION_HANDSHAKE;
@@ -450,7 +450,9 @@ static void on_dialled(
 	struct session *s = arg;
 	enter(s);
 	s->dial = NULL;
-	s->address = s->addrs[index];
+	s->addr_count -= index;
+	memmove(s->addrs, s->addrs + index, s->addr_count * sizeof(s->addrs[0]));
+	s->address = s->addrs[0];
 	s->has_address = true;
 	if (stream) {
 		s->stream = stream;
@@ -479,13 +481,12 @@ static void start_dial(struct session *s)
 }
 
 /* What fails with a ticket offered says nothing about TLS with this host before
- * a full handshake has failed too: the same address again, without. */
+ * a full handshake has failed too: once more without, the same address first. */
 static bool retry_without_ticket(struct session *s, const struct session_failure *f)
 {
-	bool is_our_end = s->is_overdue || s->is_quitting || s->env->is_stopping;
-	bool was_full = s->has_tls && !s->tls.resumed;
-	if (is_our_end || was_full || !s->tls.offered_ticket ||
-		failure_classify(f) != POLICY_FAILURE_TLS_HANDSHAKE)
+	bool was_resuming = s->tls.offered_ticket && (!s->has_tls || s->tls.resumed);
+	if (!was_resuming || failure_classify(f) != POLICY_FAILURE_TLS_HANDSHAKE ||
+		s->is_overdue || s->is_quitting || s->env->is_stopping)
 		return false;
 	timer_stop(s->timer);
 	tls_stream_distrust_tickets(s->stream);
@@ -494,8 +495,7 @@ static bool retry_without_ticket(struct session *s, const struct session_failure
 	s->has_tls = s->waits_for_drain = false;
 	smtp_client_free(&s->client);
 	s->client = smtp_client_new(&s->client_options);
-	s->addrs[0] = s->address;
-	s->addr_count = 1;
+	s->shuns_tickets = true;
 	start_dial(s);
 	return true;
 }

@@ -12,6 +12,7 @@
  * the peer has said something inside TLS, and a resumed one hands on its ticket's
  * end: keys lead back to a full handshake of at most two hours ago, with a
  * certificate that is still valid, and about which no stapled answer was given.
+ * That the peer may want a shorter life is the library's to heed.
  *
  * A peer that fails with a ticket offered is not to be offered another for that
  * time: a value under the inverted key says so.
@@ -84,11 +85,11 @@ static bool has_ticket(gnutls_session_t session)
 void tls_tickets_leave(struct tls_tickets *t, const struct tls_params *params,
 	gnutls_session_t session, int64_t good_until_ms)
 {
+	if (!t->is_used || t->has_left || !has_ticket(session))
+		return;
 	int64_t now_ms = clock_wall_ms();
 	int64_t until_ms = now_ms + TICKET_LIFE_MS;
 	gnutls_datum_t ticket = { 0 };
-	if (!t->is_used || t->has_left || !has_ticket(session))
-		return;
 	t->has_left = true;
 	if (gnutls_session_is_resumed(session) && t->until_ms < until_ms)
 		until_ms = t->until_ms;
