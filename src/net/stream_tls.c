@@ -347,6 +347,10 @@ static void finish_handshake(struct stream_tls *t, bool ok)
 
 static void enter_open(struct stream_tls *t)
 {
+	/* A flight is some kilobytes; what follows are replies. */
+	if (!buf_len(&t->in))
+		buf_clear(&t->in);
+	buf_clear(&t->out);
 	finish_handshake(t, true);
 }
 
