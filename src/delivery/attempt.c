@@ -270,6 +270,22 @@ void attempt_start_over(struct attempt *a)
 
 /* ---- life ---- */
 
+/* Not cleared: most of their 1.6 KiB is room for texts. */
+static struct attempt_recipient *new_recipients(size_t count)
+{
+	struct attempt_recipient *list = xreallocarray(NULL, count, sizeof(*list));
+	for (size_t i = 0; i < count; i++) {
+		struct attempt_recipient *r = &list[i];
+		r->standing = STANDING_OPEN;
+		r->reply.code = 0;
+		r->reply.enhanced[0] = r->reply.text[0] = '\0';
+		r->detail[0] = r->mx[0] = '\0';
+		r->turn = 0;
+		r->state = SMTP_STATE_BANNER;
+	}
+	return list;
+}
+
 struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
 	struct session *kept, const struct attempt_events *events)
 {
@@ -278,7 +294,7 @@ struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
 	a->events = *events;
 	a->item = item;
 	a->config = config_ref_take(env->config);
-	a->recipients = xcalloc(item->recipient_count, sizeof(*a->recipients));
+	a->recipients = new_recipients(item->recipient_count);
 	a->asked = xcalloc(item->recipient_count, sizeof(*a->asked));
 	a->asked_index = xcalloc(item->recipient_count, sizeof(*a->asked_index));
 	if (kept && can_reuse(env, item, kept)) {

@@ -2,6 +2,7 @@
  * of it in one transaction; then the events. */
 #include "delivery/attempt_internal.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,9 +22,9 @@ enum { STORE_RETRY_MS = 1000 };
 struct finishing {
 	struct queue_result result;
 	struct queue_recipient_result *recipients;
-	char **texts; /* last errors, owned */
+	char **texts; /* last errors, owned; NULL: everybody got the message */
 	struct queue_record *records;
-	char **jsons; /* owned */
+	struct buf jsons; /* of the records, each with its NUL */
 	struct notice_recipient *bounced;
 	struct notice_recipient *delayed;
 	char (*statuses)[12];
@@ -271,6 +272,28 @@ static void mark_hopeless(const struct attempt *a, struct event_attempt *e)
 	}
 }
 
+static void write_records(struct attempt *a, struct finishing *f)
+{
+	for (size_t i = 0; i < a->record_count; i++) {
+		const struct event_attempt *e = &a->records[i];
+		f->records[i] = (struct queue_record){
+			.time_ms = e->time_ms,
+			.message_id = e->id,
+			.domain = e->domain,
+			.is_failure = event_attempt_is_failure(e),
+		};
+		event_attempt_write_json(e, &f->jsons);
+		buf_addc(&f->jsons, '\0');
+	}
+	const char *json = buf_bytes(&f->jsons); /* it does not move any more */
+	for (size_t i = 0; i < a->record_count; i++) {
+		f->records[i].json = json;
+		json += strlen(json) + 1;
+	}
+	f->result.records = f->records;
+	f->result.record_count = a->record_count;
+}
+
 static void add_records(struct attempt *a, struct finishing *f, bool goes_on)
 {
 	struct event_attempt *last = &a->records[a->record_count - 1];
@@ -287,34 +310,38 @@ static void add_records(struct attempt *a, struct finishing *f, bool goes_on)
 		event_set(last, &last->next_reason, f->next_reason);
 		last->next_attempt_ms = f->result.next_attempt_ms;
 	}
-	for (size_t i = 0; i < a->record_count; i++) {
-		const struct event_attempt *e = &a->records[i];
-		f->jsons[i] = event_attempt_to_json(e);
-		f->records[i] = (struct queue_record){
-			.time_ms = e->time_ms,
-			.message_id = e->id,
-			.domain = e->domain,
-			.is_failure = event_attempt_is_failure(e),
-			.json = f->jsons[i],
-		};
-	}
-	f->result.records = f->records;
-	f->result.record_count = a->record_count;
+	write_records(a, f);
 }
 
 /* ---- the transaction ---- */
 
-static void finishing_init(struct attempt *a, struct finishing *f)
+/* A piece of memory for everybody who did not get the message, and for nobody
+ * where all did. */
+static void make_room_for_notices(struct attempt *a, struct finishing *f)
 {
 	size_t n = a->item->recipient_count;
-	memset(f, 0, sizeof(*f));
-	f->recipients = xcalloc(n, sizeof(*f->recipients));
 	f->texts = xcalloc(n, sizeof(*f->texts));
 	f->statuses = xcalloc(n, sizeof(*f->statuses));
 	f->bounced = xcalloc(n, sizeof(*f->bounced));
 	f->delayed = xcalloc(n, sizeof(*f->delayed));
+}
+
+static bool is_delivered_to_all(const struct attempt *a)
+{
+	for (size_t i = 0; i < a->item->recipient_count; i++) {
+		if (a->recipients[i].standing != STANDING_DELIVERED)
+			return false;
+	}
+	return true;
+}
+
+static void finishing_init(struct attempt *a, struct finishing *f)
+{
+	size_t n = a->item->recipient_count;
+	f->recipients = xcalloc(n, sizeof(*f->recipients));
 	f->records = xcalloc(a->record_count, sizeof(*f->records));
-	f->jsons = xcalloc(a->record_count, sizeof(*f->jsons));
+	if (!is_delivered_to_all(a))
+		make_room_for_notices(a, f);
 	f->result.item_id = a->item->id;
 	f->result.recipients = f->recipients;
 	f->result.recipient_count = n;
@@ -325,10 +352,8 @@ static void finishing_init(struct attempt *a, struct finishing *f)
 static void finishing_clear(struct attempt *a, struct finishing *f)
 {
 	const struct notice_maker *maker = a->env->notices;
-	for (size_t i = 0; i < a->item->recipient_count; i++)
+	for (size_t i = 0; f->texts && i < a->item->recipient_count; i++)
 		free(f->texts[i]);
-	for (size_t i = 0; i < a->record_count; i++)
-		free(f->jsons[i]);
 	for (size_t i = 0; i < f->result.message_count; i++)
 		maker->release(maker->arg, f->owners[i]);
 	free(f->recipients);
@@ -337,7 +362,7 @@ static void finishing_clear(struct attempt *a, struct finishing *f)
 	free(f->bounced);
 	free(f->delayed);
 	free(f->records);
-	free(f->jsons);
+	buf_clear(&f->jsons);
 }
 
 static void done(struct attempt *a, const struct err *e)

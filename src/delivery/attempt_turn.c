@@ -136,6 +136,14 @@ static void on_body(void *arg)
 
 /* ---- the verdicts ---- */
 
+/* Without the room behind its text. */
+static void copy_reply(struct smtp_reply *to, const struct smtp_reply *from)
+{
+	to->code = from->code;
+	memcpy(to->enhanced, from->enhanced, sizeof(to->enhanced));
+	memcpy(to->text, from->text, strlen(from->text) + 1);
+}
+
 static void on_recipient(void *arg, const struct smtp_step *step)
 {
 	static const enum standing standings[] = {
@@ -148,7 +156,7 @@ static void on_recipient(void *arg, const struct smtp_step *step)
 	struct attempt *a = arg;
 	struct attempt_recipient *r = &a->recipients[a->asked_index[step->recipient]];
 	r->standing = standings[step->verdict];
-	r->reply = step->reply;
+	copy_reply(&r->reply, &step->reply);
 	r->state = step->verdict_state;
 	r->detail[0] = '\0';
 	snprintf(r->mx, sizeof(r->mx), "%s", session_mx(a->session));
