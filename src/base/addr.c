@@ -113,8 +113,28 @@ bad:
 		s);
 }
 
+/* Each record has one; inet_ntop goes through printf. */
+static void format_v4(const unsigned char octets[4], char *out)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned n = octets[i];
+		if (i)
+			*out++ = '.';
+		if (n >= 100)
+			*out++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*out++ = (char)('0' + n / 10 % 10);
+		*out++ = (char)('0' + n % 10);
+	}
+	*out = '\0';
+}
+
 void addr_format(const struct addr *a, char out[ADDR_TEXT_MAX])
 {
+	if (a->sa.sa_family == AF_INET) {
+		format_v4((const unsigned char *)&a->v4.sin_addr, out);
+		return;
+	}
 	const void *octets = a->sa.sa_family == AF_INET6 ? (const void *)&a->v6.sin6_addr
 							 : (const void *)&a->v4.sin_addr;
 	if (!inet_ntop(a->sa.sa_family, octets, out, ADDR_TEXT_MAX))

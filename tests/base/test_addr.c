@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,6 +59,21 @@ static void addresses_with_a_port_are_read_and_written(void **state)
 			fail_msg("\"%s\" is refused", with_port[i].text);
 		addr_format_with_port(&a, out);
 		assert_string_equal(out, with_port[i].expected);
+	}
+}
+
+static void addresses_look_as_the_library_writes_them(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4 * 256; i++) {
+		unsigned char octets[4] = { 192, 0, 2, 10 };
+		char expected[ADDR_TEXT_MAX], out[ADDR_TEXT_MAX];
+		struct addr a;
+		octets[i / 256] = (unsigned char)(i % 256);
+		addr_from_v4(&a, octets, 25);
+		assert_non_null(inet_ntop(AF_INET, octets, expected, sizeof(expected)));
+		addr_format(&a, out);
+		assert_string_equal(out, expected);
 	}
 }
 
@@ -193,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_with_a_port_are_read_and_written),
+		cmocka_unit_test(addresses_look_as_the_library_writes_them),
 		cmocka_unit_test(the_longest_address_fits),
 		cmocka_unit_test(family_length_and_port_belong_together),
 		cmocka_unit_test(mapped_addresses_become_what_they_carry),
