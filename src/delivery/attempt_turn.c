@@ -162,6 +162,10 @@ static void on_recipient(void *arg, const struct smtp_step *step)
 	snprintf(r->mx, sizeof(r->mx), "%s", session_mx(a->session));
 	if (step->hint)
 		snprintf(a->turn.detail, sizeof(a->turn.detail), "%s", step->hint);
+	if (step->verdict == SMTP_VERDICT_DELIVERED &&
+		step->verdict_state == SMTP_STATE_FINAL &&
+		session_offers_chunking(a->session))
+		chunking_memory_trust(a->env->chunking, session_mx(a->session));
 	if (step->verdict == SMTP_VERDICT_AGAIN)
 		r->turn = 0;
 	if (step->verdict == SMTP_VERDICT_TEMPORARY)
@@ -251,14 +255,16 @@ static void on_ready(void *arg)
 	if (!a->turn.sent_mono_ms)
 		a->turn.sent_mono_ms = loop_now_ms(a->env->loop);
 	a->body_offset = 0;
+	bool is_trusted =
+		a->settings->chunking &&
+		chunking_memory_is_trusted(a->env->chunking, session_mx(a->session));
 	a->message = (struct smtp_message){ .envelope = &a->item->envelope,
 		.recipients = a->asked,
 		.recipient_count = a->asked_count,
 		.body = a->item->body,
 		.body_len = a->item->body_len,
-		.may_be_one_flight =
-			chunking_memory_get(a->env->chunking, session_mx(a->session)) ==
-			CHUNKING_ONE_FLIGHT };
+		.use_chunking = is_trusted,
+		.may_be_one_flight = is_trusted };
 	session_send(a->session, &a->message);
 }
 
@@ -312,17 +318,14 @@ static bool was_stale(const struct attempt *a, const struct session_failure *f)
 	       (f->smtp.nothing_sent || f->smtp.state == SMTP_STATE_MAIL);
 }
 
-/* What the host's trouble with CHUNKING tells for the next time; one that does not
- * know BDAT is asked once more, with DATA. */
-static void learn(struct attempt *a)
+/* A host that does badly with CHUNKING gets DATA from now on; one that does not know
+ * BDAT at once. */
+static void distrust(struct attempt *a, const struct session_failure *f)
 {
-	const char *mx = session_mx(a->session);
-	if (session_refused_chunking(a->session)) {
-		chunking_memory_limit(a->env->chunking, mx, CHUNKING_NEVER);
-		a->turn.tries_again = a->env->chunking != NULL;
-	} else if (session_lost_in_flight(a->session)) {
-		chunking_memory_limit(a->env->chunking, mx, CHUNKING_APART);
-	}
+	a->turn.tries_again = session_refused_chunking(a->session);
+	if (a->turn.tries_again || session_lost_in_flight(a->session) ||
+		f->smtp.cause == SMTP_CAUSE_PROTOCOL)
+		chunking_memory_distrust(a->env->chunking, session_mx(a->session));
 }
 
 static void on_failed(void *arg, const struct session_failure *f)
@@ -332,7 +335,7 @@ static void on_failed(void *arg, const struct session_failure *f)
 	a->turn.stage = failure_stage(f);
 	if (f->phase != SESSION_DIALING)
 		a->turn.was_open = true;
-	learn(a);
+	distrust(a, f);
 	if (was_stale(a, f)) {
 		attempt_start_over(a);
 		return;
@@ -435,9 +438,6 @@ void turn_open(struct attempt *a, const struct addr *addrs, size_t count)
 		.offer_starttls = offer,
 		.plaintext_after_refusal =
 			policy_fallback_step(&refused) == POLICY_STEP_PLAINTEXT_SESSION,
-		.use_chunking =
-			a->settings->chunking &&
-			chunking_memory_get(a->env->chunking, mx) != CHUNKING_NEVER,
 		.id = a->item->envelope.id,
 		.domain = a->item->domain,
 	};

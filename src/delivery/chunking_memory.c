@@ -8,7 +8,7 @@
 
 struct host {
 	char *name;
-	enum chunking_use use;
+	bool is_trusted;
 	UT_hash_handle hh;
 };
 
@@ -46,27 +46,36 @@ static struct host *find(const struct chunking_memory *m, const char *name)
 	return h;
 }
 
-enum chunking_use chunking_memory_get(const struct chunking_memory *m, const char *host)
+bool chunking_memory_is_trusted(const struct chunking_memory *m, const char *host)
 {
 	const struct host *h = find(m, host);
-	return h ? h->use : CHUNKING_ONE_FLIGHT;
+	return h && h->is_trusted;
 }
 
-void chunking_memory_limit(
-	struct chunking_memory *m, const char *host, enum chunking_use use)
+static struct host *find_or_add(struct chunking_memory *m, const char *name)
 {
-	struct host *h = find(m, host);
-	if (!m || use == CHUNKING_ONE_FLIGHT)
-		return;
-	if (!h) {
-		if (HASH_COUNT(m->hosts) == CHUNKING_HOSTS_MAX)
-			forget(m, m->hosts);
-		h = xcalloc(1, sizeof(*h));
-		h->name = xstrdup(host);
-		HASH_ADD_KEYPTR(hh, m->hosts, h->name, strlen(h->name), h);
-	}
-	if (use > h->use)
-		h->use = use;
+	struct host *h = find(m, name);
+	if (h)
+		return h;
+	if (HASH_COUNT(m->hosts) == CHUNKING_HOSTS_MAX)
+		forget(m, m->hosts);
+	h = xcalloc(1, sizeof(*h));
+	h->name = xstrdup(name);
+	h->is_trusted = true;
+	HASH_ADD_KEYPTR(hh, m->hosts, h->name, strlen(h->name), h);
+	return h;
+}
+
+void chunking_memory_trust(struct chunking_memory *m, const char *host)
+{
+	if (m)
+		find_or_add(m, host); /* one that is known stays what it is */
+}
+
+void chunking_memory_distrust(struct chunking_memory *m, const char *host)
+{
+	if (m)
+		find_or_add(m, host)->is_trusted = false;
 }
 
 size_t chunking_memory_count(const struct chunking_memory *m)

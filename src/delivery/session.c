@@ -510,7 +510,6 @@ static void make_client(struct session *s, const struct session_params *p)
 		.plaintext_after_refusal = p->plaintext_after_refusal,
 		.reply_timeout_ms = p->terms->settings->reply_timeout_ms,
 		.data_timeout_ms = p->terms->settings->data_timeout_ms,
-		.no_chunking = !p->use_chunking,
 	};
 	s->client = smtp_client_new(&s->client_options);
 }
@@ -581,6 +580,11 @@ bool session_is_in_doubt(const struct session *s)
 bool session_lost_in_flight(const struct session *s)
 {
 	return s->was_lost_in_flight;
+}
+
+bool session_offers_chunking(const struct session *s)
+{
+	return smtp_client_offers_chunking(s->client);
 }
 
 bool session_refused_chunking(const struct session *s)

@@ -53,7 +53,6 @@ struct session_params {
 	size_t addr_count;
 	bool offer_starttls;          /* send STARTTLS where it is offered */
 	bool plaintext_after_refusal; /* go on in this session if STARTTLS is refused */
-	bool use_chunking;            /* BDAT where CHUNKING is offered */
 	int64_t id;                   /* message and destination, for the TLS log */
 	const char *domain;
 };
@@ -85,6 +84,7 @@ enum smtp_state session_state(const struct session *s);
 bool session_is_in_doubt(const struct session *s);
 /* It ended without any reply to one flight: two would have left no doubt. */
 bool session_lost_in_flight(const struct session *s);
+bool session_offers_chunking(const struct session *s);
 /* The host offers CHUNKING and does not know BDAT. */
 bool session_refused_chunking(const struct session *s);
 const struct tls_facts *session_tls(const struct session *s); /* NULL: no handshake */

@@ -60,8 +60,7 @@ bool terms_are_alike(const struct terms *ta, const struct terms *tb)
 	const struct policy_decision *a = &ta->decision, *b = &tb->decision;
 	return a->channel == b->channel && a->use_starttls == b->use_starttls &&
 	       a->tls_required == b->tls_required && a->protocols == b->protocols &&
-	       a->greeting == b->greeting && strcmp(a->sni, b->sni) == 0 &&
-	       ta->settings->chunking == tb->settings->chunking;
+	       a->greeting == b->greeting && strcmp(a->sni, b->sni) == 0;
 }
 
 struct terms *terms_ref(struct terms *t)

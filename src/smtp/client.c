@@ -451,6 +451,11 @@ bool smtp_client_is_in_doubt(const struct smtp_client *c)
 	return c->state != SMTP_STATE_CLOSED && smtp_mail_is_in_doubt(c);
 }
 
+bool smtp_client_offers_chunking(const struct smtp_client *c)
+{
+	return c->offer.chunking;
+}
+
 bool smtp_client_refused_chunking(const struct smtp_client *c)
 {
 	return c->refused_chunking;

@@ -30,7 +30,7 @@
  * in order; QUIT never leaves together with a message. RSET leaves before the
  * next MAIL if the transaction before it did not end with its final dot.
  *
- * With CHUNKING the content leaves in chunks of 64 KiB: what DATA would carry,
+ * With CHUNKING the content may leave in chunks of 64 KiB: what DATA would carry,
  * without the dots. Each is counted before it is announced; what the owner gives
  * must have the size of the envelope, or the session ends without the last one.
  * With PIPELINING too, a message that is small and comes with its body may leave
@@ -108,7 +108,6 @@ struct smtp_client_options {
 	int64_t data_timeout_ms;  /* the reply to the final dot or the last chunk */
 	unsigned max_recipients;  /* a transaction; 0 and over 100: 100 */
 	bool no_mark;             /* the content's end is sent without SMTP_ACTION_MARK */
-	bool no_chunking;         /* DATA, whatever is offered */
 };
 
 /* One transaction. Everything is borrowed until SMTP_ACTION_MESSAGE_DONE or
@@ -122,6 +121,7 @@ struct smtp_message {
 	 * uses it; where that cannot be, the content is asked for all the same. */
 	const char *body;
 	size_t body_len;
+	bool use_chunking;      /* BDAT where CHUNKING is offered */
 	bool may_be_one_flight; /* one flight is allowed */
 };
 
@@ -228,6 +228,7 @@ size_t smtp_client_reply_count(const struct smtp_client *c);    /* whole replies
 const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c);
 /* If it ended now, the message under way would be in doubt. */
 bool smtp_client_is_in_doubt(const struct smtp_client *c);
+bool smtp_client_offers_chunking(const struct smtp_client *c); /* in the last EHLO */
 /* The host offers CHUNKING and does not know BDAT. */
 bool smtp_client_refused_chunking(const struct smtp_client *c);
 /* The reply that refused STARTTLS in this session; code 0: none did. */

@@ -146,7 +146,7 @@ void smtp_client_send(struct smtp_client *c, const struct smtp_message *message)
 	t->message = *message;
 	t->rcpts = xcalloc(message->recipient_count + 1, sizeof(*t->rcpts));
 	t->is_pipelined = c->offer.pipelining;
-	t->uses_bdat = c->offer.chunking && !c->options.no_chunking;
+	t->uses_bdat = c->offer.chunking && message->use_chunking;
 	t->is_flight = is_one_flight(c, message);
 	t->needs_smtputf8 =
 		m->content.needs_smtputf8 || !text_is_ascii(m->sender, strlen(m->sender));

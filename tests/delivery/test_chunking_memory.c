@@ -1,4 +1,4 @@
-/* What is remembered of hosts that do badly with CHUNKING, and for how many. */
+/* Which hosts are trusted with CHUNKING, and for how many that is known. */
 #include "delivery/chunking_memory.h"
 
 #include "base/mem.h"
@@ -9,28 +9,28 @@
 
 #include <cmocka.h>
 
-static void nothing_learnt_is_no_limit(void **state)
+static void nobody_is_trusted_unseen(void **state)
 {
 	(void)state;
 	OWN(chunking_memory_free) struct chunking_memory *m = chunking_memory_new();
-	assert_int_equal(chunking_memory_get(m, "mx.test"), CHUNKING_ONE_FLIGHT);
-	assert_int_equal(chunking_memory_get(NULL, "mx.test"), CHUNKING_ONE_FLIGHT);
-	chunking_memory_limit(NULL, "mx.test", CHUNKING_NEVER);
-	chunking_memory_limit(m, "mx.test", CHUNKING_ONE_FLIGHT);
-	assert_int_equal(chunking_memory_count(m), 0);
+	assert_false(chunking_memory_is_trusted(m, "mx1.test"));
+	chunking_memory_trust(m, "mx1.test");
+	assert_true(chunking_memory_is_trusted(m, "mx1.test"));
+	assert_false(chunking_memory_is_trusted(m, "mx2.test"));
 }
 
-static void a_limit_is_the_host_s_own_and_never_rises(void **state)
+static void distrust_stays(void **state)
 {
 	(void)state;
 	OWN(chunking_memory_free) struct chunking_memory *m = chunking_memory_new();
-	chunking_memory_limit(m, "mx1.test", CHUNKING_APART);
-	assert_int_equal(chunking_memory_get(m, "mx1.test"), CHUNKING_APART);
-	assert_int_equal(chunking_memory_get(m, "mx2.test"), CHUNKING_ONE_FLIGHT);
-	chunking_memory_limit(m, "mx1.test", CHUNKING_NEVER);
-	chunking_memory_limit(m, "mx1.test", CHUNKING_APART);
-	assert_int_equal(chunking_memory_get(m, "mx1.test"), CHUNKING_NEVER);
-	assert_int_equal(chunking_memory_count(m), 1);
+	chunking_memory_trust(m, "mx1.test");
+	chunking_memory_distrust(m, "mx1.test");
+	chunking_memory_distrust(m, "mx2.test");
+	chunking_memory_trust(m, "mx1.test");
+	chunking_memory_trust(m, "mx2.test");
+	assert_false(chunking_memory_is_trusted(m, "mx1.test"));
+	assert_false(chunking_memory_is_trusted(m, "mx2.test"));
+	assert_int_equal(chunking_memory_count(m), 2);
 }
 
 static void the_first_one_makes_room(void **state)
@@ -39,19 +39,28 @@ static void the_first_one_makes_room(void **state)
 	OWN(chunking_memory_free) struct chunking_memory *m = chunking_memory_new();
 	for (int i = 0; i <= CHUNKING_HOSTS_MAX; i++) {
 		OWN(mem_free) char *name = xasprintf("mx%d.test", i);
-		chunking_memory_limit(m, name, CHUNKING_NEVER);
+		chunking_memory_trust(m, name);
 	}
 	assert_int_equal(chunking_memory_count(m), CHUNKING_HOSTS_MAX);
-	assert_int_equal(chunking_memory_get(m, "mx0.test"), CHUNKING_ONE_FLIGHT);
-	assert_int_equal(chunking_memory_get(m, "mx1.test"), CHUNKING_NEVER);
+	assert_false(chunking_memory_is_trusted(m, "mx0.test"));
+	assert_true(chunking_memory_is_trusted(m, "mx1.test"));
+}
+
+static void without_a_memory_nobody_is_trusted(void **state)
+{
+	(void)state;
+	chunking_memory_trust(NULL, "mx.test");
+	chunking_memory_distrust(NULL, "mx.test");
+	assert_false(chunking_memory_is_trusted(NULL, "mx.test"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_learnt_is_no_limit),
-		cmocka_unit_test(a_limit_is_the_host_s_own_and_never_rises),
+		cmocka_unit_test(nobody_is_trusted_unseen),
+		cmocka_unit_test(distrust_stays),
 		cmocka_unit_test(the_first_one_makes_room),
+		cmocka_unit_test(without_a_memory_nobody_is_trusted),
 	};
 	return cmocka_run_group_tests_name("chunking_memory", tests, NULL, NULL);
 }

@@ -119,7 +119,7 @@ static void one_flight_after_another(void **state)
 	put(&p, "a@" LITERAL, 2);
 	schedule(&p, true);
 	world_run(&p.w, is_over, &p);
-	assert_non_null(strstr(buf_text(&p.w.log), "delivered - bdat"));
+	assert_non_null(strstr(buf_text(&p.w.log), "delivered - final"));
 	assert_non_null(strstr(buf_text(&p.w.log), "in_doubt in_doubt mail"));
 	end(&p);
 }

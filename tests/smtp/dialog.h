@@ -39,7 +39,8 @@ struct dialog_message {
 	struct mail_recipient recipients[DIALOG_RECIPIENTS_MAX];
 	size_t recipient_count;
 	struct buf body;
-	bool is_flight; /* comes with its body, and may leave in one flight */
+	bool wants_data; /* whatever is offered */
+	bool is_flight;  /* comes with its body, and may leave in one flight */
 };
 
 struct dialog {

@@ -241,6 +241,7 @@ static void send_message(struct player *p, size_t number)
 		.recipients = m->recipients,
 		.recipient_count = m->recipient_count,
 	};
+	message.use_chunking = !m->wants_data;
 	if (m->is_flight) {
 		message.body = buf_bytes(&m->body);
 		message.body_len = buf_len(&m->body);

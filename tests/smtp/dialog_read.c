@@ -117,6 +117,8 @@ static int read_message(struct reader *r, char *args)
 								     : MAIL_RET_HDRS;
 		else if (strcmp(word, "8bit") == 0)
 			m->envelope.content.is_8bit = true;
+		else if (strcmp(word, "data") == 0)
+			m->wants_data = true;
 		else if (strcmp(word, "flight") == 0)
 			m->is_flight = true;
 		else if (strcmp(word, "utf8") == 0)
@@ -180,7 +182,6 @@ static int read_option(struct reader *r, const char *arg)
 		{ "helo-after-starttls", &o->helo_after_starttls },
 		{ "plaintext-after-refusal", &o->plaintext_after_refusal },
 		{ "no-mark", &o->no_mark },
-		{ "no-chunking", &o->no_chunking },
 		{ "manual", &r->d->is_manual },
 		{ "only-whole", &r->d->only_whole },
 	};

@@ -31,7 +31,8 @@ struct session {
 	bool reported[RECIPIENTS];
 	size_t again;
 	unsigned sent;
-	bool is_flight;              /* messages come with their body */
+	bool is_flight; /* messages come with their body */
+	bool uses_chunking;
 	bool offers_chunking;        /* where the host behaves well */
 	bool end_may_go, end_is_out; /* of this message */
 	int at_stake;                /* asked about, and no verdict yet */
@@ -52,6 +53,7 @@ static void start_message(struct session *s)
 		.recipient_count = RECIPIENTS,
 		.body = s->is_flight ? content : NULL,
 		.body_len = s->is_flight ? CONTENT_LEN : 0,
+		.use_chunking = s->uses_chunking,
 		.may_be_one_flight = s->is_flight };
 	s->is_busy = true;
 	s->again = 0;
@@ -262,10 +264,10 @@ void fuzz_client_run(const uint8_t *data, size_t len, struct fuzz_client_result 
 		.helo_after_starttls = options & 2,
 		.plaintext_after_refusal = options & 4,
 		.max_recipients = options & 8 ? 2 : 0,
-		.no_chunking = (options & 0xe0) == 0xe0,
 	};
 	s.offers_chunking = options & 16;
 	s.is_flight = options & 32;
+	s.uses_chunking = (options & 0xc0) != 0xc0;
 	char sender[] = "a@b", one[] = "b@c", two[] = "c@d", three[] = "d@e";
 	s.envelope.sender = sender;
 	s.envelope.content.size_bytes = CONTENT_LEN;
