@@ -16,6 +16,7 @@ VERSIONS = {"TLS1.0": ssl.TLSVersion.TLSv1, "TLS1.1": ssl.TLSVersion.TLSv1_1,
             "TLS1.2": ssl.TLSVersion.TLSv1_2, "TLS1.3": ssl.TLSVersion.TLSv1_3}
 NAMES = {"TLSv1": "TLS1.0", "TLSv1.1": "TLS1.1", "TLSv1.2": "TLS1.2", "TLSv1.3": "TLS1.3"}
 EXTENSIONS = ("PIPELINING", "SIZE 104857600", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8", "DSN")
+CHUNKING = (*EXTENSIONS, "CHUNKING")
 FATAL_ALERT = bytes.fromhex("1503030002" "0228")      # handshake_failure
 WARNING_ALERT = bytes.fromhex("1503030002" "0170")    # unrecognized_name, warning
 LONG_RECORD = bytes.fromhex("1603033e80" "02003e7c")  # the head of a ServerHello of 16 KB
@@ -53,6 +54,7 @@ class Behaviour:
     flood: str = ""              # "line": a banner that never ends; "banner": lines without end
     one_message: bool = False    # hang up after the verdict, so that nothing is reused
     hold_data: typing.Optional[threading.Event] = None  # reply to the message when it is set
+    unknown: tuple = ()          # verbs that it does not know: what follows is taken for commands
 
 
 @dataclasses.dataclass
@@ -216,7 +218,7 @@ class Connection:
         self.session.commands.append((self.session.channel, line))
         self.session.pipelined |= bool(self.buffer)
         verb = line.split(" ")[0].split(":")[0].upper()
-        handler = getattr(self, f"do_{verb.lower()}", None)
+        handler = None if verb in self.b.unknown else getattr(self, f"do_{verb.lower()}", None)
         if handler:
             handler(line)
         else:
@@ -250,12 +252,14 @@ class Connection:
                 pass
         raise HangUp
 
+    chunks = b""
     envelope = None  # (sender, parameters, recipients)
 
     def do_mail(self, line):
         sender, parameters = line.split("<", 1)[1].split(">", 1)
         if self.reply("MAIL", line, "250 2.1.0 ok") == "2":
             self.envelope = (sender, parameters.strip(), [])
+            self.chunks = b""
 
     def do_rcpt(self, line):
         address = line.split("<", 1)[1].split(">", 1)[0]
@@ -289,6 +293,27 @@ class Connection:
             raw, self.buffer = self.buffer.split(b"\r\n.\r\n", 1)
             raw += b"\r\n"
         data = b"\r\n".join(l[1:] if l.startswith(b".") else l for l in raw.split(b"\r\n"))
+        self.take(data, raw)
+
+    def do_bdat(self, line):
+        """A chunk is read before anything is said of it (RFC 3030 section 2)."""
+        size, is_last = int(line.split()[1]), line.upper().endswith(" LAST")
+        if self.is_scripted("body", self.b.drop):
+            self.more()
+            raise HangUp
+        while len(self.buffer) < size:
+            self.more()
+        chunk, self.buffer = self.buffer[:size], self.buffer[size:]
+        if not self.envelope or not self.envelope[2]:
+            self.reply("BDAT", line, "503 5.5.1 no valid recipients")
+        elif self.scripted_reply("BDAT", line, None) or not is_last:
+            self.chunks += chunk
+            self.reply("BDAT", line, f"250 2.0.0 {size} octets")
+        else:
+            data = self.chunks + chunk
+            self.take(data, data)
+
+    def take(self, data, raw):
         sender, parameters, recipients = self.envelope
         message = Message(sender, list(recipients), parameters, data, raw,
                           self.session.channel, False, time.monotonic())
