@@ -198,6 +198,14 @@ static size_t plain_line(const char *s, size_t len)
 	return end + 2;
 }
 
+bool content_needs_nothing(const char *bytes, size_t len)
+{
+	size_t at = 0, line;
+	while (at < len && (line = plain_line(bytes + at, len - at)) != 0)
+		at += line;
+	return at == len;
+}
+
 /* Nearly all content is lines that leave as they came: copied in one go, or from
  * dot to dot. Returns the octets used. */
 static size_t take_plain_lines(

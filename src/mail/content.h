@@ -52,6 +52,8 @@ void content_dotstuff_init(struct content_dotstuff *c);
 void content_unstuffed_init(struct content_dotstuff *c);
 void content_dotstuff_feed(
 	struct content_dotstuff *c, const char *bytes, size_t len, struct buf *out);
+/* Whole content that leaves as it is where no dots are stuffed: by far the most. */
+bool content_needs_nothing(const char *bytes, size_t len);
 /* Ends the last line if the content did not. */
 void content_dotstuff_end(struct content_dotstuff *c, struct buf *out);
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { INPUT_MAX = 256 * 1024, COMMAND_MAX = 4096 };
+enum { INPUT_MAX = 256 * 1024 };
 enum { WRITE_ENOUGH = 64 * 1024 }; /* not gathered any further */
 enum { SECOND = 1000, MINUTE = 60 * SECOND };
 
@@ -138,7 +138,7 @@ enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
 		.in_doubt = smtp_mail_is_in_doubt(c),
 	};
 	if (reply)
-		c->failure.reply = *reply;
+		smtp_reply_copy(&c->failure.reply, reply);
 	text_clean(text, strlen(text), c->failure.text, sizeof(c->failure.text));
 	c->failure_is_due = true;
 	return SMTP_STATE_CLOSED;
@@ -163,19 +163,24 @@ enum smtp_state smtp_fail_refused(struct smtp_client *c, const struct smtp_reply
 	return smtp_fail_reply(c, reply);
 }
 
+void smtp_command_line(struct smtp_client *c, const char *line, size_t len)
+{
+	ASSERT(!memchr(line, '\r', len) && !memchr(line, '\n', len));
+	buf_add(&c->out, line, len);
+	buf_add(&c->out, "\r\n", 2);
+	c->expected++;
+	c->unsent++;
+}
+
 void smtp_command(struct smtp_client *c, const char *fmt, ...)
 {
-	char line[COMMAND_MAX];
+	char line[512];
 	va_list ap;
 	va_start(ap, fmt);
 	int len = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	ASSERT(len > 0 && (size_t)len < sizeof(line));
-	ASSERT(!memchr(line, '\r', (size_t)len) && !memchr(line, '\n', (size_t)len));
-	buf_add(&c->out, line, (size_t)len);
-	buf_add(&c->out, "\r\n", 2);
-	c->expected++;
-	c->unsent++;
+	smtp_command_line(c, line, (size_t)len);
 }
 
 static bool is_hostname(const char *s)
@@ -254,7 +259,6 @@ static enum smtp_state judge_reply(struct smtp_client *c, const struct smtp_repl
 
 static void handle_reply(struct smtp_client *c, const struct smtp_reply *r)
 {
-	c->last_reply = *r;
 	if (c->is_tls)
 		c->tls_replied = true;
 	enum smtp_state to = judge_reply(c, r);
@@ -268,7 +272,6 @@ static void handle_reply(struct smtp_client *c, const struct smtp_reply *r)
 /* true: something happened. */
 static bool take_input(struct smtp_client *c)
 {
-	struct smtp_reply r;
 	const char *why;
 	if (!buf_len(&c->in))
 		return false;
@@ -279,12 +282,12 @@ static bool take_input(struct smtp_client *c)
 			"injected input");
 		return true;
 	}
-	switch (parse(c, &r, &why)) {
+	switch (parse(c, &c->last_reply, &why)) {
 	case SMTP_PARSE_MORE:
 		return false;
 	case SMTP_PARSE_REPLY:
 		c->replies++;
-		handle_reply(c, &r);
+		handle_reply(c, &c->last_reply);
 		return true;
 	case SMTP_PARSE_ERROR:
 	default:
@@ -327,10 +330,23 @@ static enum smtp_action owner_action(const struct smtp_client *c)
 	return action;
 }
 
+/* All of it but the texts, which are long and end where they begin. */
+static void clear_step(struct smtp_step *step)
+{
+	step->bytes = NULL;
+	step->len = step->recipient = step->undecided = 0;
+	step->verdict = SMTP_VERDICT_DELIVERED;
+	step->verdict_state = SMTP_STATE_BANNER;
+	step->hint = NULL;
+	step->reply.code = 0;
+	step->reply.enhanced[0] = step->reply.text[0] = '\0';
+	step->failure.cause = SMTP_CAUSE_NONE;
+}
+
 enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
 {
 	enum smtp_action action;
-	memset(step, 0, sizeof(*step));
+	clear_step(step);
 	buf_consume(&c->out, c->handed);
 	c->handed = 0;
 	for (;;) {

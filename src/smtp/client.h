@@ -186,7 +186,7 @@ struct smtp_step {
 	struct smtp_reply reply;       /* code 0: a verdict of ours, no reply */
 	const char *hint; /* what a person may do about the verdict, or NULL; static */
 	size_t undecided;
-	struct smtp_failure failure;
+	struct smtp_failure failure; /* with SMTP_ACTION_FAILED only */
 };
 
 struct smtp_client;

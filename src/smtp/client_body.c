@@ -16,13 +16,18 @@ bool smtp_waits_for_chunk(const struct smtp_client *c)
 	return c->mail.uses_bdat && !c->mail.is_pipelined && c->expected;
 }
 
+static void announce_chunk(struct smtp_client *c, size_t len, bool is_last)
+{
+	smtp_command_bdat(c, len, is_last);
+	c->mail.end_is_queued = is_last;
+}
+
 static void queue_chunk(struct smtp_client *c, size_t len, bool is_last)
 {
-	struct transaction *t = &c->mail;
-	smtp_command(c, "BDAT %zu%s", len, is_last ? " LAST" : "");
-	buf_add(&c->out, buf_bytes(&t->chunk), len);
-	buf_consume(&t->chunk, len);
-	t->end_is_queued = is_last;
+	struct buf *chunk = &c->mail.chunk;
+	announce_chunk(c, len, is_last);
+	buf_add(&c->out, buf_bytes(chunk), len);
+	buf_consume(chunk, len);
 }
 
 static void queue_full_chunks(struct smtp_client *c)
@@ -40,7 +45,11 @@ void smtp_queue_flight(struct smtp_client *c)
 {
 	struct transaction *t = &c->mail;
 	const struct smtp_message *m = &t->message;
-	buf_reserve(&t->chunk, m->body_len + 2);
+	if (content_needs_nothing(m->body, m->body_len)) {
+		announce_chunk(c, m->body_len, true);
+		buf_add(&c->out, m->body, m->body_len);
+		return;
+	}
 	content_dotstuff_feed(&t->stuffing, m->body, m->body_len, &t->chunk);
 	content_dotstuff_end(&t->stuffing, &t->chunk);
 	queue_last_chunk(c);
@@ -137,7 +146,7 @@ static void refuse_content(struct smtp_client *c, const struct smtp_reply *r)
 	if (c->mail.is_refused)
 		return; /* it follows from the first refusal */
 	c->mail.is_refused = true;
-	c->mail.by = *r;
+	smtp_reply_copy(&c->mail.by, r);
 	smtp_decide_all(c, RCPT_ACCEPTED, smtp_refusal(c, r));
 }
 
@@ -196,7 +205,7 @@ enum smtp_state smtp_on_bdat(struct smtp_client *c, const struct smtp_reply *r)
 	if (c->expected)
 		return SMTP_STATE_BDAT;
 	if (is_positive && !t->is_refused) {
-		t->by = *r;
+		smtp_reply_copy(&t->by, r);
 		smtp_decide_all(c, RCPT_ACCEPTED, SMTP_VERDICT_DELIVERED);
 	}
 	/* RFC 3030 2: after a refused BDAT only RSET or a new MAIL makes sense. */
@@ -205,14 +214,14 @@ enum smtp_state smtp_on_bdat(struct smtp_client *c, const struct smtp_reply *r)
 
 void smtp_enter_final(struct smtp_client *c)
 {
-	smtp_command(c, ".");
+	smtp_command_line(c, ".", 1);
 	c->mail.end_is_queued = true;
 }
 
 enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r)
 {
 	struct transaction *t = &c->mail;
-	t->by = *r;
+	smtp_reply_copy(&t->by, r);
 	if (!t->is_lone_dot)
 		smtp_decide_all(c, RCPT_ACCEPTED,
 			smtp_reply_class(r) == 2 ? SMTP_VERDICT_DELIVERED

@@ -1,4 +1,4 @@
-/* The text of MAIL and RCPT: parameters only where the host offers them. */
+/* The text of MAIL, RCPT and BDAT: parameters only where the host offers them. */
 #include "smtp/client_impl.h"
 
 #include "base/err.h"
@@ -7,19 +7,37 @@
 #include <string.h>
 
 enum { ENVID_MAX = 100, ORCPT_MAX = 500 }; /* RFC 3461 4.4, 4.2 */
-enum { PARAMETERS_MAX = 1024 };
+enum { COMMAND_MAX = 4096 };
 
-struct parameters {
-	char text[PARAMETERS_MAX];
+/* A command as it grows: formatted by hand, for there are several a message. */
+struct line {
 	size_t len;
+	char text[COMMAND_MAX];
 };
 
-static void add(struct parameters *p, const char *name, const char *value)
+static void put(struct line *line, const char *s)
 {
-	int n = snprintf(
-		p->text + p->len, sizeof(p->text) - p->len, " %s%s", name, value);
-	ASSERT(n > 0 && (size_t)n < sizeof(p->text) - p->len);
-	p->len += (size_t)n;
+	size_t len = strlen(s);
+	ASSERT(len <= sizeof(line->text) - line->len);
+	memcpy(line->text + line->len, s, len);
+	line->len += len;
+}
+
+static void put_number(struct line *line, uint64_t n)
+{
+	char digits[24], *s = digits + sizeof(digits) - 1;
+	*s = '\0';
+	do
+		*--s = (char)('0' + n % 10);
+	while (n /= 10);
+	put(line, s);
+}
+
+static void add(struct line *line, const char *name, const char *value)
+{
+	put(line, " ");
+	put(line, name);
+	put(line, value);
 }
 
 /* An esmtp-value of RFC 5321 4.1.2; what is none was not checked at intake and
@@ -34,34 +52,37 @@ static bool is_value(const char *s, size_t max)
 	return s && i > 0;
 }
 
-static void add_mail_dsn(struct parameters *p, const struct mail_envelope *m)
+static void add_mail_dsn(struct line *line, const struct mail_envelope *m)
 {
 	if (m->ret != MAIL_RET_UNSET)
-		add(p, "RET=", m->ret == MAIL_RET_FULL ? "FULL" : "HDRS");
+		add(line, "RET=", m->ret == MAIL_RET_FULL ? "FULL" : "HDRS");
 	if (is_value(m->envid, ENVID_MAX))
-		add(p, "ENVID=", m->envid);
+		add(line, "ENVID=", m->envid);
 }
 
 void smtp_command_mail(struct smtp_client *c)
 {
 	const struct mail_envelope *m = c->mail.message.envelope;
 	const struct smtp_offer *offer = &c->offer;
-	struct parameters p = { "", 0 };
-	char number[24];
-	snprintf(number, sizeof(number), "%llu",
-		(unsigned long long)m->content.size_bytes);
-	if (offer->size)
-		add(&p, "SIZE=", number);
+	struct line line;
+	line.len = 0;
+	put(&line, "MAIL FROM:<");
+	put(&line, m->sender);
+	put(&line, ">");
+	if (offer->size) {
+		put(&line, " SIZE=");
+		put_number(&line, m->content.size_bytes);
+	}
 	if (offer->eightbitmime && m->content.is_8bit)
-		add(&p, "BODY=", "8BITMIME");
+		add(&line, "BODY=", "8BITMIME");
 	if (offer->smtputf8 && c->mail.needs_smtputf8)
-		add(&p, "SMTPUTF8", "");
+		add(&line, "SMTPUTF8", "");
 	if (offer->dsn)
-		add_mail_dsn(&p, m);
-	smtp_command(c, "MAIL FROM:<%s>%s", m->sender, p.text);
+		add_mail_dsn(&line, m);
+	smtp_command_line(c, line.text, line.len);
 }
 
-static void add_notify(struct parameters *p, unsigned notify)
+static void add_notify(struct line *line, unsigned notify)
 {
 	static const struct {
 		unsigned bit;
@@ -74,7 +95,7 @@ static void add_notify(struct parameters *p, unsigned notify)
 	char list[32] = "";
 	size_t len = 0;
 	if (notify & MAIL_NOTIFY_NEVER) {
-		add(p, "NOTIFY=", "NEVER"); /* and nothing with it: RFC 3461 4.1 */
+		add(line, "NOTIFY=", "NEVER"); /* and nothing with it: RFC 3461 4.1 */
 		return;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -83,16 +104,31 @@ static void add_notify(struct parameters *p, unsigned notify)
 				len ? "," : "", words[i].name);
 	}
 	if (len)
-		add(p, "NOTIFY=", list);
+		add(line, "NOTIFY=", list);
 }
 
 void smtp_command_rcpt(struct smtp_client *c, const struct mail_recipient *r)
 {
-	struct parameters p = { "", 0 };
+	struct line line;
+	line.len = 0;
+	put(&line, "RCPT TO:<");
+	put(&line, r->address);
+	put(&line, ">");
 	if (c->offer.dsn) {
-		add_notify(&p, r->notify);
+		add_notify(&line, r->notify);
 		if (is_value(r->orcpt, ORCPT_MAX))
-			add(&p, "ORCPT=", r->orcpt);
+			add(&line, "ORCPT=", r->orcpt);
 	}
-	smtp_command(c, "RCPT TO:<%s>%s", r->address, p.text);
+	smtp_command_line(c, line.text, line.len);
+}
+
+void smtp_command_bdat(struct smtp_client *c, size_t len, bool is_last)
+{
+	struct line line;
+	line.len = 0;
+	put(&line, "BDAT ");
+	put_number(&line, len);
+	if (is_last)
+		put(&line, " LAST");
+	smtp_command_line(c, line.text, line.len);
 }

@@ -52,27 +52,28 @@ struct rcpt {
 
 struct transaction {
 	struct smtp_message message;
-	struct rcpt *rcpts;           /* owned; one a recipient of the message */
-	size_t batch[SMTP_BATCH_MAX]; /* those asked for in this transaction */
+	struct rcpt *rcpts; /* owned; one a recipient of the message */
 	size_t batch_count;
 	size_t answered; /* of the batch: the receive cursor */
 	size_t accepted;
 	bool is_pipelined; /* the send cursor went to DATA at once */
 	bool needs_smtputf8;
 	bool mail_failed;
-	bool uses_bdat;       /* instead of DATA */
-	bool is_flight;       /* all of it leaves as MAIL begins */
-	bool is_lone_dot;     /* 354 without a recipient: nothing is at stake */
-	bool is_refused;      /* a chunk was: no more of them are sent */
-	bool end_is_queued;   /* the final dot, or the last chunk, is in out */
-	bool end_was_handed;  /* the write with it went out */
-	bool is_done;         /* MESSAGE_DONE is due */
-	size_t undecided;     /* verdicts AGAIN */
-	size_t report_at;     /* no DECIDED recipient stands before this one */
-	struct smtp_reply by; /* the reply behind verdicts not yet handed out */
+	bool uses_bdat;      /* instead of DATA */
+	bool is_flight;      /* all of it leaves as MAIL begins */
+	bool is_lone_dot;    /* 354 without a recipient: nothing is at stake */
+	bool is_refused;     /* a chunk was: no more of them are sent */
+	bool end_is_queued;  /* the final dot, or the last chunk, is in out */
+	bool end_was_handed; /* the write with it went out */
+	bool is_done;        /* MESSAGE_DONE is due */
+	size_t undecided;    /* verdicts AGAIN */
+	size_t report_at;    /* no DECIDED recipient stands before this one */
 	struct content_dotstuff stuffing;
 	uint64_t content_bytes; /* given by the owner so far */
 	struct buf chunk;       /* the next ones, not yet announced */
+	/* What follows is written before it is read, and not cleared. */
+	size_t batch[SMTP_BATCH_MAX]; /* those asked for in this transaction */
+	struct smtp_reply by;         /* the reply behind verdicts not yet handed out */
 };
 
 struct smtp_client {
@@ -152,6 +153,9 @@ bool smtp_mail_is_unsent(const struct smtp_client *c);
 bool smtp_mail_is_in_doubt(const struct smtp_client *c);
 void smtp_mail_clear(struct smtp_client *c);
 
+/* The same for a whole line, without its end. */
+void smtp_command_line(struct smtp_client *c, const char *line, size_t len);
+void smtp_command_bdat(struct smtp_client *c, size_t len, bool is_last);
 void smtp_command_mail(struct smtp_client *c);
 void smtp_command_rcpt(struct smtp_client *c, const struct mail_recipient *r);
 

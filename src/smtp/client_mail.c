@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum smtp_verdict smtp_refusal(const struct smtp_client *c, const struct smtp_reply *r)
@@ -25,7 +26,7 @@ void smtp_mail_clear(struct smtp_client *c)
 {
 	mem_free(&c->mail.rcpts);
 	buf_clear(&c->mail.chunk);
-	c->mail = (struct transaction){ 0 };
+	memset(&c->mail, 0, offsetof(struct transaction, batch));
 }
 
 /* The replies so far leave nobody to whom the host could deliver. */
@@ -194,7 +195,7 @@ void smtp_enter_mail(struct smtp_client *c)
 	if (t->is_flight)
 		smtp_queue_flight(c);
 	else if (!t->uses_bdat)
-		smtp_command(c, "DATA");
+		smtp_command_line(c, "DATA", 4);
 }
 
 enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r)
@@ -203,7 +204,7 @@ enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r)
 	if (smtp_reply_class(r) == 2)
 		return SMTP_STATE_RCPT;
 	t->mail_failed = true;
-	t->by = *r;
+	smtp_reply_copy(&t->by, r);
 	smtp_decide_all(c, RCPT_ASKED, smtp_refusal(c, r));
 	smtp_decide_all(c, RCPT_NEW, smtp_refusal(c, r)); /* it would be refused again */
 	return t->is_pipelined ? SMTP_STATE_RCPT : smtp_finish(c, true);
@@ -219,7 +220,7 @@ static void judge_rcpt(struct smtp_client *c, size_t i, const struct smtp_reply 
 {
 	struct transaction *t = &c->mail;
 	bool is_full = r->code == 452 || r->code == 552;
-	t->by = *r;
+	smtp_reply_copy(&t->by, r);
 	if (smtp_reply_class(r) == 2) {
 		t->rcpts[i].state = RCPT_ACCEPTED;
 		t->accepted++;
@@ -249,7 +250,7 @@ enum smtp_state smtp_on_rcpt(struct smtp_client *c, const struct smtp_reply *r)
 void smtp_enter_data(struct smtp_client *c)
 {
 	if (!c->mail.is_pipelined)
-		smtp_command(c, "DATA");
+		smtp_command_line(c, "DATA", 4);
 }
 
 enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r)
@@ -262,7 +263,7 @@ enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r)
 	case 2:
 		return smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL, "2xx reply to DATA");
 	default:
-		t->by = *r;
+		smtp_reply_copy(&t->by, r);
 		smtp_decide_all(c, RCPT_ACCEPTED, smtp_refusal(c, r));
 		return smtp_finish(c, true);
 	}

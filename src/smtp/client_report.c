@@ -58,7 +58,7 @@ void smtp_decide_all(struct smtp_client *c, enum rcpt_state in, enum smtp_verdic
 static void explain(struct smtp_client *c, const struct rcpt *r, struct smtp_reply *out)
 {
 	if (r->reason == REASON_REPLY) {
-		*out = c->mail.by;
+		smtp_reply_copy(out, &c->mail.by);
 		return;
 	}
 	const struct reason *why = &reasons[r->reason];

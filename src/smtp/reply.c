@@ -10,6 +10,13 @@ int smtp_reply_class(const struct smtp_reply *r)
 	return r->code / 100;
 }
 
+void smtp_reply_copy(struct smtp_reply *to, const struct smtp_reply *from)
+{
+	to->code = from->code;
+	memcpy(to->enhanced, from->enhanced, sizeof(to->enhanced));
+	memcpy(to->text, from->text, strlen(from->text) + 1);
+}
+
 void smtp_reply_status(const struct smtp_reply *r, char out[SMTP_ENHANCED_MAX])
 {
 	int class = smtp_reply_class(r);
@@ -70,14 +77,17 @@ static void fill(struct smtp_reply_parser *p, struct smtp_reply *out)
 {
 	const char *s = buf_bytes(&p->text), *end = s + buf_len(&p->text);
 	size_t at = 0;
-	*out = (struct smtp_reply){ .code = p->code };
+	out->code = p->code;
+	out->enhanced[0] = out->text[0] = '\0';
 	for (bool is_first = true; s < end; is_first = false) {
 		const char *eol = memchr(s, '\n', (size_t)(end - s));
 		size_t len = (size_t)(eol - s);
 		size_t code_len = enhanced_len(s, len);
 		bool fits = code_len && s[0] - '0' == smtp_reply_class(out);
-		if (fits && is_first)
+		if (fits && is_first) {
 			memcpy(out->enhanced, s, code_len);
+			out->enhanced[code_len] = '\0';
+		}
 		if (fits && strlen(out->enhanced) == code_len &&
 			memcmp(out->enhanced, s, code_len) == 0) {
 			size_t skip = code_len < len ? code_len + 1 : code_len;

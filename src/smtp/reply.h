@@ -34,6 +34,8 @@ struct smtp_reply {
 /* The status to report: the enhanced code, or "x.0.0" of the reply's class
  * ("4.0.0" where there is no class to go by: no reply, or 3xx). */
 void smtp_reply_status(const struct smtp_reply *r, char out[SMTP_ENHANCED_MAX]);
+/* As an assignment, but only as much of the text as there is. */
+void smtp_reply_copy(struct smtp_reply *to, const struct smtp_reply *from);
 /* 2, 4 or 5 ...: the first digit, by which an unknown code is judged; 0: none. */
 int smtp_reply_class(const struct smtp_reply *r);
 

@@ -183,6 +183,32 @@ static void without_stuffing_dots_stay(void **state)
 	}
 }
 
+static void most_content_needs_nothing(void **state)
+{
+	static const struct {
+		const char *content;
+		bool needs_nothing;
+	} cases[] = {
+		{ "", true },
+		{ "a\r\n.\r\n\r\n", true },
+		{ "a", false },
+		{ "a\r\nb\r", false },
+		{ "a\nb\r\n", false },
+		{ "a\rb\r\n", false },
+		{ "\r\r\n", false },
+	};
+	char line[CONTENT_LINE_MAX + 1];
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(
+			content_needs_nothing(cases[i].content, strlen(cases[i].content)),
+			cases[i].needs_nothing);
+	memset(line, 'a', sizeof(line));
+	memcpy(line + sizeof(line) - 2, "\r\n", 2);
+	assert_false(content_needs_nothing(line, sizeof(line)));
+	assert_true(content_needs_nothing(line + 10, sizeof(line) - 10));
+}
+
 /* A line of n octets 'a' and then tail: where is it folded? */
 static const struct {
 	const char *name;
@@ -260,6 +286,7 @@ int main(void)
 		cmocka_unit_test(nul_and_size_are_refused),
 		cmocka_unit_test(dots_are_doubled),
 		cmocka_unit_test(without_stuffing_dots_stay),
+		cmocka_unit_test(most_content_needs_nothing),
 		cmocka_unit_test(long_lines_are_folded_between_characters),
 		cmocka_unit_test(every_split_gives_the_same),
 	};
