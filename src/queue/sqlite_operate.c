@@ -41,9 +41,9 @@ static int select_items(
 	int rc = db_run(&s->db, e, "DELETE FROM selected", "");
 	if (rc != 0)
 		return rc;
-	if (id && domain)
+	if (id && domain) /* +: not by the index, a destination may have many */
 		return db_run(&s->db, e,
-			SELECT_OF_MESSAGE " AND i.destination ="
+			SELECT_OF_MESSAGE " AND +i.destination ="
 					  " (SELECT id FROM destination WHERE domain = "
 					  "?2)",
 			"it", id, domain);

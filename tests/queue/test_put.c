@@ -83,6 +83,30 @@ static void bad_requests_are_refused_and_leave_nothing(void **state)
 	assert_int_equal(sql(f, "SELECT count(*) FROM chunk"), 0);
 }
 
+/* The number of an item in its message has sixteen bits. */
+static void more_destinations_than_an_id_can_number_are_refused(void **state)
+{
+	enum { MOST = 65536 };
+	struct fixture *f = *state;
+	OWN(mem_free)
+	struct queue_new_recipient *list = xcalloc(MOST + 1, sizeof(*list));
+	OWN(mem_free) char(*names)[16] = xcalloc(MOST + 1, sizeof(*names));
+	struct queue_new_recipient after = { .address = "a@b.test", .domain = "b.test" };
+	int64_t id;
+	for (int i = 0; i <= MOST; i++) {
+		snprintf(names[i], sizeof(names[i]), "d%d.test", i);
+		list[i].address = "a@x.test";
+		list[i].domain = names[i];
+	}
+	int rc = put_recipients(f, &plain, list, MOST + 1, "x", 1, &id, NULL);
+	assert_int_equal(rc, ERR_LIMIT);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 0);
+	assert_int_equal(put_recipients(f, &plain, list, MOST, "x", 1, &id, NULL), 0);
+	assert_int_equal(put_recipients(f, &plain, &after, 1, "x", 1, &id, NULL), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), MOST + 1);
+	assert_int_equal(sql(f, "SELECT count(DISTINCT id >> 16) FROM item"), 2);
+}
+
 static void an_id_that_is_taken_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -363,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_envelope_comes_back_with_the_claim),
 		CASE(bad_requests_are_refused_and_leave_nothing),
+		CASE(more_destinations_than_an_id_can_number_are_refused),
 		CASE(an_id_that_is_taken_is_refused),
 		CASE(an_id_that_is_taken_is_made_anew_where_the_content_has_it),
 		CASE(ids_that_are_made_differ),
