@@ -13,6 +13,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/scheduler.c src/delivery/scheduler.h \
 	src/delivery/scheduler_claim.c src/delivery/scheduler_internal.h \
 	src/delivery/session.c src/delivery/session.h \
+	src/delivery/session_facts.c src/delivery/session_internal.h \
 	src/delivery/target.c src/delivery/target.h \
 	src/delivery/terms.c src/delivery/terms.h \
 	src/delivery/window.c src/delivery/window.h \

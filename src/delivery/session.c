@@ -3,16 +3,16 @@
  *	   ^_________ failed with a ticket offered, once __|________|
  *
  * `busy` counts our frames on the stack: a session that is closed by one of its
- * own events is freed when the last of them returns.
+ * own events is freed when the last of them returns. What a session can be asked
+ * is in session_facts.c.
  */
-#include "delivery/session.h"
+#include "delivery/session_internal.h"
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "delivery/failure.h"
 #include "net/loop.h"
-#include "net/stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,39 +24,6 @@ enum {
 };
 
 #define OVERDUE "the session took longer than session_timeout"
-
-struct session {
-	struct delivery_env *env;
-	struct session_events events;
-	struct terms *terms;
-	enum session_phase phase;
-
-	char hostname[256];
-	char mx[DNS_NAME_MAX];
-	char domain[POLICY_NAME_MAX + 1];
-	int64_t id;
-	struct addr addrs[DIAL_ADDRS_MAX]; /* those that were dialled in vain are gone */
-	size_t addr_count;
-	struct addr address; /* the one that is connected */
-	bool has_address;
-
-	struct dial *dial;
-	struct stream *stream;
-	struct smtp_client_options client_options;
-	struct smtp_client *client;
-	struct timer *timer;    /* of the current state */
-	struct timer *deadline; /* of the whole session */
-	struct tls_facts tls;
-	bool has_tls, sent_sni, shuns_tickets;
-
-	int64_t opened_ms;
-	int64_t heard_ms; /* the last time that something came in */
-	size_t messages;
-	unsigned busy;
-	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
-	bool is_overdue; /* session_timeout is over */
-	bool was_lost_in_flight;
-};
 
 static void drive(struct session *s);
 
@@ -541,97 +508,4 @@ struct session *session_open(
 void session_set_events(struct session *s, const struct session_events *events)
 {
 	s->events = *events;
-}
-
-/* ---- facts ---- */
-
-bool session_is_ready(const struct session *s)
-{
-	return !s->has_ended && !s->is_quitting && s->phase == SESSION_TALKING &&
-	       smtp_client_state(s->client) == SMTP_STATE_READY;
-}
-
-bool session_is_tls(const struct session *s)
-{
-	return s->has_tls;
-}
-
-bool session_offered_starttls(const struct session *s)
-{
-	return smtp_client_offered_starttls(s->client);
-}
-
-const struct smtp_reply *session_starttls_refusal(const struct session *s)
-{
-	const struct smtp_reply *refusal = smtp_client_starttls_refusal(s->client);
-	return refusal->code ? refusal : NULL;
-}
-
-enum smtp_state session_state(const struct session *s)
-{
-	return smtp_client_state(s->client);
-}
-
-bool session_is_in_doubt(const struct session *s)
-{
-	return smtp_client_is_in_doubt(s->client);
-}
-
-bool session_lost_in_flight(const struct session *s)
-{
-	return s->was_lost_in_flight;
-}
-
-bool session_offers_chunking(const struct session *s)
-{
-	return smtp_client_offers_chunking(s->client);
-}
-
-bool session_refused_chunking(const struct session *s)
-{
-	return smtp_client_refused_chunking(s->client);
-}
-
-const struct tls_facts *session_tls(const struct session *s)
-{
-	return s->has_tls ? &s->tls : NULL;
-}
-
-struct terms *session_terms(const struct session *s)
-{
-	return s->terms;
-}
-
-void session_set_terms(struct session *s, struct terms *terms)
-{
-	struct terms *old = s->terms;
-	s->terms = terms_ref(terms);
-	terms_unref(&old);
-}
-
-const char *session_mx(const struct session *s)
-{
-	return s->mx;
-}
-
-const char *session_sni(const struct session *s)
-{
-	return s->sent_sni ? s->terms->decision.sni : NULL;
-}
-
-bool session_address(const struct session *s, struct addr *out)
-{
-	if (s->has_address)
-		*out = s->address;
-	return s->has_address;
-}
-
-int64_t session_age_ms(const struct session *s)
-{
-	return loop_now_ms(s->env->loop) - s->opened_ms;
-}
-
-size_t session_messages(const struct session *s)
-{
-	return s->messages;
 }

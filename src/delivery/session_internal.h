@@ -1,0 +1,41 @@
+/* The inside of a session, shared by session.c (its course) and session_facts.c. */
+#ifndef DELIVERY_SESSION_INTERNAL_H
+#define DELIVERY_SESSION_INTERNAL_H
+
+#include "delivery/session.h"
+#include "net/stream.h"
+
+struct session {
+	struct delivery_env *env;
+	struct session_events events;
+	struct terms *terms;
+	enum session_phase phase;
+
+	char hostname[256];
+	char mx[DNS_NAME_MAX];
+	char domain[POLICY_NAME_MAX + 1];
+	int64_t id;
+	struct addr addrs[DIAL_ADDRS_MAX]; /* those that were dialled in vain are gone */
+	size_t addr_count;
+	struct addr address; /* the one that is connected */
+	bool has_address;
+
+	struct dial *dial;
+	struct stream *stream;
+	struct smtp_client_options client_options;
+	struct smtp_client *client;
+	struct timer *timer;    /* of the current state */
+	struct timer *deadline; /* of the whole session */
+	struct tls_facts tls;
+	bool has_tls, sent_sni, shuns_tickets;
+
+	int64_t opened_ms;
+	int64_t heard_ms; /* the last time that something came in */
+	size_t messages;
+	unsigned busy;
+	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
+	bool is_overdue; /* session_timeout is over */
+	bool was_lost_in_flight;
+};
+
+#endif
