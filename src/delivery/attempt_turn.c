@@ -318,16 +318,6 @@ static bool was_stale(const struct attempt *a, const struct session_failure *f)
 	       (f->smtp.nothing_sent || f->smtp.state == SMTP_STATE_MAIL);
 }
 
-/* A host that does badly with CHUNKING gets DATA from now on; one that does not know
- * BDAT at once. */
-static void distrust(struct attempt *a, const struct session_failure *f)
-{
-	a->turn.tries_again = session_refused_chunking(a->session);
-	if (a->turn.tries_again || session_lost_in_flight(a->session) ||
-		f->smtp.cause == SMTP_CAUSE_PROTOCOL)
-		chunking_memory_distrust(a->env->chunking, session_mx(a->session));
-}
-
 static void on_failed(void *arg, const struct session_failure *f)
 {
 	struct attempt *a = arg;
@@ -335,7 +325,8 @@ static void on_failed(void *arg, const struct session_failure *f)
 	a->turn.stage = failure_stage(f);
 	if (f->phase != SESSION_DIALING)
 		a->turn.was_open = true;
-	distrust(a, f);
+	/* It is not trusted with chunks any more: this time with DATA. */
+	a->turn.tries_again = session_refused_chunking(a->session);
 	if (was_stale(a, f)) {
 		attempt_start_over(a);
 		return;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "delivery/chunking_memory.h"
 #include "delivery/failure.h"
 #include "net/loop.h"
 
@@ -172,13 +173,24 @@ static void start_tls(struct session *s)
 
 /* ---- the protocol machine ---- */
 
+/* As chunking_memory.h says. It is noted here because a session that nobody uses at
+ * the moment hears it, too: what comes after the verdict on a flight. */
+static bool does_badly_with_chunks(const struct session *s, const struct smtp_failure *f)
+{
+	bool is_out_of_turn = f->cause == SMTP_CAUSE_REPLY &&
+			      f->state == SMTP_STATE_READY && f->reply.code != 421;
+	bool is_broken = f->cause == SMTP_CAUSE_LOST || f->cause == SMTP_CAUSE_TIMEOUT;
+	bool has_no_reply = f->in_doubt && f->state == SMTP_STATE_MAIL;
+	return f->cause == SMTP_CAUSE_PROTOCOL || is_out_of_turn ||
+	       (is_broken && has_no_reply) || smtp_client_refused_chunking(s->client);
+}
+
 static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
 {
 	struct session_failure f = { .phase = SESSION_TALKING, .smtp = *smtp };
 	snprintf(f.text, sizeof(f.text), "%s", s->is_overdue ? OVERDUE : smtp->text);
-	s->was_lost_in_flight =
-		smtp->in_doubt && smtp->state == SMTP_STATE_MAIL &&
-		(smtp->cause == SMTP_CAUSE_LOST || smtp->cause == SMTP_CAUSE_TIMEOUT);
+	if (does_badly_with_chunks(s, smtp))
+		chunking_memory_distrust(s->env->chunking, s->mx);
 	if (smtp->inside_tls &&
 		(smtp->cause == SMTP_CAUSE_LOST || smtp->cause == SMTP_CAUSE_TIMEOUT))
 		log_handshake(s, f.text, smtp_state_name(smtp->state));

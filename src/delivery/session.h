@@ -82,8 +82,6 @@ const struct smtp_reply *session_starttls_refusal(const struct session *s); /* o
 enum smtp_state session_state(const struct session *s);
 /* If it ended now, the message under way would be in doubt. */
 bool session_is_in_doubt(const struct session *s);
-/* It ended without any reply to one flight: two would have left no doubt. */
-bool session_lost_in_flight(const struct session *s);
 bool session_offers_chunking(const struct session *s);
 /* The host offers CHUNKING and does not know BDAT. */
 bool session_refused_chunking(const struct session *s);

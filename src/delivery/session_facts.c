@@ -35,11 +35,6 @@ bool session_is_in_doubt(const struct session *s)
 	return smtp_client_is_in_doubt(s->client);
 }
 
-bool session_lost_in_flight(const struct session *s)
-{
-	return s->was_lost_in_flight;
-}
-
 bool session_offers_chunking(const struct session *s)
 {
 	return smtp_client_offers_chunking(s->client);

@@ -35,7 +35,6 @@ struct session {
 	unsigned busy;
 	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
 	bool is_overdue; /* session_timeout is over */
-	bool was_lost_in_flight;
 };
 
 #endif

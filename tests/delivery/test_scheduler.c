@@ -124,6 +124,22 @@ static void one_flight_after_another(void **state)
 	end(&p);
 }
 
+/* A host that says more than it was asked for is not trusted with flights, though
+ * what it said came after its verdict. */
+static void out_of_turn(void **state)
+{
+	static const struct server_plan plan = { .offers = "PIPELINING,CHUNKING",
+		.final = "250 2.0.0 stored\r\n500 5.5.1 what" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, PLAIN "max_sessions_per_destination = 1");
+	put(&p, "a@" LITERAL, 2);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_seen(&p.w, "EHLO MAIL RCPT DATA . | EHLO MAIL RCPT DATA .");
+	end(&p);
+}
+
 /* ---- limits ---- */
 
 static const struct limit_case {
@@ -379,6 +395,7 @@ int main(int argc, char **argv)
 		NAMED("a session that goes on at once takes the next message in one "
 		      "flight",
 			one_flight_after_another),
+		NAMED("a host that talks out of turn gets no flight", out_of_turn),
 		NAMED("a long queue lets others have the only session", long_queue),
 		NAMED("two long queues take turns over the only session", long_queues),
 		NAMED("destinations that answer nothing leave room", tarpit),
