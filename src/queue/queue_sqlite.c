@@ -497,12 +497,15 @@ static bool run_writes(
 	struct store *s, struct request **group, size_t count, bool together)
 {
 	struct err e = { 0 };
+	const struct request *operating = s->operating;
 	if (store_begin(s, &e) != 0) {
 		fail_all(group, count, &e);
 		return true;
 	}
-	if (!(together ? run_together : run_each)(s, group, count))
+	if (!(together ? run_together : run_each)(s, group, count)) {
+		s->operating = operating; /* its selection went with the transaction */
 		return false;
+	}
 	if (store_commit(s, &e) != 0) {
 		reset_answers(group, count);
 		fail_all(group, count, &e);

@@ -51,6 +51,39 @@ static void verbs_take_what_was_selected_and_leave_what_is_claimed(void **state)
 	queue_item_free(&item);
 }
 
+static void on_affected(void *arg, size_t affected, size_t busy, const struct err *e)
+{
+	(void)busy;
+	assert_null(e);
+	*(size_t *)arg = affected;
+}
+
+static void on_refused(void *arg, const struct err *e)
+{
+	assert_non_null(e);
+	*(bool *)arg = true;
+}
+
+/* The group is run again, and the selection is made again. */
+static void a_verb_is_carried_out_beside_what_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct queue_selection all = { 0 };
+	const int64_t nobodys = 12345;
+	size_t affected = 0;
+	bool refused = false;
+	put(f, "x", "a@one.test", "a@two.test", NULL);
+	queue_pause(f->queue, true);
+	queue_operate(f->port, QUEUE_REMOVE, &all, on_affected, &affected);
+	queue_give_back(f->port, &nobodys, 1, on_refused, &refused);
+	queue_pause(f->queue, false);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	assert_true(refused);
+	assert_int_equal(affected, 2);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
+}
+
 /* More than fits a slice: each commit lets others in. */
 static void a_verb_on_many_items_is_carried_out_in_slices(void **state)
 {
@@ -345,6 +378,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(verbs_take_what_was_selected_and_leave_what_is_claimed),
+		CASE(a_verb_is_carried_out_beside_what_fails),
 		CASE(a_verb_on_many_items_is_carried_out_in_slices),
 		CASE(retry_makes_deferred_items_due),
 		CASE(a_message_sums_up_its_items),
