@@ -251,7 +251,8 @@ static void long_queues(void **state)
 	world_run(&p.w, is_over, &p);
 	assert_int_equal(p.w.records, 40);
 	assert_null(strstr(buf_text(&p.w.log), "deferred"));
-	assert_in_range(smtp_server_connections(&p.w.server), 3, 6);
+	/* Ten messages a turn, or the four of a claim where the next one is late. */
+	assert_in_range(smtp_server_connections(&p.w.server), 3, 10);
 	end(&p);
 }
 
