@@ -208,6 +208,7 @@ static void note_contact(
 	/* Nothing is known of the host where a connection had to be made. */
 	bool is_timed = run->session && run->session == kept && !run->is_large;
 	int64_t now_ms = loop_now_ms(run->scheduler->env->loop);
+	t->delivers = contact == ATTEMPT_DELIVERED;
 	if (contact == ATTEMPT_DELIVERED)
 		window_note_delivered(&t->window, target_sessions(t) - t->opening,
 			is_timed ? now_ms - run->begun_ms : -1);

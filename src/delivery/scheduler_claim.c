@@ -21,6 +21,7 @@ enum {
 	 * are as large as they come along with a claim. */
 	GENERAL_PER_DOMAIN = 4,
 	CLAIM_MAX = 256,
+	REFILL_ITEMS_MAX = 1024, /* of as many destinations as above */
 	RETRY_CLAIM_MS = 1000,
 	/* Names left out are copied and sorted: with so many, not all the time. */
 	EXCLUDED_MANY = 300,
@@ -53,9 +54,20 @@ void scheduler_forget_refill(struct scheduler *s, struct target *t)
 	t->refill = REFILL_NONE;
 }
 
+static size_t claimed_max(const struct scheduler *s)
+{
+	return (size_t)s->env->config->config->max_sessions * TARGET_ITEMS_PER_SESSION;
+}
+
+static bool has_room(const struct scheduler *s)
+{
+	return s->claimed < claimed_max(s) / 2;
+}
+
 void scheduler_note_hunger(struct scheduler *s, struct target *t)
 {
-	if (t->refill != REFILL_NONE || s->is_stopping || !target_is_hungry(t))
+	if (t->refill != REFILL_NONE || s->is_stopping ||
+		!target_is_hungry(t, has_room(s)))
 		return;
 	t->refill = REFILL_HUNGRY;
 	DL_APPEND2(s->hungry, t, prev_refill, next_refill);
@@ -66,10 +78,11 @@ static void claim_refills(struct scheduler *s, size_t room)
 {
 	struct queue_claim_only only[CLAIM_MAX];
 	size_t n = 0, total = 0;
-	room = room < CLAIM_MAX ? room : CLAIM_MAX;
-	while (s->hungry && total < room) {
+	bool with_room = has_room(s);
+	room = room < REFILL_ITEMS_MAX ? room : REFILL_ITEMS_MAX;
+	while (s->hungry && total < room && n < CLAIM_MAX) {
 		struct target *t = s->hungry;
-		size_t appetite = target_appetite(t);
+		size_t appetite = target_appetite(t, with_room);
 		scheduler_forget_refill(s, t);
 		if (!appetite)
 			continue;
@@ -124,7 +137,7 @@ static void sleep_until(struct scheduler *s, int64_t at_ms)
 void scheduler_claim(struct scheduler *s)
 {
 	size_t sessions = s->env->config->config->max_sessions;
-	size_t cap = sessions * TARGET_ITEMS_PER_SESSION;
+	size_t cap = claimed_max(s);
 	if (s->claim_pending || s->claim_failed || s->is_stopping || s->claimed >= cap ||
 		s->waiting_bytes >= sessions * TARGET_BYTES_MAX)
 		return;

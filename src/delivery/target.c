@@ -71,15 +71,19 @@ static size_t share(const struct target *t)
 	return target_sessions(t) ? target_sessions(t) : 1;
 }
 
-bool target_is_hungry(const struct target *t)
+bool target_is_hungry(const struct target *t, bool with_room)
 {
-	return t->more_due && t->waiting <= share(t) * TARGET_LOW_PER_SESSION &&
-	       target_appetite(t) > 0;
+	bool holds_more = with_room && t->delivers;
+	size_t low = holds_more ? TARGET_LOW_WITH_ROOM : TARGET_LOW_PER_SESSION;
+	return t->more_due && t->waiting <= share(t) * low &&
+	       target_appetite(t, with_room) > 0;
 }
 
-size_t target_appetite(const struct target *t)
+size_t target_appetite(const struct target *t, bool with_room)
 {
-	size_t items = share(t) * TARGET_WAITING_PER_SESSION;
+	bool holds_more = with_room && t->delivers;
+	size_t each = holds_more ? TARGET_WAITING_WITH_ROOM : TARGET_WAITING_PER_SESSION;
+	size_t items = share(t) * each;
 	size_t bytes = share(t) * TARGET_BYTES_PER_SESSION;
 	if (t->waiting >= items || t->waiting_bytes >= bytes)
 		return 0;

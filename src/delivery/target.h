@@ -19,14 +19,18 @@ struct idle_session;
 struct scheduler;
 
 enum {
-	/* Items a destination holds for each of its sessions: the one under way, those
-	 * that wait for it, and one whose result is being stored. */
+	/* Items claimed, for each of max_sessions: what a destination can hold for each
+	 * session of its own whatever the others do. One is under way, one has its
+	 * result stored, the rest waits. */
 	TARGET_ITEMS_PER_SESSION = 8,
 	TARGET_WAITING_PER_SESSION = TARGET_ITEMS_PER_SESSION - 2,
-	/* It is time for a refill when no more than these wait: a session sends one
-	 * message a commit (its mark), and a claim takes two, what is under way and
-	 * its own. */
+	/* Where there is room, those that take messages hold more: a claim takes two
+	 * commits, what is under way and its own, and a host nearby takes dozens of
+	 * messages meanwhile. */
+	TARGET_WAITING_WITH_ROOM = 32,
+	/* It is time for a refill when no more than these wait. */
 	TARGET_LOW_PER_SESSION = 2,
+	TARGET_LOW_WITH_ROOM = TARGET_WAITING_WITH_ROOM / 2,
 	/* Bodies of waiting items: about so much of one destination, where it is
 	 * refilled; and so much for each of all sessions, which the first claim of a
 	 * destination does not go over: it too runs out of sessions first. */
@@ -54,6 +58,7 @@ struct target {
 	enum { TURN_NONE, TURN_STARTS, TURN_WAITS_FOR_ROOM } turn;
 	struct target *prev, *next;
 	bool more_due; /* the store may have more than we claimed */
+	bool delivers; /* its last attempt did */
 	enum { REFILL_NONE, REFILL_HUNGRY, REFILL_ASKED } refill;
 	size_t asked; /* what has not come yet of the claim under way */
 	struct target *prev_refill, *next_refill;
@@ -69,8 +74,10 @@ size_t target_sessions(const struct target *t); /* open, or being opened */
 void target_push(struct target *t, struct queue_item *item);
 struct queue_item *target_pop(struct target *t); /* NULL: none */
 
-/* Runs dry before a claim could help. */
-bool target_is_hungry(const struct target *t);
-size_t target_appetite(const struct target *t); /* items to claim for it now */
+/* Might run dry before a claim could help. with_room: little of what may be claimed
+ * in all is. */
+bool target_is_hungry(const struct target *t, bool with_room);
+/* Items to claim for it now. */
+size_t target_appetite(const struct target *t, bool with_room);
 
 #endif

@@ -70,11 +70,11 @@ static void it_is_hungry_before_it_runs_dry(void **state)
 	t->running = 3;
 	push(t, 3 * TARGET_LOW_PER_SESSION + 1, 4096);
 	t->more_due = true;
-	assert_false(target_is_hungry(t));
+	assert_false(target_is_hungry(t, false));
 	pop(t, 1);
-	assert_true(target_is_hungry(t));
+	assert_true(target_is_hungry(t, false));
 	t->more_due = false;
-	assert_false(target_is_hungry(t));
+	assert_false(target_is_hungry(t, false));
 }
 
 static void each_session_has_its_share(void **state)
@@ -84,10 +84,27 @@ static void each_session_has_its_share(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(sessions); i++) {
 		t->running = sessions[i];
 		size_t share = sessions[i] ? sessions[i] : 1;
-		assert_int_equal(target_appetite(t), share * TARGET_WAITING_PER_SESSION);
+		assert_int_equal(
+			target_appetite(t, false), share * TARGET_WAITING_PER_SESSION);
 	}
 	push(t, 200, 0);
-	assert_int_equal(target_appetite(t), 0);
+	assert_int_equal(target_appetite(t, false), 0);
+}
+
+static void where_there_is_room_those_that_deliver_hold_more(void **state)
+{
+	struct target *t = *state;
+	t->running = 2;
+	t->more_due = true;
+	assert_int_equal(target_appetite(t, true), 2 * TARGET_WAITING_PER_SESSION);
+	t->delivers = true;
+	assert_int_equal(target_appetite(t, true), 2 * TARGET_WAITING_WITH_ROOM);
+	push(t, 2 * TARGET_LOW_WITH_ROOM, 4096);
+	assert_true(target_is_hungry(t, true));
+	assert_false(target_is_hungry(t, false));
+	assert_int_equal(target_appetite(t, false), 0);
+	push(t, 1, 4096);
+	assert_false(target_is_hungry(t, true));
 }
 
 static void large_bodies_come_in_small_numbers(void **state)
@@ -97,12 +114,12 @@ static void large_bodies_come_in_small_numbers(void **state)
 	t->more_due = true;
 	push(t, 2, TARGET_BYTES_PER_SESSION / 2);
 	pop(t, 1);
-	assert_true(target_appetite(t) < TARGET_WAITING_PER_SESSION);
+	assert_true(target_appetite(t, false) < TARGET_WAITING_PER_SESSION);
 	push(t, 1, TARGET_BYTES_PER_SESSION / 2);
-	assert_int_equal(target_appetite(t), 0);
-	assert_false(target_is_hungry(t));
+	assert_int_equal(target_appetite(t, false), 0);
+	assert_false(target_is_hungry(t, false));
 	pop(t, 2);
-	assert_true(target_is_hungry(t)); /* one at a time at the least */
+	assert_true(target_is_hungry(t, false)); /* one at a time at the least */
 }
 
 int main(void)
@@ -112,6 +129,7 @@ int main(void)
 		CASE(items_come_out_as_they_went_in),
 		CASE(it_is_hungry_before_it_runs_dry),
 		CASE(each_session_has_its_share),
+		CASE(where_there_is_room_those_that_deliver_hold_more),
 		CASE(large_bodies_come_in_small_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
