@@ -20,8 +20,8 @@ enum {
 	/* Less than a destination may hold for one session, also where their bodies
 	 * are as large as they come along with a claim. */
 	GENERAL_PER_DOMAIN = 4,
-	CLAIM_MAX = 256,
-	REFILL_ITEMS_MAX = 1024, /* of as many destinations as above */
+	CLAIM_MAX = 1024,  /* items */
+	REFILLS_MAX = 256, /* destinations of one claim */
 	RETRY_CLAIM_MS = 1000,
 	/* Names left out are copied and sorted: with so many, not all the time. */
 	EXCLUDED_MANY = 300,
@@ -33,8 +33,14 @@ enum {
 static void on_claimed(void *arg, struct queue_item **items, size_t count,
 	int64_t next_due_ms, const struct err *e);
 
+static size_t waiting_bytes_max(const struct scheduler *s)
+{
+	return (size_t)s->env->config->config->max_sessions * TARGET_BYTES_MAX;
+}
+
 static void send_claim(struct scheduler *s, struct queue_claim *claim)
 {
+	claim->max_body_bytes = waiting_bytes_max(s) - s->waiting_bytes;
 	claim->now_ms = clock_wall_ms();
 	claim->for_once = s->once;
 	s->claim_pending = true;
@@ -76,11 +82,11 @@ void scheduler_note_hunger(struct scheduler *s, struct target *t)
 /* As many of those that are hungry as fit, those first that are it longest. */
 static void claim_refills(struct scheduler *s, size_t room)
 {
-	struct queue_claim_only only[CLAIM_MAX];
+	struct queue_claim_only only[REFILLS_MAX];
 	size_t n = 0, total = 0;
 	bool with_room = has_room(s);
-	room = room < REFILL_ITEMS_MAX ? room : REFILL_ITEMS_MAX;
-	while (s->hungry && total < room && n < CLAIM_MAX) {
+	room = room < CLAIM_MAX ? room : CLAIM_MAX;
+	while (s->hungry && total < room && n < REFILLS_MAX) {
 		struct target *t = s->hungry;
 		size_t appetite = target_appetite(t, with_room);
 		scheduler_forget_refill(s, t);
@@ -136,10 +142,9 @@ static void sleep_until(struct scheduler *s, int64_t at_ms)
 
 void scheduler_claim(struct scheduler *s)
 {
-	size_t sessions = s->env->config->config->max_sessions;
-	size_t cap = claimed_max(s);
+	size_t sessions = s->env->config->config->max_sessions, cap = claimed_max(s);
 	if (s->claim_pending || s->claim_failed || s->is_stopping || s->claimed >= cap ||
-		s->waiting_bytes >= sessions * TARGET_BYTES_MAX)
+		s->waiting_bytes >= waiting_bytes_max(s))
 		return;
 	int64_t pause_ms = s->next_general_ms - loop_now_ms(s->env->loop);
 	/* Not while many wait for room: what there is goes to those who have it. */

@@ -148,6 +148,9 @@ struct queue_claim {
 	int64_t now_ms;
 	size_t max_items;
 	size_t max_per_domain;
+	/* Bodies come along up to so many octets in all; what follows comes without,
+	 * see queue_body_read. */
+	size_t max_body_bytes;
 	/* Only these destinations, each once, in this order; exclude is not looked at. */
 	const struct queue_claim_only *only;
 	size_t only_count;          /* 0: whatever is due */
@@ -160,7 +163,7 @@ struct queue_claim {
  * none; <= now: there is more. Excluded destinations are left out of it, and with
  * for_once what this worker had. With `only` it is INT64_MAX where there is no more
  * now, whatever is due later. Claims free what dead workers held first.
- * max_items, max_per_domain 0: no limit. */
+ * max_items, max_per_domain, max_body_bytes 0: no limit. */
 typedef void queue_claim_cb(void *arg, struct queue_item **items, size_t count,
 	int64_t next_due_ms, const struct err *e);
 void queue_claim_due(struct queue_port *p, const struct queue_claim *claim,

@@ -17,6 +17,7 @@ struct claim {
 	struct id_list items, destinations; /* of each item */
 	bool has_memory;                    /* of any destination */
 	bool has_more;                      /* due, not excluded, over a limit */
+	size_t body_bytes;                  /* that come along, so far */
 	int64_t later_ms; /* when something is due next where we looked */
 };
 
@@ -164,8 +165,10 @@ static int load_body(struct claim *c, int64_t message, struct queue_item *item)
 {
 	struct store *s = c->store;
 	uint64_t size = item->envelope.content.size_bytes;
-	if (size > s->options.inline_body_max)
+	if (size > s->options.inline_body_max ||
+		c->body_bytes + size > limit_of(c->asked->max_body_bytes))
 		return 0;
+	c->body_bytes += size;
 	return body_load(&s->db, message, 0, size ? size : 1, &item->body,
 		&item->body_len, &c->request->err);
 }

@@ -286,6 +286,23 @@ static void small_bodies_come_along_and_large_ones_do_not(void **state)
 	claimed_clear(&c);
 }
 
+static void bodies_come_along_as_far_as_there_is_memory_for_them(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c;
+	struct queue_claim asked = { .now_ms = clock_wall_ms() + 1000,
+		.max_body_bytes = 10 };
+	put(f, "123456", "u@a.test", NULL);
+	put(f, "12345", "u@b.test", NULL);
+	put(f, "1234", "u@c.test", NULL);
+	claim_with(f, &asked, &c);
+	assert_int_equal(c.count, 3);
+	assert_string_equal(c.items[0]->body, "123456");
+	assert_null(c.items[1]->body);
+	assert_string_equal(c.items[2]->body, "1234");
+	claimed_clear(&c);
+}
+
 /* ---- cost ---- */
 
 /* rows of one message in each of a hundred destinations, due, or in an hour */
@@ -370,6 +387,7 @@ int main(void)
 		CASE(requests_of_one_commit_see_each_other),
 		CASE(a_claim_that_fails_leaves_what_is_due),
 		CASE(small_bodies_come_along_and_large_ones_do_not),
+		CASE(bodies_come_along_as_far_as_there_is_memory_for_them),
 		CASE(full_destinations_cost_a_step_each_not_an_item_each),
 		CASE(nothing_due_costs_one_look_whatever_is_deferred),
 	};
