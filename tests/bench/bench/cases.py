@@ -94,9 +94,7 @@ def growth(lab, report, options, _name):
                     counters, figures = mta.deliver_some(min(GROWTH_MEASURED, length // 2), r)
             finally:
                 mta.close()
-            # Without the start-up, which is told apart.
-            span_ns = counters["last_message_ns"] - counters["first_message_ns"]
-            figures["rate"] = (counters["messages"] - 1) * 1e9 / span_ns
+            figures["rate"] = rate_without_start(counters)
             figures["fill_rate"] = length / fill_s
             report.add(case, "hikyaku", figures)
 
@@ -123,10 +121,16 @@ def tarpits(lab, report, options, name):
                 mta = Hikyaku(lab, sessions=MOST_SESSIONS)
                 try:
                     mta.fill(recipients)
-                    _, figures = mta.deliver_some(len(healthy), r)
+                    counters, figures = mta.deliver_some(len(healthy), r)
                 finally:
                     mta.close()
+            figures["rate"] = rate_without_start(counters)
             report.add(case, "hikyaku", figures)
+
+
+def rate_without_start(counters):
+    """Messages a second from the first one on; how long that took is told apart."""
+    return (counters["messages"] - 1) * 1e9 / (counters["last_message_ns"] - counters["first_message_ns"])
 
 
 def _plain_figures(count, seconds, **more):
