@@ -23,6 +23,7 @@
 #define QUEUE_QUEUE_H
 
 #include "base/err.h"
+#include "base/share.h"
 #include "mail/envelope.h"
 
 #include <stdbool.h>
@@ -156,13 +157,14 @@ struct queue_claim {
 	size_t only_count;          /* 0: whatever is due */
 	const char *const *exclude; /* destinations that are full; up to some thousands */
 	size_t exclude_count;
+	struct share share; /* destinations of this share only; not with `only` */
 	bool for_once; /* run --once: as now, but never an item this worker had before */
 };
 /* items are the callback's to keep (it frees each; the array is borrowed).
  * next_due_ms: when the next item is due that was not claimed now, INT64_MAX:
- * none; <= now: there is more. Excluded destinations are left out of it, and with
- * for_once what this worker had. With `only` it is INT64_MAX where there is no more
- * now, whatever is due later. Claims free what dead workers held first.
+ * none; <= now: there is more. Excluded destinations are left out of it, those of
+ * other shares, and with for_once what this worker had. With `only` it is INT64_MAX where
+ * there is no more now, whatever is due later. Claims free what dead workers held first.
  * max_items, max_per_domain, max_body_bytes 0: no limit. */
 typedef void queue_claim_cb(void *arg, struct queue_item **items, size_t count,
 	int64_t next_due_ms, const struct err *e);

@@ -28,6 +28,8 @@ static int compare_name(const void *name, const void *entry)
 
 static bool is_wanted(const struct queue_claim *asked, const char *domain)
 {
+	if (!share_has(&asked->share, domain))
+		return false;
 	return !asked->exclude_count ||
 	       !bsearch(domain, asked->exclude, asked->exclude_count,
 		       sizeof(*asked->exclude), compare_name);

@@ -107,6 +107,59 @@ static void one_claim_refills_several_destinations(void **state)
 	}
 }
 
+enum { SHARES = 3 };
+
+static void shares_are_disjoint_and_complete(void **state)
+{
+	struct fixture *f = *state;
+	char address[32];
+	size_t all = 0;
+	for (int i = 0; i < 30; i++) {
+		snprintf(address, sizeof(address), "u@d%d.test", i);
+		put(f, "x", address, NULL);
+	}
+	for (unsigned n = 0; n < SHARES; n++) {
+		struct claimed c;
+		struct queue_claim asked = { .now_ms = clock_wall_ms(),
+			.share = { n, SHARES } };
+		claim_with(f, &asked, &c);
+		assert_int_equal(c.err.code, 0);
+		for (size_t i = 0; i < c.count; i++)
+			assert_int_equal(share_of(c.items[i]->domain, SHARES), n);
+		/* What is left is of the others. */
+		assert_int_equal(c.next_due_ms, INT64_MAX);
+		assert_in_range(c.count, 1, 29);
+		all += c.count;
+		claimed_clear(&c);
+	}
+	assert_int_equal(all, 30);
+}
+
+/* Not when another's is, which may be sooner. */
+static void a_share_is_told_when_its_own_next_item_is_due(void **state)
+{
+	struct fixture *f = *state;
+	char other[32];
+	int n = 0;
+	do {
+		snprintf(other, sizeof(other), "u@%d.test", n++);
+	} while (share_of(other + 2, SHARES) == share_of("a.test", SHARES));
+	put(f, "x", "u@a.test", NULL);
+	put(f, "x", other, NULL);
+	sql(f, "UPDATE destination SET next_due_ms = CASE domain"
+	       " WHEN 'a.test' THEN 9000000000000 ELSE 8000000000000 END");
+	struct claimed c;
+	struct queue_claim asked = { .now_ms = 2000 };
+	asked.share = (struct share){ share_of("a.test", SHARES), SHARES };
+	claim_with(f, &asked, &c);
+	assert_int_equal(c.count, 0);
+	assert_int_equal(c.next_due_ms, 9000000000000);
+	asked.share.index = share_of(other + 2, SHARES);
+	claim_with(f, &asked, &c);
+	assert_int_equal(c.count, 0);
+	assert_int_equal(c.next_due_ms, 8000000000000);
+}
+
 static void the_oldest_due_comes_first(void **state)
 {
 	struct fixture *f = *state;
@@ -382,6 +435,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(limits_and_excludes_are_kept),
 		CASE(one_claim_refills_several_destinations),
+		CASE(shares_are_disjoint_and_complete),
+		CASE(a_share_is_told_when_its_own_next_item_is_due),
 		CASE(the_oldest_due_comes_first),
 		CASE(once_means_never_an_item_it_had_before),
 		CASE(requests_of_one_commit_see_each_other),
