@@ -20,9 +20,22 @@ enum {
 	HELD_MAX = 64 * 1024 /* octets in memory at most */
 };
 
-static struct {
+/* The lines of a thread that holds them. Nobody else wants its lock but who
+ * writes out everybody's: a reopened log, an abort. Locks are taken in the order
+ * list of holders, holder, output. */
+struct holder {
 	pthread_mutex_t lock;
-	enum log_level level;
+	struct buf lines;
+	struct holder *next;
+};
+
+static struct {
+	pthread_mutex_t lock; /* of the list */
+	struct holder *holders;
+	pthread_mutex_t output; /* where it is not a file */
+	_Atomic enum log_level level;
+	/* What follows stays as it is while several threads log; so does the number
+	 * of the descriptor, whichever file is behind it. */
 	enum { TO_STDERR, TO_SYSLOG, TO_FILE } kind;
 	int fd;
 	char *path;
@@ -30,27 +43,51 @@ static struct {
 	char host[65];
 	char ident[64]; /* the C library keeps a pointer to it */
 	pid_t pid;
-	bool is_holding;
-	pthread_t holder; /* whose lines may wait */
-	struct buf held;  /* lines that are not written yet */
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	.output = PTHREAD_MUTEX_INITIALIZER,
 	.level = LOG_LEVEL_INFO,
 	.fd = -1,
 	.tag = "hikyaku" };
 
-/* Caller holds the lock. */
-static void write_held(void)
+static _Thread_local struct holder *own; /* NULL: this thread holds nothing */
+
+static void write_all(struct buf *lines)
 {
 	int fd = state.kind == TO_FILE ? state.fd : STDERR_FILENO;
-	while (buf_len(&state.held)) {
-		ssize_t n = write(fd, buf_bytes(&state.held), buf_len(&state.held));
+	while (buf_len(lines)) {
+		ssize_t n = write(fd, buf_bytes(lines), buf_len(lines));
 		if (n > 0)
-			buf_consume(&state.held, (size_t)n);
+			buf_consume(lines, (size_t)n);
 		else if (n == 0 || errno != EINTR)
 			break; /* a log that cannot be written has nowhere to complain to
 				*/
 	}
-	buf_reset(&state.held);
+	buf_reset(lines);
+}
+
+/* The system adds each write to a file whole, whoever else writes: no lock is
+ * held meanwhile. To a pipe or a terminal it may not be in one piece. */
+static void put_out(struct buf *lines)
+{
+	if (!buf_len(lines))
+		return;
+	if (state.kind == TO_FILE) {
+		write_all(lines);
+		return;
+	}
+	pthread_mutex_lock(&state.output);
+	write_all(lines);
+	pthread_mutex_unlock(&state.output);
+}
+
+/* Caller holds the list's lock. */
+static void put_out_all(void)
+{
+	for (struct holder *h = state.holders; h; h = h->next) {
+		pthread_mutex_lock(&h->lock);
+		put_out(&h->lines);
+		pthread_mutex_unlock(&h->lock);
+	}
 }
 
 static int open_file(const char *path, struct err *e)
@@ -63,8 +100,7 @@ static int open_file(const char *path, struct err *e)
 
 static void close_target(void)
 {
-	write_held();
-	buf_clear(&state.held);
+	put_out_all();
 	if (state.kind == TO_SYSLOG)
 		closelog();
 	state.ident[0] = '\0';
@@ -105,9 +141,12 @@ int log_reopen(struct err *e)
 	if (state.kind == TO_FILE) {
 		int fd = open_file(state.path, e);
 		if (fd >= 0) {
-			write_held();
-			close(state.fd);
-			state.fd = fd;
+			put_out_all();
+			/* Others may be writing to it: it must not be closed. */
+			if (dup3(fd, state.fd, O_CLOEXEC) < 0)
+				result = err_errno(
+					e, errno, "open log file %s", state.path);
+			close(fd);
 		} else {
 			result = fd;
 		}
@@ -180,26 +219,46 @@ static void add_line(struct buf *out, const char *part, const char *text, size_t
 }
 
 /* Errors are rare, and may be the last thing that is said. Who looks for a fault
- * wants to see the last line. Another thread has no turn at whose end it would
- * flush. */
-static bool may_wait(enum log_level level)
+ * wants to see the last line. */
+static bool may_wait(enum log_level level, const struct holder *h)
 {
-	return state.is_holding && level == LOG_LEVEL_INFO &&
-	       state.level < LOG_LEVEL_DEBUG && buf_len(&state.held) < HELD_MAX &&
-	       pthread_equal(state.holder, pthread_self());
+	return level == LOG_LEVEL_INFO && state.level < LOG_LEVEL_DEBUG &&
+	       buf_len(&h->lines) < HELD_MAX;
+}
+
+static void hold_line(
+	enum log_level level, const char *part, const char *text, size_t len)
+{
+	struct holder *h = own;
+	pthread_mutex_lock(&h->lock);
+	add_line(&h->lines, part, text, len);
+	if (!may_wait(level, h))
+		put_out(&h->lines);
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void write_line(const char *part, const char *text, size_t len)
+{
+	struct buf line = BUF_INIT;
+	add_line(&line, part, text, len);
+	pthread_mutex_lock(&state.lock);
+	put_out_all(); /* it came before */
+	pthread_mutex_unlock(&state.lock);
+	put_out(&line);
+	buf_clear(&line);
 }
 
 static void emit(enum log_level level, const char *part, const char *text, size_t len)
 {
-	pthread_mutex_lock(&state.lock);
 	if (state.kind == TO_SYSLOG) {
+		pthread_mutex_lock(&state.output);
 		to_syslog(level, part, text, len);
+		pthread_mutex_unlock(&state.output);
+	} else if (own) {
+		hold_line(level, part, text, len);
 	} else {
-		add_line(&state.held, part, text, len);
-		if (!may_wait(level))
-			write_held();
+		write_line(part, text, len);
 	}
-	pthread_mutex_unlock(&state.lock);
 }
 
 static void format_and_emit(
@@ -238,28 +297,57 @@ void log_part_text(const char *part, const char *text, size_t len)
 			len < LINE_MAX_OCTETS ? len : LINE_MAX_OCTETS - 1);
 }
 
+static void begin_hold(void)
+{
+	own = xcalloc(1, sizeof(*own));
+	pthread_mutex_init(&own->lock, NULL);
+	pthread_mutex_lock(&state.lock);
+	own->next = state.holders;
+	state.holders = own;
+	pthread_mutex_unlock(&state.lock);
+}
+
+static void end_hold(void)
+{
+	log_flush();
+	pthread_mutex_lock(&state.lock);
+	struct holder **at = &state.holders;
+	while (*at != own)
+		at = &(*at)->next;
+	*at = own->next;
+	pthread_mutex_unlock(&state.lock);
+	pthread_mutex_destroy(&own->lock);
+	buf_clear(&own->lines);
+	mem_free(&own);
+}
+
 void log_hold(bool hold)
 {
-	pthread_mutex_lock(&state.lock);
-	write_held();
-	state.is_holding = hold;
-	state.holder = pthread_self();
-	pthread_mutex_unlock(&state.lock);
+	if (hold && !own)
+		begin_hold();
+	else if (!hold && own)
+		end_hold();
 }
 
 void log_flush(void)
 {
-	pthread_mutex_lock(&state.lock);
-	if (buf_len(&state.held))
-		write_held();
-	pthread_mutex_unlock(&state.lock);
+	if (!own)
+		return;
+	pthread_mutex_lock(&own->lock);
+	put_out(&own->lines);
+	pthread_mutex_unlock(&own->lock);
 }
 
 void log_flush_before_abort(void)
 {
-	/* It may be this thread that has the lock, in the middle of a line. */
+	/* It may be this thread that has a lock, in the middle of a line. */
 	if (pthread_mutex_trylock(&state.lock) != 0)
 		return;
-	write_held();
+	for (struct holder *h = state.holders; h; h = h->next) {
+		if (pthread_mutex_trylock(&h->lock) != 0)
+			continue;
+		write_all(&h->lines);
+		pthread_mutex_unlock(&h->lock);
+	}
 	pthread_mutex_unlock(&state.lock);
 }

@@ -3,11 +3,13 @@
  *
  * log_line cleans control characters from what it is given, so a peer's text
  * cannot add lines or terminal escapes. A file is opened for appending with
- * mode 0640 and reopened by log_reopen (after rotation). Thread-safe. The one
- * piece of global state of the program.
+ * mode 0640 and reopened by log_reopen (after rotation). Thread-safe, but for
+ * log_open and log_close: those while no other thread logs. The one piece of
+ * global state of the program.
  *
  * A line is one write(2), unless a thread holds its lines (log_hold): then they
- * are gathered and written together. A crash loses those that are held; what they
+ * are gathered and written together, whole lines only. Threads that hold wait for
+ * one another only where the log is no file. A crash loses those that are held; what they
  * say of deliveries is in the queue's records, committed before the line is made.
  */
 #ifndef BASE_LOG_H
@@ -41,12 +43,13 @@ void log_part(const char *part, const char *fmt, ...)
 void log_part_text(const char *part, const char *text, size_t len);
 
 /* From now on lines of this thread at level info may wait in memory: until
- * log_flush, 64 KiB, a line of another level or thread (they go out before it),
- * the end of the log, or log_hold(false). Not while debugging, and not for syslog.
- * One thread at a time may hold. */
+ * log_flush, 64 KiB, a line of another level or of a thread that does not hold
+ * (they go out before it), the end of the log, or log_hold(false), which a thread
+ * that holds must call before it ends. Not while debugging, and not for syslog.
+ * Lines of threads that hold are each in order; between threads the times tell. */
 void log_hold(bool hold);
-void log_flush(void);
-void log_flush_before_abort(void); /* waits for no lock */
+void log_flush(void);              /* this thread's */
+void log_flush_before_abort(void); /* everybody's; waits for no lock */
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -218,6 +218,61 @@ static void lines_of_other_threads_are_not_held(void **state)
 	assert_true(strstr(text, "mine\n") < strstr(text, "from elsewhere\n"));
 }
 
+enum { THREADS = 4, LINES_A_THREAD = 2000, LINES_A_TURN = 7 };
+
+/* As a loop does it. */
+static void *log_in_turns(void *arg)
+{
+	const char *name = arg;
+	char line[600];
+	memset(line, *name, sizeof(line));
+	log_hold(true);
+	for (int i = 0; i < LINES_A_THREAD; i++) {
+		log_part_text(name, line, (size_t)(1 + i % 599));
+		if (i % LINES_A_TURN == 0)
+			log_flush();
+	}
+	log_hold(false);
+	return NULL;
+}
+
+static void check_whole_lines(char *text, size_t counts[THREADS])
+{
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		char name, *body = strstr(line, "]: ");
+		assert_non_null(body);
+		assert_int_equal(
+			sscanf(strstr(line, "hikyaku/"), "hikyaku/%c[", &name), 1);
+		size_t *count = &counts[name - 'a'], len = strlen(body += 3);
+		assert_int_equal(len, 1 + *count % 599); /* in order, none is lost */
+		assert_int_equal(strspn(body, (char[]){ name, 0 }), len);
+		++*count;
+	}
+}
+
+static void several_threads_hold_each_its_own(void **state)
+{
+	static char *const names[THREADS] = { "a", "b", "c", "d" };
+	struct fixture *f = *state;
+	pthread_t threads[THREADS];
+	size_t counts[THREADS] = { 0 };
+	static char all[8 << 20];
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, log_in_turns, names[i]), 0);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(log_reopen(NULL), 0); /* while they write */
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	FILE *file = fopen(f->path, "r");
+	assert_non_null(file);
+	all[fread(all, 1, sizeof(all) - 1, file)] = '\0';
+	assert_int_equal(fclose(file), 0);
+	check_whole_lines(all, counts);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(counts[i], LINES_A_THREAD);
+}
+
 static void what_is_held_has_a_limit(void **state)
 {
 	struct fixture *f = *state;
@@ -293,6 +348,7 @@ int main(void)
 		LOG_TEST(held_lines_are_written_when_they_are_flushed),
 		LOG_TEST(an_error_waits_for_nobody_and_overtakes_nobody),
 		LOG_TEST(lines_of_other_threads_are_not_held),
+		LOG_TEST(several_threads_hold_each_its_own),
 		LOG_TEST(what_is_held_has_a_limit),
 		LOG_TEST(held_lines_stay_with_the_log_they_were_meant_for),
 		LOG_TEST(nothing_is_held_while_debugging),
