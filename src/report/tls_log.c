@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +19,9 @@ enum { VALUE_MAX = 1200 };
 
 struct tls_log {
 	struct event_sink sink;
-	pthread_mutex_t lock; /* sessions may run on several loops */
 	char *path;
-	int fd;
-	bool is_broken; /* the last write failed, and that was reported */
+	int fd;                /* its number stays: other loops may be writing to it */
+	atomic_bool is_broken; /* the last write failed, and that was reported */
 };
 
 static bool needs_quotes(const char *s)
@@ -108,16 +107,18 @@ static int write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-/* Caller holds the lock. */
+/* Of several loops one reports it. */
 static void note_result(struct tls_log *log, int errnum)
 {
-	if (errnum && !log->is_broken)
+	if (atomic_load(&log->is_broken) == (errnum != 0))
+		return;
+	bool was_broken = atomic_exchange(&log->is_broken, errnum != 0);
+	if (errnum && !was_broken)
 		log_error("write TLS log %s: %s; handshakes are not recorded until it "
 			  "works again",
 			log->path, strerror(errnum));
-	else if (!errnum && log->is_broken)
+	else if (!errnum && was_broken)
 		log_info("TLS log %s works again", log->path);
-	log->is_broken = errnum != 0;
 }
 
 static void record(void *arg, const struct event_tls_handshake *h)
@@ -125,9 +126,8 @@ static void record(void *arg, const struct event_tls_handshake *h)
 	struct tls_log *log = arg;
 	struct buf line = BUF_INIT;
 	tls_log_format(h, &line);
-	pthread_mutex_lock(&log->lock);
+	/* The system adds each write whole: no lock. */
 	note_result(log, write_all(log->fd, buf_bytes(&line), buf_len(&line)));
-	pthread_mutex_unlock(&log->lock);
 	buf_clear(&line);
 }
 
@@ -196,7 +196,6 @@ int tls_log_open(const char *path, struct tls_log **out, struct err *e)
 	struct tls_log *log = xcalloc(1, sizeof(*log));
 	*log = (struct tls_log){
 		.sink = { .attempt = record_attempt, .handshake = record, .arg = log },
-		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.path = xstrdup(path),
 		.fd = fd
 	};
@@ -209,11 +208,11 @@ int tls_log_reopen(struct tls_log *log, struct err *e)
 	int fd = open_file(log->path, e);
 	if (fd < 0)
 		return fd;
-	pthread_mutex_lock(&log->lock);
-	close(log->fd);
-	log->fd = fd;
-	pthread_mutex_unlock(&log->lock);
-	return 0;
+	int result = 0;
+	if (dup3(fd, log->fd, O_CLOEXEC) < 0)
+		result = err_errno(e, errno, "open TLS log %s", log->path);
+	close(fd);
+	return result;
 }
 
 void tls_log_close(struct tls_log **log)
@@ -221,7 +220,6 @@ void tls_log_close(struct tls_log **log)
 	if (!*log)
 		return;
 	close((*log)->fd);
-	pthread_mutex_destroy(&(*log)->lock);
 	free((*log)->path);
 	mem_free(log);
 }

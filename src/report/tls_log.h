@@ -7,7 +7,8 @@
  *
  * Opened for appending, mode 0640. A disk that is full stops no delivery: it is
  * reported to the operator's log once, and once more when it works again.
- * tls_log_reopen (after rotation) may be called from any thread.
+ * The sink may be called from several threads at once, and the file be reopened
+ * (after rotation) meanwhile.
  */
 #ifndef REPORT_TLS_LOG_H
 #define REPORT_TLS_LOG_H
