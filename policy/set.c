@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ struct part {
 };
 
 struct policy_set {
-	unsigned refs;
+	atomic_uint refs;
 	uint64_t generation;
 	struct policy_options options;
 	struct policy_arena strings;
@@ -157,7 +158,7 @@ static struct policy_set *set_new(const struct policy_options *options,
 	uint64_t generation, struct policy_errors *errors)
 {
 	struct policy_set *set = policy_xcalloc(1, sizeof(*set));
-	set->refs = 1;
+	atomic_init(&set->refs, 1);
 	set->generation = generation;
 	set->options = *options;
 	*errors = (struct policy_errors){ 0 };
@@ -207,7 +208,7 @@ struct policy_set *policy_set_load(const char *directory,
 
 struct policy_set *policy_set_ref(struct policy_set *set)
 {
-	set->refs++;
+	atomic_fetch_add(&set->refs, 1);
 	return set;
 }
 
@@ -215,7 +216,7 @@ void policy_set_unref(struct policy_set **set)
 {
 	struct policy_set *s = *set;
 	*set = NULL;
-	if (!s || --s->refs > 0)
+	if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
 		return;
 	for (int file = 0; file < POLICY_FILE_COUNT; file++) {
 		free(s->parts[file].entries);

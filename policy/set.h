@@ -3,8 +3,8 @@
  *
  * A set is made from the directory or from texts in memory; it is complete or
  * it is not made at all: any error in any file means no set, so the caller
- * keeps the last good one. Shared by reference count; references may be taken
- * and dropped on one thread only.
+ * keeps the last good one. Shared by reference count, between threads too: who has
+ * a reference may ask it, and take and drop references, on any thread.
  *
  * Files are read with one open (O_NOFOLLOW), one fstat, one read; group- or
  * world-writable files, files over 16 MiB and what is no regular file are
