@@ -2,7 +2,8 @@
  * What every part of the delivery on one loop shares: the loop, the store, the
  * resolver, the policy and the configuration in force, and where events go.
  *
- * One env belongs to one loop and one thread. The policy and the configuration
+ * One env belongs to one loop and one thread; what several loops share is said so
+ * below. The policy and the configuration
  * are replaced while attempts run: an attempt takes a reference to the
  * configuration when it begins, and asks for the policy anew before each
  * connection, so that an edit counts for the next connection.
@@ -10,11 +11,13 @@
 #ifndef DELIVERY_ENV_H
 #define DELIVERY_ENV_H
 
+#include "base/share.h"
 #include "config/config.h"
 #include "event/event.h"
 #include "policy/policy.h"
 #include "queue/queue.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,10 +27,11 @@ struct dns_resolver;
 struct tls_credentials;
 struct uv_loop_s;
 
-/* A configuration with a count of those who use it. */
+/* A configuration, which does not change any more, with a count of those who use
+ * it, on whatever thread. */
 struct config_ref {
 	struct config *config; /* owned */
-	size_t refs;
+	atomic_size_t refs;
 };
 struct config_ref *config_ref_new(struct config *config); /* takes it */
 struct config_ref *config_ref_take(struct config_ref *ref);
@@ -64,21 +68,25 @@ struct notice_maker {
 };
 
 struct delivery_env {
+	struct share share; /* of the destinations: those that are this loop's */
 	struct uv_loop_s *loop;
 	struct queue_port *queue;
 	struct dns_resolver *resolver;
 	struct tls_credentials *credentials;
-	struct config_ref *config;        /* in force */
-	struct policy_set *policy;        /* in force */
-	struct chunking_memory *chunking; /* owned by the worker; NULL: none */
-	const struct event_hub *hub;
-	const struct notice_maker *notices;
-	size_t sessions;  /* open connections, idle ones included */
+	struct config_ref *config;          /* in force; shared with other loops */
+	struct policy_set *policy;          /* in force; shared */
+	struct chunking_memory *chunking;   /* owned by the worker; NULL: none */
+	const struct event_hub *hub;        /* shared: sinks are called on all threads */
+	const struct notice_maker *notices; /* shared, likewise */
+	size_t sessions;                    /* open connections, idle ones included */
 	size_t quitting;  /* those of them that have been told to say QUIT */
 	bool is_stopping; /* sessions say QUIT and do not wait for an answer */
 	/* Told when a connection is over; must not start another from inside. */
 	void (*session_gone)(void *arg);
 	void *session_gone_arg;
 };
+
+/* This loop's part of max_sessions: 1 at least. */
+size_t delivery_max_sessions(const struct delivery_env *env);
 
 #endif

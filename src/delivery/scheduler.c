@@ -77,7 +77,7 @@ static void on_idle_gone(struct target *t)
 
 static bool has_room(const struct scheduler *s)
 {
-	size_t limit = s->env->config->config->max_sessions;
+	size_t limit = delivery_max_sessions(s->env);
 	return s->running + s->idle.count < limit && s->env->sessions < limit;
 }
 
@@ -108,7 +108,7 @@ static bool is_busy(struct scheduler *s)
  * have another one: those that come to it later find some. */
 static bool is_within_share(const struct scheduler *s, const struct target *t)
 {
-	size_t limit = s->env->config->config->max_sessions;
+	size_t limit = delivery_max_sessions(s->env);
 	size_t used = s->running + s->idle.count;
 	return used < limit && target_sessions(t) <= SHARE_OF_ROOM * (limit - used);
 }

@@ -35,13 +35,14 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 
 static size_t waiting_bytes_max(const struct scheduler *s)
 {
-	return (size_t)s->env->config->config->max_sessions * TARGET_BYTES_MAX;
+	return delivery_max_sessions(s->env) * TARGET_BYTES_MAX;
 }
 
 static void send_claim(struct scheduler *s, struct queue_claim *claim)
 {
 	claim->max_body_bytes = waiting_bytes_max(s) - s->waiting_bytes;
 	claim->now_ms = clock_wall_ms();
+	claim->share = s->env->share;
 	claim->for_once = s->once;
 	s->claim_pending = true;
 	s->claim_asked = claim->max_items;
@@ -62,7 +63,7 @@ void scheduler_forget_refill(struct scheduler *s, struct target *t)
 
 static size_t claimed_max(const struct scheduler *s)
 {
-	return (size_t)s->env->config->config->max_sessions * TARGET_ITEMS_PER_SESSION;
+	return delivery_max_sessions(s->env) * TARGET_ITEMS_PER_SESSION;
 }
 
 static bool has_room(const struct scheduler *s)
@@ -142,7 +143,8 @@ static void sleep_until(struct scheduler *s, int64_t at_ms)
 
 void scheduler_claim(struct scheduler *s)
 {
-	size_t sessions = s->env->config->config->max_sessions, cap = claimed_max(s);
+	size_t sessions = delivery_max_sessions(s->env);
+	size_t cap = claimed_max(s);
 	if (s->claim_pending || s->claim_failed || s->is_stopping || s->claimed >= cap ||
 		s->waiting_bytes >= waiting_bytes_max(s))
 		return;

@@ -157,7 +157,7 @@ struct queue_claim {
 	size_t only_count;          /* 0: whatever is due */
 	const char *const *exclude; /* destinations that are full; up to some thousands */
 	size_t exclude_count;
-	struct share share; /* destinations of this share only; not with `only` */
+	struct share share; /* its destinations alone; `only` names those anyway */
 	bool for_once; /* run --once: as now, but never an item this worker had before */
 };
 /* items are the callback's to keep (it frees each; the array is borrowed).
