@@ -46,9 +46,6 @@ static int open_sinks(const struct config *config, struct run_sinks *sinks)
 		return cli_fail_err(&e);
 	if (config->tls_log && tls_log_open(config->tls_log, &sinks->tls_log, &e) != 0)
 		return cli_fail_err(&e);
-	if (config->workers > 1)
-		log_warning("workers = %u: this version delivers on one loop",
-			config->workers);
 	event_hub_add(&sinks->hub, &log_line_sink);
 	if (sinks->tls_log)
 		event_hub_add(&sinks->hub, tls_log_sink(sinks->tls_log));

@@ -88,7 +88,7 @@ const struct config_option config_options[] = {
 	{ "trust_file", &config_type_path, "", GLOBAL(trust_file),
 		.help = "trusted certificates, PEM; empty: those of the system" },
 	{ "workers", &config_type_number, "1", .min = 1, .max = 64, GLOBAL(workers),
-		.help = "number of event loops; this version has one, whatever is set" },
+		.help = "event loops, each in a thread of its own; one a core" },
 	{ "max_sessions", &config_type_number, "200", .min = 1, .max = 100000,
 		GLOBAL(max_sessions), .help = "SMTP sessions at a time, in all" },
 	{ "max_message_size", &config_type_size, "50M", .min = 1024,

@@ -8,6 +8,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/failure.c src/delivery/failure.h \
 	src/delivery/hosts.c src/delivery/hosts.h \
 	src/delivery/idle.c src/delivery/idle.h \
+	src/delivery/lane.c src/delivery/lane.h \
 	src/delivery/policy_watch.c src/delivery/policy_watch.h \
 	src/delivery/route.c src/delivery/route.h \
 	src/delivery/scheduler.c src/delivery/scheduler.h \

@@ -75,7 +75,7 @@ struct delivery_env {
 	struct tls_credentials *credentials;
 	struct config_ref *config;          /* in force; shared with other loops */
 	struct policy_set *policy;          /* in force; shared */
-	struct chunking_memory *chunking;   /* owned by the worker; NULL: none */
+	struct chunking_memory *chunking;   /* owned by the lane; NULL: none */
 	const struct event_hub *hub;        /* shared: sinks are called on all threads */
 	const struct notice_maker *notices; /* shared, likewise */
 	size_t sessions;                    /* open connections, idle ones included */

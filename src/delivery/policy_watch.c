@@ -17,10 +17,12 @@ enum {
 };
 
 struct policy_watch {
-	struct delivery_env *env;
+	const struct delivery_env *env;
+	policy_watch_cb *cb;
+	void *arg;
 	struct dir_watch *watch;
 	char *directory;
-	uint64_t generation;
+	struct policy_set *set; /* in force */
 	int64_t loaded_ms;
 	bool has_errors;
 };
@@ -59,32 +61,33 @@ static void report_errors(struct policy_watch *w, const struct policy_errors *er
 	w->has_errors = true;
 }
 
+/* Takes it. */
 static void put_in_force(struct policy_watch *w, struct policy_set *set)
 {
-	policy_set_unref(&w->env->policy);
-	w->env->policy = set;
-	w->generation = policy_set_generation(set);
+	policy_set_unref(&w->set);
+	w->set = set;
 	w->loaded_ms = clock_wall_ms();
+	w->cb(w->arg, set);
 }
 
 static void on_change(void *arg)
 {
 	struct policy_watch *w = arg;
 	struct policy_errors errors = { 0 };
-	struct policy_set *set = load(w, w->generation + 1, &errors);
+	uint64_t generation = policy_set_generation(w->set) + 1;
+	struct policy_set *set = load(w, generation, &errors);
 	if (!set) {
 		report_errors(w, &errors);
 	} else {
 		if (w->has_errors)
 			queue_set_note(w->env->queue, "policy", NULL);
-		bool is_same =
-			policy_set_digest(set) == policy_set_digest(w->env->policy);
+		bool is_same = policy_set_digest(set) == policy_set_digest(w->set);
 		if (is_same) {
 			policy_set_unref(&set);
 		} else {
 			put_in_force(w, set);
 			log_info("policy: generation %llu is in force",
-				(unsigned long long)w->generation);
+				(unsigned long long)generation);
 		}
 		if (w->has_errors && is_same)
 			log_info("policy: the errors are gone");
@@ -119,11 +122,14 @@ static int list_errors(const struct policy_errors *errors, struct err *e)
 	return ERR_INVALID;
 }
 
-int policy_watch_start(struct delivery_env *env, struct policy_watch **out, struct err *e)
+int policy_watch_start(const struct delivery_env *env, policy_watch_cb *cb, void *arg,
+	struct policy_watch **out, struct err *e)
 {
 	struct policy_errors errors = { 0 };
 	struct policy_watch *w = xcalloc(1, sizeof(*w));
 	w->env = env;
+	w->cb = cb;
+	w->arg = arg;
 	/* Watched before it is read: a change in between is seen. */
 	begin_watch(w);
 	struct policy_set *set = load(w, 1, &errors);
@@ -151,7 +157,7 @@ void policy_watch_stop(struct policy_watch **wp)
 	if (!w)
 		return;
 	dir_watch_close(&w->watch);
-	policy_set_unref(&w->env->policy);
+	policy_set_unref(&w->set);
 	free(w->directory);
 	free(w);
 }

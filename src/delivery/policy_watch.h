@@ -11,10 +11,14 @@
 
 struct policy_watch;
 
-/* Loads the first version into env->policy (errors: ERR_INVALID, all of them
- * listed in e, one a line) and begins to watch. */
-int policy_watch_start(
-	struct delivery_env *env, struct policy_watch **out, struct err *e);
+/* In force from now on; borrowed: a reference keeps it. */
+typedef void policy_watch_cb(void *arg, struct policy_set *set);
+
+/* Loads the first version (errors: ERR_INVALID, all of them listed in e, one a
+ * line), calls cb with it, and begins to watch: on the env's loop, by its
+ * configuration. */
+int policy_watch_start(const struct delivery_env *env, policy_watch_cb *cb, void *arg,
+	struct policy_watch **out, struct err *e);
 
 /* The configuration was replaced (another directory, other options). */
 void policy_watch_restart(struct policy_watch *w);

@@ -3,33 +3,26 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
-#include "delivery/chunking_memory.h"
+#include "delivery/lane.h"
 #include "delivery/policy_watch.h"
-#include "delivery/scheduler.h"
-#include "dns/dns.h"
 #include "net/loop.h"
-#include "net/tls.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-	LEASE_S = 60,
-	DNS_TIMEOUT_MS = 5000,
-	DNS_TRIES = 2,
-	DNS_CACHE_MAX = 10000,
-	PRUNE_EVERY_MS = 3600 * 1000
-};
+enum { LEASE_S = 60, PRUNE_EVERY_MS = 3600 * 1000 };
 
 struct worker {
 	struct worker_options *options;
-	struct delivery_env env;
 	struct queue *queue;
-	struct wake *store_wake;
-	struct turn_watch *turn;
+	struct lane **lanes; /* the first one runs in this thread */
+	unsigned lane_count;
+	atomic_uint unfinished;   /* lanes */
+	struct delivery_env *env; /* of the first lane: what there is one of is there */
+	struct wake *all_finished;
 	struct policy_watch *policy;
-	struct scheduler *scheduler;
 	struct signal_watch *on_term, *on_int, *on_hup;
 	struct timer *prune;
 	struct fd_watch *fifo_watch;
@@ -38,29 +31,36 @@ struct worker {
 
 /* ---- what wakes us ---- */
 
-static void on_store(void *arg)
+static void wake_lanes(struct worker *w)
 {
-	struct worker *w = arg;
-	queue_dispatch(w->env.queue);
-}
-
-static void wake_from_store(void *arg)
-{
-	wake_send(arg);
+	for (unsigned i = 0; i < w->lane_count; i++)
+		lane_wake(w->lanes[i]);
 }
 
 static void on_fifo(void *arg)
 {
 	struct worker *w = arg;
 	queue_wake_drain(w->fifo);
-	scheduler_wake(w->scheduler);
+	wake_lanes(w);
 }
 
 static void on_stop_signal(void *arg)
 {
 	struct worker *w = arg;
 	log_info("stopping: finishing what is under way");
-	scheduler_stop(w->scheduler, WORKER_GRACE_MS);
+	for (unsigned i = 0; i < w->lane_count; i++)
+		lane_stop(w->lanes[i], WORKER_GRACE_MS);
+}
+
+static void put_in_force(struct worker *w, struct config *config)
+{
+	struct config_ref *ref = config_ref_new(config);
+	if (config->workers != w->lane_count)
+		log_warning("workers = %u counts when the program is started again",
+			config->workers);
+	for (unsigned i = 0; i < w->lane_count; i++)
+		lane_configure(w->lanes[i], ref);
+	config_ref_drop(&ref);
 }
 
 static void on_hangup(void *arg)
@@ -73,11 +73,17 @@ static void on_hangup(void *arg)
 		log_error("reload: the configuration that was in force stays");
 		return;
 	}
-	config_ref_drop(&w->env.config);
-	w->env.config = config_ref_new(config);
+	put_in_force(w, config);
 	policy_watch_restart(w->policy);
 	log_info("configuration reloaded");
-	scheduler_wake(w->scheduler);
+	wake_lanes(w);
+}
+
+static void on_policy(void *arg, struct policy_set *set)
+{
+	struct worker *w = arg;
+	for (unsigned i = 0; i < w->lane_count; i++)
+		lane_set_policy(w->lanes[i], set);
 }
 
 static void on_pruned(void *arg, const struct err *e)
@@ -90,76 +96,88 @@ static void on_pruned(void *arg, const struct err *e)
 static void on_prune(void *arg)
 {
 	struct worker *w = arg;
-	int64_t keep_ms = w->env.config->config->log_retention_ms;
-	queue_prune(w->env.queue, clock_wall_ms() - keep_ms, on_pruned, w);
+	int64_t keep_ms = w->env->config->config->log_retention_ms;
+	queue_prune(w->env->queue, clock_wall_ms() - keep_ms, on_pruned, w);
 	timer_start(w->prune, PRUNE_EVERY_MS);
 }
 
-/* One write for the lines of a turn of the loop. */
-static void on_turn(void *arg)
-{
-	(void)arg;
-	log_flush();
-}
-
-static void on_finished(void *arg)
+/* In the lane's thread. */
+static void on_lane_finished(void *arg)
 {
 	struct worker *w = arg;
-	loop_stop(w->env.loop);
+	if (atomic_fetch_sub(&w->unfinished, 1) == 1)
+		wake_send(w->all_finished);
+}
+
+static void on_all_finished(void *arg)
+{
+	struct worker *w = arg;
+	lane_return(w->lanes[0]);
 }
 
 /* ---- putting it together ---- */
 
-static int open_queue(struct worker *w, struct err *e)
+static int open_queue(struct worker *w, const struct config *config, struct err *e)
 {
-	const struct config *config = w->env.config->config;
 	struct queue_options options;
 	queue_options_default(&options, config->queue);
 	options.create = true;
 	options.lost_record = w->options->lost_record;
 	options.lost_record_arg = w->options->arg;
-	int result = queue_open(&options, &w->queue, e);
-	if (result != 0)
-		return result;
-	w->store_wake = wake_new(w->env.loop, on_store, w);
-	w->env.queue = queue_port_new(w->queue, wake_from_store, w->store_wake);
-	result = queue_worker_register(w->env.queue, LEASE_S, e);
+	return queue_open(&options, &w->queue, e);
+}
+
+static int open_lanes(struct worker *w, struct config_ref *config, struct err *e)
+{
+	unsigned count = config->config->workers;
+	struct lane_options options = { .queue = w->queue,
+		.config = config,
+		.once = w->options->once,
+		.hub = w->options->hub,
+		.notices = w->options->notices,
+		.on_finished = on_lane_finished,
+		.arg = w };
+	int result = 0;
+	w->lanes = xcalloc(count, sizeof(struct lane *));
+	for (unsigned i = 0; i < count && result == 0; i++) {
+		options.share = (struct share){ i, count };
+		result = lane_new(&options, &w->lanes[i], e);
+		w->lane_count += result == 0;
+	}
+	atomic_init(&w->unfinished, w->lane_count);
+	if (result == 0)
+		w->env = lane_env(w->lanes[0]);
+	return result;
+}
+
+/* The lease is the queue's, whichever port asks for it. */
+static int open_fifo(struct worker *w, struct err *e)
+{
+	int result = queue_worker_register(w->env->queue, LEASE_S, e);
 	if (result != 0 || w->options->once)
 		return result;
-	w->fifo = queue_wake_open(config->queue, e);
+	w->fifo = queue_wake_open(w->env->config->config->queue, e);
 	if (w->fifo < 0)
 		return w->fifo;
-	w->fifo_watch = fd_watch_new(w->env.loop, w->fifo, on_fifo, w);
+	w->fifo_watch = fd_watch_new(w->env->loop, w->fifo, on_fifo, w);
 	return 0;
 }
 
-static int open_resolver(struct worker *w, struct err *e)
+static int set_up(struct worker *w, struct config_ref *config, struct err *e)
 {
-	const struct config *config = w->env.config->config;
-	struct dns_options options = {
-		.servers = config->dns_servers,
-		.server_count = config->dns_server_count,
-		.timeout_ms = DNS_TIMEOUT_MS,
-		.tries = DNS_TRIES,
-		.cache_max = DNS_CACHE_MAX,
-	};
-	return dns_resolver_new(w->env.loop, &options, &w->env.resolver, e);
-}
-
-static int set_up(struct worker *w, struct err *e)
-{
-	const char *trust = w->env.config->config->trust_file;
-	int result = open_queue(w, e);
+	int result = open_queue(w, config->config, e);
 	if (result == 0)
-		result = open_resolver(w, e);
+		result = open_lanes(w, config, e);
 	if (result == 0)
-		result = tls_credentials_new(trust, &w->env.credentials, e);
+		result = open_fifo(w, e);
 	if (result == 0)
-		result = policy_watch_start(&w->env, &w->policy, e);
+		result = policy_watch_start(w->env, on_policy, w, &w->policy, e);
 	if (result != 0)
 		return result;
-	struct uv_loop_s *loop = w->env.loop;
-	w->scheduler = scheduler_new(&w->env, w->options->once, on_finished, w);
+	struct uv_loop_s *loop = w->env->loop;
+	w->all_finished = wake_new(loop, on_all_finished, w);
+	if (!w->all_finished)
+		return err_set(e, ERR_IO, "no file descriptors are left");
 	w->on_term = signal_watch_new(loop, SIGTERM, on_stop_signal, w);
 	w->on_int = signal_watch_new(loop, SIGINT, on_stop_signal, w);
 	w->on_hup = signal_watch_new(loop, SIGHUP, on_hangup, w);
@@ -168,50 +186,63 @@ static int set_up(struct worker *w, struct err *e)
 	return 0;
 }
 
+static int start_lanes(struct worker *w, struct err *e)
+{
+	for (unsigned i = 1; i < w->lane_count; i++) {
+		int result = lane_start(w->lanes[i], e);
+		if (result == 0)
+			continue;
+		while (--i > 0)
+			lane_stop(w->lanes[i], 0);
+		return result;
+	}
+	return 0;
+}
+
+/* The first one that failed tells, with once; else a claim is tried again. */
+static int result_of(const struct worker *w, struct err *e)
+{
+	for (unsigned i = 0; w->options->once && i < w->lane_count; i++) {
+		const struct err *error = lane_error(w->lanes[i]);
+		if (error) {
+			*e = *error;
+			return e->code;
+		}
+	}
+	return 0;
+}
+
 static void tear_down(struct worker *w)
 {
-	scheduler_free(&w->scheduler);
+	for (unsigned i = 1; i < w->lane_count; i++)
+		lane_free(&w->lanes[i]);
+	wake_close(&w->all_finished);
 	signal_watch_close(&w->on_term);
 	signal_watch_close(&w->on_int);
 	signal_watch_close(&w->on_hup);
 	timer_close(&w->prune);
-	turn_watch_close(&w->turn);
 	fd_watch_close(&w->fifo_watch);
 	if (w->fifo >= 0)
 		close(w->fifo);
 	policy_watch_stop(&w->policy);
-	if (w->env.queue)
-		queue_port_close(&w->env.queue);
+	if (w->lane_count)
+		lane_free(&w->lanes[0]);
+	free(w->lanes);
 	queue_close(&w->queue);
-	wake_close(&w->store_wake);
-	dns_resolver_close(&w->env.resolver);
-	/* Sessions that say QUIT still use the credentials until the loop ends. */
-	loop_free(&w->env.loop);
-	tls_credentials_free(&w->env.credentials);
-	config_ref_drop(&w->env.config);
-	chunking_memory_free(&w->env.chunking);
 }
 
 int worker_run(struct worker_options *options, struct err *e)
 {
 	struct worker w = { .options = options, .fifo = -1 };
-	w.env.loop = loop_new();
-	w.env.config = config_ref_new(MOVE(options->config));
-	w.env.chunking = chunking_memory_new();
-	w.env.hub = options->hub;
-	w.env.notices = options->notices;
-	int result = set_up(&w, e);
+	struct config_ref *config = config_ref_new(MOVE(options->config));
+	int result = set_up(&w, config, e);
+	config_ref_drop(&config);
+	if (result == 0)
+		result = start_lanes(&w, e);
 	if (result == 0) {
-		scheduler_wake(w.scheduler);
-		w.turn = turn_watch_new(w.env.loop, on_turn, &w);
-		log_hold(true);
-		loop_run(w.env.loop);
-		if (options->once && scheduler_error(w.scheduler)) {
-			*e = *scheduler_error(w.scheduler);
-			result = e->code;
-		}
+		lane_run(w.lanes[0]);
+		result = result_of(&w, e);
 	}
-	log_hold(false); /* what follows has no turns */
 	tear_down(&w);
 	return result;
 }

@@ -1,8 +1,12 @@
 /*
- * The worker: one loop with everything the delivery needs, from its start to
- * an orderly end. SIGTERM and SIGINT finish what is under way (WORKER_GRACE_MS
- * at most); SIGHUP reloads the configuration and reopens the logs; policy files
- * are picked up by themselves.
+ * The worker: the loops that deliver (lane.h), as many as `workers` says, from
+ * their start to an orderly end, and what there is one of: signals, the FIFO of
+ * the queue, pruning, the policy files. The first loop is this thread's, and has
+ * these too; with one loop there is no other thread but the store's.
+ *
+ * SIGTERM and SIGINT finish what is under way (WORKER_GRACE_MS at most); SIGHUP
+ * reloads the configuration and reopens the logs; policy files are picked up by
+ * themselves. With once it ends when each loop has attempted what was due.
  */
 #ifndef DELIVERY_WORKER_H
 #define DELIVERY_WORKER_H
@@ -14,9 +18,9 @@
 enum { WORKER_GRACE_MS = 8000 };
 
 struct worker_options {
-	struct config *config; /* taken */
-	bool once;             /* attempt what is due, then end */
-	const struct event_hub *hub;
+	struct config *config;       /* taken */
+	bool once;                   /* attempt what is due, then end */
+	const struct event_hub *hub; /* sinks are called on several threads */
 	const struct notice_maker *notices;
 	/* SIGHUP: a new configuration (owned by the worker), or an error that keeps the
 	 * old one. Also the place to reopen log files. */
@@ -28,7 +32,7 @@ struct worker_options {
 };
 
 /* Runs until it is told to end. Returns 0 or an error: ERR_INVALID: the policy;
- * others as queue_open and the like. */
+ * others as queue_open and the like; with once the first claim that failed. */
 int worker_run(struct worker_options *options, struct err *e);
 
 #endif
