@@ -1,6 +1,6 @@
 # The system tests are run by ./runtests, with pytest, not by make check: they
 # need root, other packages, and minutes.
-EXTRA_DIST += tests/e2e/e2e_tests.mk quickstart runtests \
+EXTRA_DIST += tests/e2e/e2e_tests.mk quickstart runtests tests/tsan.supp \
 	tests/e2e/README.md tests/e2e/pytest.ini tests/e2e/conftest.py tests/e2e/world.py \
 	tests/e2e/peers/__init__.py tests/e2e/peers/aio.py tests/e2e/peers/certs.py \
 	tests/e2e/peers/dns.py tests/e2e/peers/mta.py tests/e2e/peers/net.py \
@@ -10,4 +10,4 @@ EXTRA_DIST += tests/e2e/e2e_tests.mk quickstart runtests \
 	tests/e2e/test_fallback.py tests/e2e/test_hostile.py tests/e2e/test_input.py \
 	tests/e2e/test_log.py tests/e2e/test_peers.py tests/e2e/test_policy.py \
 	tests/e2e/test_queue.py tests/e2e/test_send.py tests/e2e/test_tickets.py \
-	tests/e2e/test_tls.py
+	tests/e2e/test_tls.py tests/e2e/test_workers.py

@@ -24,6 +24,7 @@ HEADER = (b"From: a@sender.test\nTo: b@example.test\nSubject: one\n"
 MESSAGE = HEADER + b"\nHello.\n"
 SENDER = "a@sender.test"
 TIMEOUT_S = 60
+TSAN_SUPPRESSIONS = pathlib.Path(__file__).resolve().parent.parent / "tsan.supp"
 EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CONFIG = 0, 64, 65, 66, 78
 
 
@@ -43,7 +44,8 @@ class World:
         self.options, self.blocks = {}, ""
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC",
                     "ASAN_OPTIONS": f"log_path={self.directory}/sanitizer:detect_leaks=1",
-                    "UBSAN_OPTIONS": f"log_path={self.directory}/sanitizer:print_stacktrace=1"}
+                    "UBSAN_OPTIONS": f"log_path={self.directory}/sanitizer:print_stacktrace=1",
+                    "TSAN_OPTIONS": f"log_path={self.directory}/sanitizer:suppressions={TSAN_SUPPRESSIONS}"}
 
     # -- the outside --
 
