@@ -3,8 +3,8 @@ if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
 	tests/delivery/test_terms \
 	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
-	tests/delivery/test_chunking_memory \
-	tests/delivery/test_idle tests/delivery/test_scheduler tests/delivery/test_target \
+	tests/delivery/test_chunking_memory tests/delivery/test_idle tests/delivery/test_lane \
+	tests/delivery/test_scheduler tests/delivery/test_target \
 	tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
@@ -52,4 +52,7 @@ tests_delivery_test_attempt_trouble_LDADD = $(delivery_world_libs)
 tests_delivery_test_scheduler_SOURCES = tests/delivery/test_scheduler.c
 tests_delivery_test_scheduler_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
 tests_delivery_test_scheduler_LDADD = $(delivery_world_libs)
+tests_delivery_test_lane_SOURCES = tests/delivery/test_lane.c
+tests_delivery_test_lane_CPPFLAGS = $(delivery_test_cppflags)
+tests_delivery_test_lane_LDADD = $(delivery_world_libs)
 endif
