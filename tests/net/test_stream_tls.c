@@ -71,7 +71,7 @@ static void megabytes_queue_and_drain(void **state)
 	struct peer p = { .script = script_tls_echo };
 	struct client c;
 	setup_client(&c, &p, NULL);
-	size_t len = 4u << 20;
+	size_t len = 32u << 20; /* more than a quick peer can keep up with */
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len);
 	assert_true(stream_pending(c.s) > 0);
@@ -232,7 +232,7 @@ static void any_callback_may_close(void **state)
 		c.close_at = cases[i / 2].at;
 		c.is_abort = i % 2;
 		/* Several records; for on_drain more than the system takes at once. */
-		size_t len = c.close_at == CLOSE_ON_DRAIN ? 6u << 20 : 50000;
+		size_t len = c.close_at == CLOSE_ON_DRAIN ? 32u << 20 : 50000;
 		char *sent = pattern_new(len);
 		stream_write(c.s, sent, len);
 		free(sent);
