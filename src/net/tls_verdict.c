@@ -2,12 +2,13 @@
  * What is known of the peer's certificate, and whether it is good for the name.
  *
  * Reading and verifying a chain costs as much as the rest of the handshake, and a
- * host shows the same one each time. So the result is kept, under a digest of
- * all that it follows from: the chain, the name, the versions (their priorities
- * have rules for signatures), in a store that goes with the trust anchors. It is
- * kept for an hour at most, and not past a time at which a certificate of the
- * chain begins or ends to be valid. A stapled answer (OCSP) is about this moment:
- * with one, nothing is kept.
+ * host shows the same one each time; a large service shows it under a name for
+ * each of its customers. So two results are kept, each under a digest of all that
+ * it follows from, in a store that goes with the trust anchors: what the chain is
+ * worth, by the chain and the versions (their priorities have rules for
+ * signatures), and the verdict, by the name in addition. They are kept for an hour at
+ * most, and not past a time at which a certificate of the chain begins or ends to be
+ * valid. A stapled answer (OCSP) is about this moment: with one, nothing is kept.
  */
 #include "net/tls_impl.h"
 
@@ -22,14 +23,17 @@
 
 enum { VERDICT_LIFE_MS = 60 * 60 * 1000 };
 
-/* As in struct tls_facts. */
+/* Texts as in struct tls_facts. */
 struct verdict {
+	int result;      /* of the library; below 0: it could not verify */
+	unsigned status; /* its bits; 0: all is well */
 	bool verified;
 	char verify_text[sizeof(((struct tls_facts *)0)->verify_text)];
 	char peer[sizeof(((struct tls_facts *)0)->peer)];
 	char fingerprint[sizeof(((struct tls_facts *)0)->fingerprint)];
 	char not_after[sizeof(((struct tls_facts *)0)->not_after)];
 	int64_t changes_at_ms; /* a certificate begins or ends to be valid */
+	int64_t until_ms;      /* it is kept; an hour from when the chain was judged */
 };
 
 struct chain {
@@ -119,15 +123,37 @@ static void set_status_text(unsigned status, struct verdict *v)
 		v->verify_text[--len] = '\0';
 }
 
-static void verify(gnutls_session_t session, const char *verify_name, struct verdict *v)
+/* The chain alone. */
+static void verify_chain(gnutls_session_t session, struct verdict *v)
 {
-	unsigned status = 0;
-	int result = gnutls_certificate_verify_peers3(session, verify_name, &status);
-	if (result < 0)
-		copy_text(
-			v->verify_text, sizeof(v->verify_text), gnutls_strerror(result));
-	else if (status)
-		set_status_text(status, v);
+	v->status = 0;
+	v->result = gnutls_certificate_verify_peers3(session, NULL, &v->status);
+}
+
+/* As the library does it when it is given the name. */
+static void check_name(const struct chain *chain, const char *name, struct verdict *v)
+{
+	gnutls_x509_crt_t crt;
+	bool is_owner = false;
+	if (gnutls_x509_crt_init(&crt) == 0) {
+		is_owner = gnutls_x509_crt_import(
+				   crt, &chain->certs[0], GNUTLS_X509_FMT_DER) == 0 &&
+			   gnutls_x509_crt_check_hostname(crt, name);
+		gnutls_x509_crt_deinit(crt);
+	}
+	if (!is_owner)
+		v->status |= GNUTLS_CERT_INVALID | GNUTLS_CERT_UNEXPECTED_OWNER;
+}
+
+static void conclude(struct verdict *v)
+{
+	v->verified = false;
+	v->verify_text[0] = '\0';
+	if (v->result < 0)
+		copy_text(v->verify_text, sizeof(v->verify_text),
+			gnutls_strerror(v->result));
+	else if (v->status)
+		set_status_text(v->status, v);
 	else
 		v->verified = true;
 }
@@ -141,12 +167,13 @@ static bool is_stapled(gnutls_session_t session, const struct chain *chain)
 	return false;
 }
 
-static bool make_key(
-	const struct chain *chain, const struct tls_params *params, struct tls_key *out)
+/* name: NULL for what the chain is worth alone. */
+static bool make_key(const struct chain *chain, unsigned versions, const char *name,
+	struct tls_key *out)
 {
 	struct buf parts = BUF_INIT;
-	tls_key_add_text(&parts, params->verify_name);
-	tls_key_add(&parts, &params->versions, sizeof(params->versions));
+	tls_key_add_text(&parts, name);
+	tls_key_add(&parts, &versions, sizeof(versions));
 	for (unsigned i = 0; i < chain->count; i++)
 		tls_key_add(&parts, chain->certs[i].data, chain->certs[i].size);
 	bool ok = tls_key_make(&parts, out);
@@ -154,30 +181,72 @@ static bool make_key(
 	return ok;
 }
 
+static bool recall(struct tls_store *store, const struct tls_key *key, int64_t now_ms,
+	struct verdict *v)
+{
+	size_t len;
+	const void *known = tls_store_get(store, key, now_ms, &len);
+	if (known)
+		memcpy(v, known, sizeof(*v));
+	return known != NULL;
+}
+
+static void keep(struct tls_store *store, const struct tls_key *key, int64_t now_ms,
+	const struct verdict *v)
+{
+	int64_t until_ms =
+		v->changes_at_ms < v->until_ms ? v->changes_at_ms : v->until_ms;
+	tls_store_put(store, key, v, sizeof(*v), now_ms, until_ms);
+}
+
+/* Where the two results are kept, if they may be. */
+struct places {
+	struct tls_store *store; /* NULL: they are not kept */
+	struct tls_key chain, named;
+};
+
+static struct places find_places(gnutls_session_t session,
+	const struct tls_params *params, const struct chain *chain)
+{
+	struct places p = { 0 };
+	bool may_keep = !is_stapled(session, chain) &&
+			make_key(chain, params->versions, NULL, &p.chain) &&
+			make_key(chain, params->versions, params->verify_name, &p.named);
+	if (may_keep)
+		p.store = tls_credentials_verdicts(params->credentials);
+	return p;
+}
+
+static void judge_chain(gnutls_session_t session, const struct chain *chain,
+	const struct places *p, int64_t now_ms, struct verdict *v)
+{
+	if (p->store && recall(p->store, &p->chain, now_ms, v))
+		return;
+	v->changes_at_ms = INT64_MAX;
+	v->until_ms = now_ms + VERDICT_LIFE_MS;
+	read_chain(chain, now_ms, v);
+	verify_chain(session, v);
+	conclude(v);
+	if (p->store)
+		keep(p->store, &p->chain, now_ms, v);
+}
+
 /* The result: until when a later session may go by it (0: it may not). */
 static int64_t judge(gnutls_session_t session, const struct tls_params *params,
 	const struct chain *chain, struct verdict *v)
 {
 	int64_t now_ms = clock_wall_ms();
-	int64_t until_ms = now_ms + VERDICT_LIFE_MS;
-	struct tls_store *store = tls_credentials_verdicts(params->credentials);
-	struct tls_key key;
-	size_t len;
-	bool is_kept = !is_stapled(session, chain) && make_key(chain, params, &key);
-	const void *known = is_kept ? tls_store_get(store, &key, now_ms, &len) : NULL;
-	if (known) {
-		memcpy(v, known, sizeof(*v));
+	struct places p = find_places(session, params, chain);
+	if (p.store && recall(p.store, &p.named, now_ms, v))
 		return v->changes_at_ms;
+	judge_chain(session, chain, &p, now_ms, v);
+	if (params->verify_name && v->result == 0) {
+		check_name(chain, params->verify_name, v);
+		conclude(v);
+		if (p.store)
+			keep(p.store, &p.named, now_ms, v);
 	}
-	v->changes_at_ms = INT64_MAX;
-	read_chain(chain, now_ms, v);
-	verify(session, params->verify_name, v);
-	if (!is_kept)
-		return 0;
-	if (v->changes_at_ms < until_ms)
-		until_ms = v->changes_at_ms;
-	tls_store_put(store, &key, v, sizeof(*v), now_ms, until_ms);
-	return v->changes_at_ms;
+	return p.store ? v->changes_at_ms : 0;
 }
 
 void tls_verdict_read(gnutls_session_t session, const struct tls_params *params,
