@@ -7,6 +7,15 @@
 #include <string.h>
 #include <utlist.h>
 
+/* Ids are numbers in a row, looked for more than once a message. */
+#undef HASH_FUNCTION
+#define HASH_FUNCTION(key, len, out) ((out) = hash_id(*(const int64_t *)(key)))
+
+static unsigned hash_id(int64_t id)
+{
+	return (unsigned)((uint64_t)id * 0x9e3779b97f4a7c15 >> 32);
+}
+
 /* What the transaction under way did, to be taken back. */
 struct change {
 	struct held_item *item;
