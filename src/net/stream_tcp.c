@@ -30,8 +30,10 @@ struct stream_tcp {
 	int write_status; /* of the write that the system refused; told by on_written */
 	bool has_failed;  /* a write failed: failure tells how */
 	struct err failure;
-	char read_buffer[READ_SIZE];
 };
+
+/* What is read is taken in before anything else is read on this thread. */
+static _Thread_local char read_buffer[READ_SIZE];
 
 struct write_request {
 	uv_write_t req;
@@ -102,9 +104,9 @@ static void end_with_eof(struct stream_tcp *t)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
+	(void)handle;
 	(void)suggested;
-	struct stream_tcp *t = handle->data;
-	*out = uv_buf_init(t->read_buffer, sizeof(t->read_buffer));
+	*out = uv_buf_init(read_buffer, sizeof(read_buffer));
 }
 
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
