@@ -1,15 +1,7 @@
 /* The configuration as its users see it: files in, values and errors out. */
-#include "config/config.h"
-#include "config/options.h"
+#include "fixture.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,45 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { VERSIONS = POLICY_VERSIONS_DEFAULT };
-
-static char path[] = "/tmp/hikyaku-config-XXXXXX";
-
-static void write_file(const char *text, size_t len, mode_t mode)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, len), len);
-	assert_int_equal(fchmod(fd, mode), 0);
-	close(fd);
-}
-
-static int load_text(const char *text, struct config **out, struct buf *errors)
-{
-	write_file(text, strlen(text), 0644);
-	return config_load_report(path, VERSIONS, out, errors);
-}
-
-static struct config *load_good(const char *text)
-{
-	struct config *c = NULL;
-	struct buf errors = BUF_INIT;
-	int code = load_text(text, &c, &errors);
-	if (code != 0)
-		print_message("%s", buf_text(&errors));
-	assert_int_equal(code, 0);
-	assert_int_equal(buf_len(&errors), 0);
-	buf_clear(&errors);
-	return c;
-}
-
-static size_t index_of(const char *name)
-{
-	const struct config_option *o = config_option_find(name);
-	assert_non_null(o);
-	return (size_t)(o - config_options);
-}
 
 static void assert_value(const struct config *c, const char *name, const char *expected)
 {
@@ -333,61 +286,6 @@ static void test_default_texts_are_canonical(void **state)
 	config_free(&c);
 }
 
-static const char blocks[] =
-	"fallback = none\n"
-	"port = 2525\n"
-	"destination \"*\" { fallback = plaintext }\n"
-	"destination \"example.com\" {\n"
-	"\tport = 26\n"
-	"\tsni = mx.example.org\n"
-	"\tmax_age = 1d\n"
-	"}\n"
-	"destination \".example.com\" { tls = required }\n"
-	"destination \"[a.example.com]\" {\n"
-	"\ttls = off\n"
-	"\tprotocols = { TLS1.3 }\n"
-	"}\n"
-	"destination \"[192.0.2.1]\" { retry_schedule = \"1m*3, 1h\" }\n";
-
-static void test_the_most_specific_block_counts(void **state)
-{
-	struct config *c = load_good(blocks);
-	struct config_destination d;
-	char from[64];
-	(void)state;
-
-	config_for_destination(c, "a.example.com", &d);
-	assert_int_equal(d.policy.tls, POLICY_TLS_OFF);
-	assert_int_equal(d.policy.protocols, POLICY_TLS1_3);
-	assert_int_equal(d.port, 2525);
-	assert_int_equal(d.policy.fallback, POLICY_FALLBACK_NONE);
-	snprintf(from, sizeof(from), "%s:11", path);
-	assert_string_equal(d.policy.tls_from, from);
-	snprintf(from, sizeof(from), "%s:12", path);
-	assert_string_equal(d.policy.protocols_from, from);
-	snprintf(from, sizeof(from), "%s:1", path);
-	assert_string_equal(d.policy.fallback_from, from);
-	assert_string_equal(d.policy.sni_from, "default");
-
-	config_for_destination(c, "example.com", &d);
-	assert_int_equal(d.port, 26);
-	assert_int_equal(d.policy.sni, POLICY_SNI_NAME);
-	assert_string_equal(d.policy.sni_name, "mx.example.org");
-	assert_int_equal(d.max_age_ms, 86400 * 1000);
-	assert_int_equal(d.policy.fallback, POLICY_FALLBACK_NONE);
-
-	config_for_destination(c, "b.example.com", &d);
-	assert_int_equal(d.policy.tls, POLICY_TLS_REQUIRED);
-
-	config_for_destination(c, "other.test", &d);
-	assert_int_equal(d.policy.fallback, POLICY_FALLBACK_PLAINTEXT);
-
-	config_for_destination(c, "[192.0.2.1]", &d);
-	assert_int_equal(d.retry_schedule.count, 2);
-	assert_int_equal(d.retry_schedule.steps[0].times, 3);
-	config_free(&c);
-}
-
 static const char round_trip[] = "hostname = mail.example.com\n"
 				 "queue = '/var/a \"b\" $c \\d/queue.db'\n"
 				 "dns_servers = { 192.0.2.1, \"[::1]:5353\" }\n"
@@ -524,87 +422,6 @@ static void test_a_link_to_a_file_is_followed(void **state)
 	unlink(target);
 }
 
-/* A value for each option that differs from its default. */
-static const struct {
-	const char *name, *value, *text;
-} block_cases[] = {
-	{ "tls", "required", NULL },
-	{ "starttls", "false", NULL },
-	{ "protocols", "{ TLS1.2 }", "TLS1.2" },
-	{ "sni", "mail.a.test", NULL },
-	{ "greeting_after_starttls", "helo", NULL },
-	{ "fallback", "none", NULL },
-	{ "fallback_memory", "destination", NULL },
-	{ "fallback_memory_ttl", "2h", NULL },
-	{ "port", "26", NULL },
-	{ "chunking", "false", NULL },
-	{ "retry_schedule", "\"1m, 2h\"", "1m, 2h" },
-	{ "retry_jitter", "20", NULL },
-	{ "max_attempts", "7", NULL },
-	{ "max_age", "1d", NULL },
-	{ "bounce_delay_warning", "4h", NULL },
-	{ "max_sessions_per_destination", "3", NULL },
-	{ "connect_timeout", "31s", NULL },
-	{ "handshake_timeout", "32s", NULL },
-	{ "reply_timeout", "33s", NULL },
-	{ "data_timeout", "34s", NULL },
-	{ "session_timeout", "35s", NULL },
-};
-
-/* What counts for the destination, as text. */
-static char *value_for(struct config *c, const char *destination, size_t index)
-{
-	const struct config_destination outside = c->defaults;
-	config_for_destination(c, destination, &c->defaults);
-	char *value = config_option_value(c, index);
-	c->defaults = outside;
-	return value;
-}
-
-static void check_block_option(size_t i)
-{
-	const char *expected =
-		block_cases[i].text ? block_cases[i].text : block_cases[i].value;
-	size_t index = index_of(block_cases[i].name);
-	char text[200];
-	snprintf(text, sizeof(text), "destination \"a.test\" {\n%s = %s\n}\n",
-		block_cases[i].name, block_cases[i].value);
-	struct config *c = load_good(text);
-	OWN(mem_free) char *inside = value_for(c, "a.test", index);
-	OWN(mem_free) char *outside = value_for(c, "b.test", index);
-	assert_string_equal(inside, expected);
-	assert_string_equal(outside, config_options[index].default_text);
-	config_free(&c);
-}
-
-static void test_a_block_counts_for_its_destination_whatever_it_sets(void **state)
-{
-	size_t in_blocks = 0;
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(block_cases); i++)
-		check_block_option(i);
-	for (size_t i = 0; i < config_option_count(); i++) {
-		struct config_option_info info;
-		config_option_info(i, &info);
-		in_blocks += info.in_destination;
-	}
-	assert_int_equal(in_blocks, ARRAY_SIZE(block_cases));
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	int fd = mkstemp(path);
-	return fd < 0 ? -1 : close(fd);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	unlink(path);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,9 +429,6 @@ int main(void)
 		cmocka_unit_test(test_values_are_read_as_written),
 		cmocka_unit_test(test_defaults_need_no_file),
 		cmocka_unit_test(test_default_texts_are_canonical),
-		cmocka_unit_test(test_the_most_specific_block_counts),
-		cmocka_unit_test(
-			test_a_block_counts_for_its_destination_whatever_it_sets),
 		cmocka_unit_test(test_a_dump_loads_to_the_same_values),
 		cmocka_unit_test(test_a_dump_shows_what_differs_alone),
 		cmocka_unit_test(test_a_file_cut_anywhere_does_no_harm),
