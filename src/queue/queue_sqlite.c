@@ -339,11 +339,16 @@ static int resolve_commit(struct store *s, struct err *e)
 int store_commit(struct store *s, struct err *e)
 {
 	struct err own = { 0 };
-	int rc = 0;
 	e = e ? e : &own;
-	rc = claims_before_commit(s, e);
+	int rc = claims_before_commit(s, e);
+	if (rc != 0) {
+		/* Not tried: the last mark is that of the commit before. */
+		store_rollback(s);
+		held_rollback_to(s->held, 0);
+		return rc;
+	}
 	bool changed = sqlite3_total_changes64(s->db.handle) != s->changes_before;
-	if (rc == 0 && changed)
+	if (changed)
 		rc = write_mark(s, e);
 	if (rc == 0)
 		rc = run_commit(s, e);

@@ -273,10 +273,26 @@ static void a_first_attempt_starts_as_the_destination_is_remembered(void **state
 	claimed_clear(&c);
 }
 
+/* The claim's row is written last, with the commit. */
+static void a_result_whose_claim_cannot_be_written_is_not_acknowledged(void **state)
+{
+	struct fixture *f = *state;
+	put(f, "x", "a@one.test", NULL);
+	OWN(queue_item_free) struct queue_item *item = claim_one(f);
+	sql(f, "CREATE TRIGGER refuse BEFORE DELETE ON claim"
+	       " BEGIN SELECT RAISE(ABORT, 'refused'); END");
+	assert_int_not_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 1);
+	sql(f, "DROP TRIGGER refuse");
+	assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 0);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
+		CASE(a_result_whose_claim_cannot_be_written_is_not_acknowledged),
 		CASE(a_deferred_item_keeps_its_next_channel_and_reason),
 		CASE(only_what_is_left_is_tried_again),
 		CASE(given_back_uncounted_it_is_as_it_was),
