@@ -66,7 +66,8 @@ static size_t claimed_max(const struct scheduler *s)
 	return delivery_max_sessions(s->env) * TARGET_ITEMS_PER_SESSION;
 }
 
-static bool has_room(const struct scheduler *s)
+/* Of what may be claimed little is. */
+static bool holds_little(const struct scheduler *s)
 {
 	return s->claimed < claimed_max(s) / 2;
 }
@@ -74,7 +75,7 @@ static bool has_room(const struct scheduler *s)
 void scheduler_note_hunger(struct scheduler *s, struct target *t)
 {
 	if (t->refill != REFILL_NONE || s->is_stopping ||
-		!target_is_hungry(t, has_room(s)))
+		!target_is_hungry(t, holds_little(s)))
 		return;
 	t->refill = REFILL_HUNGRY;
 	DL_APPEND2(s->hungry, t, prev_refill, next_refill);
@@ -85,7 +86,7 @@ static void claim_refills(struct scheduler *s, size_t room)
 {
 	struct queue_claim_only only[REFILLS_MAX];
 	size_t n = 0, total = 0;
-	bool with_room = has_room(s);
+	bool with_room = holds_little(s);
 	room = room < CLAIM_MAX ? room : CLAIM_MAX;
 	while (s->hungry && total < room && n < REFILLS_MAX) {
 		struct target *t = s->hungry;

@@ -71,18 +71,23 @@ static size_t share(const struct target *t)
 	return target_sessions(t) ? target_sessions(t) : 1;
 }
 
+static bool holds_more(const struct target *t, bool with_room)
+{
+	return with_room && t->delivers;
+}
+
 bool target_is_hungry(const struct target *t, bool with_room)
 {
-	bool holds_more = with_room && t->delivers;
-	size_t low = holds_more ? TARGET_LOW_WITH_ROOM : TARGET_LOW_PER_SESSION;
+	size_t low =
+		holds_more(t, with_room) ? TARGET_LOW_WITH_ROOM : TARGET_LOW_PER_SESSION;
 	return t->more_due && t->waiting <= share(t) * low &&
 	       target_appetite(t, with_room) > 0;
 }
 
 size_t target_appetite(const struct target *t, bool with_room)
 {
-	bool holds_more = with_room && t->delivers;
-	size_t each = holds_more ? TARGET_WAITING_WITH_ROOM : TARGET_WAITING_PER_SESSION;
+	size_t each = holds_more(t, with_room) ? TARGET_WAITING_WITH_ROOM
+					       : TARGET_WAITING_PER_SESSION;
 	size_t items = share(t) * each;
 	size_t bytes = share(t) * TARGET_BYTES_PER_SESSION;
 	if (t->waiting >= items || t->waiting_bytes >= bytes)

@@ -60,7 +60,8 @@ static sqlite3_stmt *query_items(struct claim *c, int64_t destination)
 }
 
 /* The due items of one destination, within the limits; max: of this one. Those that
- * somebody has are the first ones, and few: as many as there are sessions to it. */
+ * somebody has are the first ones, and not many: what is claimed is bounded for each
+ * session to it. */
 static int find_items(struct claim *c, int64_t destination, size_t max)
 {
 	struct store *s = c->store;
