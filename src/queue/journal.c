@@ -309,11 +309,6 @@ size_t journal_count(const struct journal *j)
 	return j->found_count;
 }
 
-int64_t journal_item(const struct journal *j, size_t index)
-{
-	return j->found[index].item;
-}
-
 /* ---- what is left lying about ---- */
 
 static void remove_if_left(const char *queue_path, const char *name, size_t prefix,

@@ -65,7 +65,6 @@ int journal_open(const struct journal_queue *queue, int64_t token, bool fence,
 /* Whether the item was marked when it was opened. host_out may be NULL. */
 bool journal_find(const struct journal *j, int64_t item, char host_out[JOURNAL_HOST_MAX]);
 size_t journal_count(const struct journal *j);
-int64_t journal_item(const struct journal *j, size_t index); /* ascending */
 
 /* Removes journals of the queue that nobody has: is_known says whose there are. */
 void journal_remove_leftovers(

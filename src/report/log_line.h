@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "event/event.h"
 
-/* Writes to the operator's log with log_part("smtp"). Has no state. */
+/* Writes to the operator's log with log_part_text("smtp"). Has no state. */
 extern const struct event_sink log_line_sink;
 
 /* The line for one recipient, without tag and line end. */
