@@ -12,6 +12,7 @@ libpolicy_a_SOURCES = \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.h \
 	policy/retry.c policy/retry.h \
+	policy/route.h \
 	policy/set.c policy/set.h \
 	policy/settings.c policy/settings.h \
 	policy/types.c policy/types.h \

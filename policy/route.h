@@ -1,0 +1,105 @@
+/*
+ * Routes: where the mail for a destination goes, where that is not simply its MX
+ * hosts. One line of routes.txt is
+ *
+ *	PATTERN  TARGET[, TARGET]...  [OPTION=VALUE]...
+ *
+ * with the patterns of pattern.h. The first line that matches counts, top to
+ * bottom; without one the target is "mx:".
+ *
+ *	mx:				the MX hosts of the destination
+ *	mx:example.net			the MX hosts of another domain
+ *	smtp://relay.example:587	the MX hosts of relay.example, or itself
+ *	smtp://[relay.example]:587	that host: no MX lookup
+ *	smtp://[192.0.2.1]		an address, [IPv6:2001:db8::1] too
+ *	smtps://[relay.example]:465	TLS from the first byte, never plaintext
+ *	lmtp:/run/dovecot/lmtp		a unix socket
+ *	discard				taken, and dropped
+ *	error:TEXT			refused: "error:5.7.1 no mail for you"; 4.x.x
+ *defers
+ *
+ * Several targets are relays, tried in the order of the line or, with order=turn,
+ * in an order that is drawn for each attempt. Options count for all targets of the
+ * line:
+ *
+ *	order=listed|turn
+ *	tls=opportunistic|required|verified|off
+ *	source=ADDRESS[;ADDRESS]	source address: one IPv4, one IPv6
+ *	ehlo=NAME			own name in EHLO
+ *	auth=NAME			entry of the credentials file; means tls=verified
+ *					where no tls= stands beside it, and never
+ *plaintext certificate=FILE|pkcs11:URL	client certificate (PEM, or PKCS#12 by its
+ *content) key=FILE|pkcs11:URL		its key, where it is not in the same file
+ *	secret=NAME			entry of the credentials file with the password or
+ *					PIN of the key
+ *
+ * A route does not say whether TLS is used: decide.h does, and reads what stands
+ * here. It resolves nothing and reads no credentials.
+ */
+#ifndef POLICY_ROUTE_H
+#define POLICY_ROUTE_H
+
+#include "policy/pattern.h"
+#include "policy/types.h"
+
+enum { POLICY_RELAYS_MAX = 16 };
+
+enum policy_route_kind {
+	POLICY_ROUTE_RELAYS, /* mx: included, see policy_relay.is_destination */
+	POLICY_ROUTE_DISCARD,
+	POLICY_ROUTE_ERROR
+};
+
+enum policy_transport {
+	POLICY_TRANSPORT_SMTP,
+	POLICY_TRANSPORT_SMTPS, /* RFC 8314 3.3: TLS from the first byte */
+	POLICY_TRANSPORT_LMTP,
+	POLICY_TRANSPORT_COUNT
+};
+const char *policy_transport_name(enum policy_transport transport);
+
+struct policy_relay {
+	enum policy_transport transport;
+	bool is_destination; /* "mx:": the destination itself; host is NULL */
+	bool looks_up_mx;    /* else host is the host, or an address literal */
+	const char *host;    /* normalized, a literal with its brackets; NULL: none */
+	uint16_t port;       /* 0: the option `port`, for smtps 465 */
+	const char *path;    /* of the unix socket; NULL: none */
+};
+
+/* Part of a policy set, and lives as long; or owned, see policy_route_parse_targets. */
+struct policy_route {
+	enum policy_route_kind kind;
+	struct policy_pattern pattern;
+	const char *path; /* of the file */
+	unsigned line;
+	const char *text; /* the entry as written */
+
+	struct policy_relay *relays;
+	size_t relay_count; /* at least 1 with RELAYS */
+	bool takes_turns;
+	bool has_tls;
+	enum policy_tls_level tls;
+	const char *source_v4, *source_v6, *ehlo, *auth, *certificate, *key, *secret;
+
+	char status[12];        /* ERROR: "5.7.1"; its class says bounced or deferred */
+	const char *error_text; /* ERROR */
+};
+
+/* One line without its comment and blanks. Returns an owned route, or NULL: why
+ * (POLICY_TEXT_MAX octets) says what is wrong. */
+struct policy_route *policy_route_parse(
+	const char *s, size_t len, char why[POLICY_TEXT_MAX]);
+/* The same without a pattern: targets and options (the option bounce_route). */
+struct policy_route *policy_route_parse_targets(
+	const char *s, size_t len, char why[POLICY_TEXT_MAX]);
+void policy_route_free(struct policy_route **route); /* owned ones only */
+
+/* The name that the policy's lists, pins and destination blocks are asked for: the
+ * host that the relay names, or the destination itself. */
+const char *policy_relay_name(const struct policy_relay *relay, const char *destination);
+
+/* As a target of a line: "smtp://[relay.example]:587", "mx:". */
+void policy_relay_format(const struct policy_relay *relay, char *out, size_t out_size);
+
+#endif
