@@ -46,6 +46,7 @@ struct mail_envelope {
 	enum mail_ret ret;
 	int64_t arrival_ms;
 	struct mail_content content;
+	bool is_notice; /* a delivery status notification that was made here */
 };
 
 void mail_recipient_clear(struct mail_recipient *r);

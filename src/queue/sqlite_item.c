@@ -17,6 +17,7 @@ static void load_fields(struct queue_item *item, sqlite3_stmt *stmt)
 	m->content.size_bytes = (uint64_t)db_int(stmt, 6);
 	m->content.is_8bit = db_int(stmt, 7) & MESSAGE_8BIT;
 	m->content.needs_smtputf8 = db_int(stmt, 7) & MESSAGE_SMTPUTF8;
+	m->is_notice = db_int(stmt, 7) & MESSAGE_NOTICE;
 	item->domain = db_strdup(stmt, 8);
 	item->attempts = (unsigned)db_int(stmt, 9);
 	item->next_channel = db_strdup(stmt, 10);

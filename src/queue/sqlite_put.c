@@ -85,7 +85,8 @@ static int insert_message(struct store *s, const struct mail_envelope *m, int64_
 	uint64_t size, int64_t num, struct err *e)
 {
 	int64_t flags = (m->content.is_8bit ? MESSAGE_8BIT : 0) |
-			(m->content.needs_smtputf8 ? MESSAGE_SMTPUTF8 : 0);
+			(m->content.needs_smtputf8 ? MESSAGE_SMTPUTF8 : 0) |
+			(m->is_notice ? MESSAGE_NOTICE : 0);
 	int64_t arrival_ms = m->arrival_ms ? m->arrival_ms : s->now_ms;
 	if (num)
 		return db_run(&s->db, e,

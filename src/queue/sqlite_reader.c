@@ -173,6 +173,7 @@ static int load_entry(struct queue_reader *r, sqlite3_stmt *stmt, struct queue_e
 	m->content.size_bytes = (uint64_t)db_int(stmt, 6);
 	m->content.is_8bit = flags & MESSAGE_8BIT;
 	m->content.needs_smtputf8 = flags & MESSAGE_SMTPUTF8;
+	m->is_notice = flags & MESSAGE_NOTICE;
 	db_reset(stmt);
 	if (!m->sender)
 		m->sender = (char *)(uintptr_t)reader_keep(r, xstrdup(""));

@@ -19,7 +19,7 @@ enum recipient_outcome {
 	RECIPIENT_BOUNCED = 2
 };
 
-enum message_flag { MESSAGE_8BIT = 1, MESSAGE_SMTPUTF8 = 2 };
+enum message_flag { MESSAGE_8BIT = 1, MESSAGE_SMTPUTF8 = 2, MESSAGE_NOTICE = 4 };
 
 enum {
 	CHUNK_SEQ_BITS = 20,

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "base/mem.h"
+#include "queue/reader.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -30,7 +31,8 @@ static void the_envelope_comes_back_with_the_claim(void **state)
 		.envid = (char *)(uintptr_t) "QQ1",
 		.ret = MAIL_RET_HDRS,
 		.arrival_ms = 12345,
-		.content = { .is_8bit = true, .needs_smtputf8 = true } };
+		.content = { .is_8bit = true, .needs_smtputf8 = true },
+		.is_notice = true };
 	int64_t id;
 	struct claimed c;
 	assert_int_equal(put_recipients(f, &m, list, 3, "body\r\n", 6, &id, NULL), 0);
@@ -46,6 +48,7 @@ static void the_envelope_comes_back_with_the_claim(void **state)
 	assert_int_equal(item->envelope.content.size_bytes, 6);
 	assert_true(item->envelope.content.is_8bit);
 	assert_true(item->envelope.content.needs_smtputf8);
+	assert_true(item->envelope.is_notice);
 	assert_int_equal(item->recipient_count, 2);
 	assert_string_equal(item->recipients[0].orcpt, "rfc822;a@one.test");
 	assert_int_equal(item->recipients[0].notify, MAIL_NOTIFY_NEVER);
@@ -55,6 +58,26 @@ static void the_envelope_comes_back_with_the_claim(void **state)
 	assert_string_equal(item->body, "body\r\n");
 	assert_string_equal(c.items[1]->domain, "two.test");
 	claimed_clear(&c);
+}
+
+static void a_reader_sees_the_envelope(void **state)
+{
+	struct fixture *f = *state;
+	const struct mail_envelope m = { .sender = (char *)(uintptr_t) "",
+		.content = { .is_8bit = true },
+		.is_notice = true };
+	struct queue_reader *reader;
+	struct queue_entry entry;
+	struct err e = { 0 };
+	int64_t id;
+	assert_int_equal(put_recipients(f, &m, &one, 1, "body\r\n", 6, &id, NULL), 0);
+	assert_int_equal(queue_reader_open(f->path, 1000, &reader, &e), 0);
+	assert_int_equal(queue_reader_get(reader, id, &entry, &e), 0);
+	assert_string_equal(entry.envelope.sender, "");
+	assert_true(entry.envelope.content.is_8bit);
+	assert_false(entry.envelope.content.needs_smtputf8);
+	assert_true(entry.envelope.is_notice);
+	queue_reader_close(&reader);
 }
 
 static void bad_requests_are_refused_and_leave_nothing(void **state)
@@ -386,6 +409,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(the_envelope_comes_back_with_the_claim),
+		CASE(a_reader_sees_the_envelope),
 		CASE(bad_requests_are_refused_and_leave_nothing),
 		CASE(more_destinations_than_an_id_can_number_are_refused),
 		CASE(an_id_that_is_taken_is_refused),

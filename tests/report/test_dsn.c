@@ -88,6 +88,7 @@ static void a_notification_cannot_bounce(void **state)
 	dsn_case_build(dsn_case_find("bounce"), &m);
 	assert_string_equal(m.message.envelope.sender, "");
 	assert_int_equal(m.message.envelope.id, 0);
+	assert_true(m.message.envelope.is_notice);
 	assert_int_equal(m.message.recipient_count, 1);
 	assert_string_equal(m.message.recipients[0].address, "alice@example.org");
 	assert_string_equal(m.message.recipients[0].domain, "example.org");
