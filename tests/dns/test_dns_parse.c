@@ -305,7 +305,7 @@ static void a_record_of_another_class_is_malformed(void **state)
 
 static void chain_of(struct wire *w, int aliases)
 {
-	char line[128], owner[16] = "@";
+	char line[128], owner[24] = "@";
 	wire_begin(w, 1, WIRE_OK);
 	wire_question(w, "example.test", DNS_TYPE_A);
 	for (int i = 0; i < aliases; i++) {

@@ -113,7 +113,7 @@ static void more_destinations_than_an_id_can_number_are_refused(void **state)
 	struct fixture *f = *state;
 	OWN(mem_free)
 	struct queue_new_recipient *list = xcalloc(MOST + 1, sizeof(*list));
-	OWN(mem_free) char(*names)[16] = xcalloc(MOST + 1, sizeof(*names));
+	OWN(mem_free) char(*names)[24] = xcalloc(MOST + 1, sizeof(*names));
 	struct queue_new_recipient after = { .address = "a@b.test", .domain = "b.test" };
 	int64_t id;
 	for (int i = 0; i <= MOST; i++) {
