@@ -25,6 +25,8 @@ static enum policy_failure classify_smtp(const struct smtp_failure *f)
 	case SMTP_CAUSE_INJECTED:
 		return POLICY_FAILURE_TLS_HANDSHAKE;
 	case SMTP_CAUSE_REPLY:
+	case SMTP_CAUSE_AUTH_PLAINTEXT:
+	case SMTP_CAUSE_AUTH_IMPOSSIBLE:
 		return POLICY_FAILURE_SMTP_TEMPORARY;
 	case SMTP_CAUSE_PROTOCOL:
 	case SMTP_CAUSE_LOST:

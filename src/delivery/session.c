@@ -251,6 +251,9 @@ static bool act(struct session *s, enum smtp_action action, const struct smtp_st
 				       .state = SMTP_STATE_CLOSED },
 			       .text = "session closed" });
 		return false;
+	case SMTP_ACTION_AUTH:
+	case SMTP_ACTION_CHALLENGE:
+		break; /* not without use_auth */
 	}
 	ASSERT(!"an action that exists");
 	return false;

@@ -1,22 +1,29 @@
 /*
- * The SMTP client machine: bytes in, actions out. RFC 5321, 3207, 2920, 1870,
- * 6152, 2034, 6531, 3461, 3030 (CHUNKING).
+ * The SMTP and LMTP client machine: bytes in, actions out. RFC 5321, 3207, 2920,
+ * 1870, 6152, 2034, 6531, 3461, 3030 (CHUNKING), 4954 (AUTH), 2033 (LMTP), 8314
+ * (TLS from the first octet).
  *
  * No socket, no TLS library, no clock, no callbacks. The owner loops:
  *
  *	while ((action = smtp_client_next(c, &step)) != SMTP_ACTION_READ) ...
  *
- * carries out each action, and feeds what comes in. BODY and MARK are asked for
- * once each: next may be called again before the answer, and then hands out what
- * there is to write, or READ. What an owner answers at once leaves in as few
- * writes as can be: the end of the content and the final dot in one.
+ * carries out each action, and feeds what comes in. BODY, MARK, AUTH and CHALLENGE
+ * are asked for once each: next may be called again before the answer, and then
+ * hands out what there is to write, or READ. What an owner answers at once leaves
+ * in as few writes as can be: the end of the content and the final dot in one.
  *
  * The machine decides only protocol: whether TLS is good enough, what a failure leads to
- *and what is tried next are the owner's business.
+ * and what is tried next are the owner's business.
  *
  *	connect -> BANNER -> EHLO [-> HELO] -> STARTTLS -> TLS -> EHLO_TLS
  *	[-> HELO_TLS] -> READY -> MAIL -> RCPT -> DATA -> BODY -> MARK -> FINAL
  *	-> READY [-> RSET] -> MAIL ... -> READY -> QUIT -> CLOSED
+ *
+ * with TLS from the first octet (implicit_tls), and with AUTH:
+ *
+ *	connect -> BANNER -> EHLO_TLS ...
+ *	EHLO_TLS -> AUTH_CHOICE -> AUTH [-> AUTH_CHALLENGE -> AUTH]... -> READY
+ *	AUTH -> AUTH_CHOICE	the host does not take that mechanism
  *
  * and with CHUNKING, where the content goes as BDAT:
  *
@@ -56,6 +63,24 @@
  * 8-bit content goes as it is to a host without 8BITMIME: converting it would
  * break its signatures, and nearly all such hosts take it (RFC 6152 3 leaves
  * only that, conversion or a bounce).
+ *
+ * AUTH: the owner is shown what the host lists inside TLS, chooses, and answers the
+ * challenges; the machine knows no mechanism. Without TLS nothing of it happens: the
+ * session ends with SMTP_CAUSE_AUTH_PLAINTEXT. With each response the owner says
+ * whether the exchange is complete as far as it goes; a 235 before that is no success
+ * (a host that has proved nothing), and fails the session. A host that refuses a
+ * mechanism and not the credentials (504, 534, 5.5.4, 5.7.9) is asked with another
+ * one; each is tried once. Every other refusal ends the session with cause REPLY in
+ * state AUTH. No security layer is ever negotiated. What is sent and received is in no
+ * log, and the machine's own copies of it are wiped.
+ *
+ * LMTP: LHLO for EHLO, without HELO to fall back on, and after the content a reply
+ * for each recipient that was accepted, in their order. Who has a reply has a
+ * verdict; the others are in doubt if the session ends in between, even with a 421,
+ * which is a verdict on the next one only. A message never leaves in one flight, and
+ * each chunk waits for the reply to the one before it: the number of replies to
+ * a last chunk that comes too late is not known. A 354 to DATA that is for nobody ends
+ * the session, for the same reason.
  *
  * Everything learnt before TLS is forgotten. Bytes that came in after the 220
  * to STARTTLS and before the handshake are a violation: the machine fails in
@@ -108,6 +133,9 @@ struct smtp_client_options {
 	int64_t data_timeout_ms;  /* the reply to the final dot or the last chunk */
 	unsigned max_recipients;  /* a transaction; 0 and over 100: 100 */
 	bool no_mark;             /* the content's end is sent without SMTP_ACTION_MARK */
+	bool lmtp;
+	bool implicit_tls; /* all bytes are inside TLS: no STARTTLS, always EHLO */
+	bool use_auth;     /* no mail without AUTH */
 };
 
 /* One transaction. Everything is borrowed until SMTP_ACTION_MESSAGE_DONE or
@@ -129,6 +157,8 @@ enum smtp_action {
 	SMTP_ACTION_READ,      /* feed bytes, or report the end or a time-out */
 	SMTP_ACTION_WRITE,     /* send step.bytes, step.len (valid until the next call) */
 	SMTP_ACTION_START_TLS, /* shake hands, then smtp_client_tls_done */
+	SMTP_ACTION_AUTH,      /* smtp_client_auth_begin or _auth_none: step.mechanisms */
+	SMTP_ACTION_CHALLENGE, /* smtp_client_auth_answer or _auth_cancel: step.bytes */
 	SMTP_ACTION_READY,     /* smtp_client_send or smtp_client_quit */
 	SMTP_ACTION_BODY,      /* call smtp_client_body, or _body_end at the end */
 	SMTP_ACTION_MARK,      /* mark it "in doubt", then smtp_client_marked */
@@ -163,7 +193,10 @@ enum smtp_cause {
 	SMTP_CAUSE_PROTOCOL, /* not SMTP, out of step, over a limit */
 	SMTP_CAUSE_LOST,     /* closed or reset by the peer */
 	SMTP_CAUSE_TIMEOUT,
-	SMTP_CAUSE_ABORTED /* the owner gave up */
+	SMTP_CAUSE_ABORTED,        /* the owner gave up */
+	SMTP_CAUSE_AUTH_PLAINTEXT, /* use_auth, and no TLS: nothing was sent */
+	SMTP_CAUSE_AUTH_IMPOSSIBLE /* the owner has no way to authenticate here, or
+				      the host did not prove what it must */
 };
 
 struct smtp_failure {
@@ -185,6 +218,9 @@ struct smtp_step {
 	enum smtp_state verdict_state; /* which command it answers */
 	struct smtp_reply reply;       /* code 0: a verdict of ours, no reply */
 	const char *hint; /* what a person may do about the verdict, or NULL; static */
+	/* Separated by blanks, in capitals, each once and not refused yet; "" if there
+	 * are none. Valid until the answer. */
+	const char *mechanisms;
 	size_t undecided;
 	struct smtp_failure failure; /* with SMTP_ACTION_FAILED only */
 };
@@ -209,6 +245,19 @@ void smtp_client_abort(struct smtp_client *c, const char *why);
 /* Answers to actions, each only after its action. All are ignored once the
  * session is over: the owner learns that from smtp_client_next. */
 void smtp_client_tls_done(struct smtp_client *c); /* the handshake was good */
+/* To AUTH. mechanism: one of those listed (asserted). response: the initial one, as
+ * octets; "" with len 0 is an empty one, NULL none: the host speaks first. One that
+ * does not fit into a command line waits for the host's empty challenge. is_complete: a
+ * 235 may follow. why: for a person, lower case; where a mechanism was refused before,
+ * the failure has that reply (and cause REPLY). */
+void smtp_client_auth_begin(struct smtp_client *c, const char *mechanism,
+	const char *response, size_t len, bool is_complete);
+void smtp_client_auth_none(struct smtp_client *c, const char *why);
+/* To CHALLENGE, whose octets are step.bytes, step.len (decoded, valid until the next
+ * call). Cancelling ends the session. */
+void smtp_client_auth_answer(
+	struct smtp_client *c, const char *response, size_t len, bool is_complete);
+void smtp_client_auth_cancel(struct smtp_client *c, const char *why);
 void smtp_client_send(struct smtp_client *c, const struct smtp_message *message);
 void smtp_client_quit(struct smtp_client *c);
 void smtp_client_body(
@@ -223,6 +272,8 @@ enum smtp_state smtp_client_state(const struct smtp_client *c);
 /* For the current state; 0: the owner's own limit counts (handshake, idle). */
 int64_t smtp_client_timeout_ms(const struct smtp_client *c);
 bool smtp_client_is_tls(const struct smtp_client *c);
+/* The mechanism of the AUTH that succeeded; NULL: none did. */
+const char *smtp_client_auth_mechanism(const struct smtp_client *c);
 bool smtp_client_offered_starttls(const struct smtp_client *c); /* in the first EHLO */
 size_t smtp_client_reply_count(const struct smtp_client *c);    /* whole replies so far */
 const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c);
