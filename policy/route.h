@@ -7,16 +7,16 @@
  * with the patterns of pattern.h. The first line that matches counts, top to
  * bottom; without one the target is "mx:".
  *
- *	mx:				the MX hosts of the destination
- *	mx:example.net			the MX hosts of another domain
- *	smtp://relay.example:587	the MX hosts of relay.example, or itself
- *	smtp://[relay.example]:587	that host: no MX lookup
- *	smtp://[192.0.2.1]		an address, [IPv6:2001:db8::1] too
- *	smtps://[relay.example]:465	TLS from the first byte, never plaintext
- *	lmtp:/run/dovecot/lmtp		a unix socket
- *	discard				taken, and dropped
- *	error:TEXT			refused: "error:5.7.1 no mail for you"; 4.x.x
- *defers
+ *	mx:                       the MX hosts of the destination
+ *	mx:example.net            the MX hosts of another domain
+ *	smtp://relay.example:587  the MX hosts of relay.example, or itself
+ *	smtp://[relay.example]    that host: no MX lookup
+ *	smtp://[192.0.2.1]:2525   an address; [IPv6:2001:db8::1] too
+ *	smtps://[relay.example]   port 465: TLS from the first byte, never plaintext
+ *	lmtp:/run/dovecot/lmtp    a unix socket
+ *	discard                   taken, and dropped
+ *	error:TEXT                refused: "error:5.7.1 no mail for you"; after a
+ *	                          code of class 4 the message is deferred
  *
  * Several targets are relays, tried in the order of the line or, with order=turn,
  * in an order that is drawn for each attempt. Options count for all targets of the
@@ -24,14 +24,15 @@
  *
  *	order=listed|turn
  *	tls=opportunistic|required|verified|off
- *	source=ADDRESS[;ADDRESS]	source address: one IPv4, one IPv6
- *	ehlo=NAME			own name in EHLO
- *	auth=NAME			entry of the credentials file; means tls=verified
- *					where no tls= stands beside it, and never
- *plaintext certificate=FILE|pkcs11:URL	client certificate (PEM, or PKCS#12 by its
- *content) key=FILE|pkcs11:URL		its key, where it is not in the same file
- *	secret=NAME			entry of the credentials file with the password or
- *					PIN of the key
+ *	source=ADDRESS[;ADDRESS]  source address: one IPv4, one IPv6
+ *	ehlo=NAME                 own name in EHLO
+ *	auth=NAME                 entry of the credentials file; means tls=verified
+ *	                          where no tls= stands beside it, never plaintext
+ *	certificate=FILE|pkcs11:URL
+ *	                          client certificate: PEM, or PKCS#12 by its content
+ *	key=FILE|pkcs11:URL       its key, where it is not in the same file
+ *	secret=NAME               entry of the credentials file with the password or
+ *	                          PIN of the key
  *
  * A route does not say whether TLS is used: decide.h does, and reads what stands
  * here. It resolves nothing and reads no credentials.
