@@ -79,10 +79,12 @@ struct queue_reader *cli_reader(struct cli *cli, int *status_out);
 bool cli_parse_id(const char *word, int64_t *id_out);
 
 int cli_send(struct cli *cli, const struct cli_args *args);
+int cli_deliver(struct cli *cli, const struct cli_args *args);
 int cli_run(struct cli *cli, const struct cli_args *args);
 int cli_queue_list(struct cli *cli, const struct cli_args *args);
 int cli_queue_show(struct cli *cli, const struct cli_args *args);
 int cli_queue_operate(struct cli *cli, const struct cli_args *args);
+int cli_queue_wake(struct cli *cli, const struct cli_args *args);
 int cli_log(struct cli *cli, const struct cli_args *args);
 int cli_policy_check(struct cli *cli, const struct cli_args *args);
 int cli_policy_show(struct cli *cli, const struct cli_args *args);
@@ -94,7 +96,8 @@ int cli_version(struct cli *cli, const struct cli_args *args);
 
 extern const struct cli_option cli_send_options[], cli_run_options[],
 	cli_queue_list_options[], cli_queue_show_options[], cli_queue_operate_options[],
-	cli_log_options[], cli_policy_check_options[], cli_policy_show_options[],
+	cli_queue_wake_options[], cli_deliver_options[], cli_log_options[],
+	cli_policy_check_options[], cli_policy_show_options[],
 	cli_policy_explain_options[], cli_policy_edit_options[],
 	cli_config_show_options[], cli_config_check_options[], cli_version_options[];
 

@@ -493,3 +493,21 @@ int cli_queue_operate(struct cli *cli, const struct cli_args *args)
 		return cli_fail_err(&operated.err);
 	return report(verbs[i].done, &selection, &operated);
 }
+
+/* ---- waking ---- */
+
+const struct cli_option cli_queue_wake_options[] = { { 0 } };
+
+int cli_queue_wake(struct cli *cli, const struct cli_args *args)
+{
+	(void)args;
+	const struct config *config = cli_config(cli);
+	if (!config)
+		return EX_CONFIG;
+	if (queue_wake_send(config->queue))
+		return EX_OK;
+	return cli_fail(EX_UNAVAILABLE,
+		"no worker listens at %s.wake: start one with `hikyaku run`, or "
+		"deliver what is due now with `hikyaku run --once`",
+		config->queue);
+}
