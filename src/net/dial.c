@@ -6,7 +6,7 @@
  */
 #include "net/loop.h"
 #include "net/stream.h"
-#include "net/stream_tcp.h"
+#include "net/stream_uv.h"
 
 #include "base/mem.h"
 #include "base/timefmt.h"
@@ -72,8 +72,8 @@ static bool begin_try(struct dial *d, size_t i)
 	struct dial_try *t = &d->tries[i];
 	const struct addr *to = &d->addrs[i];
 	t->dial = d;
-	t->stream = stream_tcp_new(d->loop);
-	if (stream_tcp_connect(
+	t->stream = stream_uv_new(d->loop);
+	if (stream_uv_connect(
 		    t->stream, to, bind_address(d, to), on_try_done, t, &d->last) != 0) {
 		d->last_index = i;
 		stream_abort(&t->stream);

@@ -5,7 +5,7 @@ libnet_a_SOURCES = \
 	src/net/loop.c src/net/loop.h \
 	src/net/stream.c src/net/stream.h src/net/stream_impl.h \
 	src/net/stream_pair.c src/net/stream_pair.h \
-	src/net/stream_tcp.c src/net/stream_tcp.h \
+	src/net/stream_uv.c src/net/stream_uv.h \
 	src/net/stream_tls.c \
 	src/net/tls.h src/net/tls_impl.h \
 	src/net/tls_credentials.c \

@@ -10,7 +10,7 @@ net_test_libs = tests/net/libnettest.a libnet.a libbase.a \
 net_tests = tests/net/test_dial \
 	tests/net/test_dir_watch \
 	tests/net/test_loop \
-	tests/net/test_stream_tcp \
+	tests/net/test_stream_uv \
 	tests/net/test_stream_tls \
 	tests/net/test_tls_facts \
 	tests/net/test_tls_handshake \
@@ -26,9 +26,9 @@ tests_net_test_dir_watch_LDADD = $(net_test_libs)
 tests_net_test_loop_SOURCES = tests/net/test_loop.c
 tests_net_test_loop_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_loop_LDADD = $(net_test_libs)
-tests_net_test_stream_tcp_SOURCES = tests/net/test_stream_tcp.c
-tests_net_test_stream_tcp_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
-tests_net_test_stream_tcp_LDADD = $(net_test_libs)
+tests_net_test_stream_uv_SOURCES = tests/net/test_stream_uv.c
+tests_net_test_stream_uv_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_stream_uv_LDADD = $(net_test_libs)
 tests_net_test_stream_tls_SOURCES = tests/net/test_stream_tls.c
 tests_net_test_stream_tls_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_stream_tls_LDADD = $(net_test_libs)

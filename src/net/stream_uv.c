@@ -5,7 +5,7 @@
  *   any of them --close--> lingering (writes queued: shutdown, one second at
  *   most) --> closing (uv_close) --> freed when both handles report closed
  */
-#include "net/stream_tcp.h"
+#include "net/stream_uv.h"
 
 #include "base/mem.h"
 #include "net/stream_impl.h"
@@ -17,13 +17,13 @@
 
 enum { LINGER_MS = 1000, READ_SIZE = 16384 };
 
-struct stream_tcp {
+struct stream_uv {
 	struct stream base;
 	uv_tcp_t tcp;
 	uv_timer_t linger;
 	unsigned open_handles;
 	uv_connect_t connect;
-	stream_tcp_callback *connect_cb;
+	stream_uv_callback *connect_cb;
 	void *connect_arg;
 	uv_shutdown_t shutdown;
 	size_t pending;
@@ -41,20 +41,20 @@ struct write_request {
 	char bytes[];
 };
 
-static struct stream_tcp *tcp_of(struct stream *s)
+static struct stream_uv *uv_of(struct stream *s)
 {
-	return (struct stream_tcp *)s;
+	return (struct stream_uv *)s;
 }
 
 static void on_handle_closed(uv_handle_t *handle)
 {
-	struct stream_tcp *t = handle->data;
+	struct stream_uv *t = handle->data;
 	if (--t->open_handles == 0)
 		free(t);
 }
 
 /* Once only: the end of the linger and its time limit may both come here. */
-static void close_handles(struct stream_tcp *t)
+static void close_handles(struct stream_uv *t)
 {
 	if (uv_is_closing((uv_handle_t *)&t->tcp))
 		return;
@@ -73,9 +73,9 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 	close_handles(req->data);
 }
 
-static void tcp_close(struct stream *s, bool is_orderly)
+static void socket_close(struct stream *s, bool is_orderly)
 {
-	struct stream_tcp *t = tcp_of(s);
+	struct stream_uv *t = uv_of(s);
 	uv_read_stop((uv_stream_t *)&t->tcp);
 	bool has_queue = t->pending && !t->has_failed;
 	t->shutdown.data = t;
@@ -86,7 +86,7 @@ static void tcp_close(struct stream *s, bool is_orderly)
 		close_handles(t);
 }
 
-static void end_with_reset(struct stream_tcp *t, const char *doing, int status)
+static void end_with_reset(struct stream_uv *t, const char *doing, int status)
 {
 	struct err e;
 	err_errno(&e, -status, "%s", doing);
@@ -94,7 +94,7 @@ static void end_with_reset(struct stream_tcp *t, const char *doing, int status)
 	stream_emit_end(&t->base, STREAM_END_RESET, &e);
 }
 
-static void end_with_eof(struct stream_tcp *t)
+static void end_with_eof(struct stream_uv *t)
 {
 	struct err e;
 	err_set(&e, ERR_NETWORK, "connection closed by the peer");
@@ -111,7 +111,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
 {
-	struct stream_tcp *t = handle->data;
+	struct stream_uv *t = handle->data;
 	if (stream_is_closed(&t->base))
 		return;
 	if (count > 0)
@@ -124,21 +124,21 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
 		end_with_reset(t, "read from the peer", (int)count);
 }
 
-static void tcp_read_start(struct stream *s)
+static void socket_read_start(struct stream *s)
 {
-	struct stream_tcp *t = tcp_of(s);
+	struct stream_uv *t = uv_of(s);
 	/* Fails only for a handle that is closing or not connected: our bug. */
 	ASSERT(uv_read_start((uv_stream_t *)&t->tcp, on_alloc, on_read) == 0);
 }
 
-static void tcp_read_stop(struct stream *s)
+static void socket_read_stop(struct stream *s)
 {
-	uv_read_stop((uv_stream_t *)&tcp_of(s)->tcp);
+	uv_read_stop((uv_stream_t *)&uv_of(s)->tcp);
 }
 
 /* What the peer said before it hung up may still be in the receive queue (a
  * "421" for one): while the owner reads, the reading side ends the stream. */
-static void write_failed(struct stream_tcp *t, int status)
+static void write_failed(struct stream_uv *t, int status)
 {
 	if (t->has_failed || stream_is_closed(&t->base))
 		return;
@@ -151,7 +151,7 @@ static void write_failed(struct stream_tcp *t, int status)
 static void on_written(uv_write_t *req, int status)
 {
 	struct write_request *w = req->data;
-	struct stream_tcp *t = req->handle->data;
+	struct stream_uv *t = req->handle->data;
 	t->pending -= w->len;
 	free(w);
 	if (status < 0)
@@ -160,7 +160,7 @@ static void on_written(uv_write_t *req, int status)
 		stream_emit_drain(&t->base);
 }
 
-static void queue_write(struct stream_tcp *t, const char *bytes, size_t len)
+static void queue_write(struct stream_uv *t, const char *bytes, size_t len)
 {
 	struct write_request *w = xmalloc(sizeof(*w) + len);
 	w->len = len;
@@ -176,9 +176,9 @@ static void queue_write(struct stream_tcp *t, const char *bytes, size_t len)
 /* Mostly the system takes all there is, and nothing need be kept. The rest waits
  * its turn; so does an error, which is queued with what it was met by: nobody is
  * told of it from in here. */
-static void tcp_write(struct stream *s, const void *bytes, size_t len)
+static void socket_write(struct stream *s, const void *bytes, size_t len)
 {
-	struct stream_tcp *t = tcp_of(s);
+	struct stream_uv *t = uv_of(s);
 	uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned)len);
 	int taken = uv_try_write((uv_stream_t *)&t->tcp, &buf, 1);
 	if (taken < 0 && taken != UV_EAGAIN && !t->write_status)
@@ -188,47 +188,47 @@ static void tcp_write(struct stream *s, const void *bytes, size_t len)
 		queue_write(t, (const char *)bytes + done, len - done);
 }
 
-static size_t tcp_pending(const struct stream *s)
+static size_t socket_pending(const struct stream *s)
 {
-	return ((const struct stream_tcp *)s)->pending;
+	return ((const struct stream_uv *)s)->pending;
 }
 
 typedef int get_name(const uv_tcp_t *, struct sockaddr *, int *);
 
-static bool tcp_name(const struct stream *s, get_name *get, struct addr *out)
+static bool socket_name(const struct stream *s, get_name *get, struct addr *out)
 {
 	struct sockaddr_storage ss;
 	int len = sizeof(ss);
-	if (get(&((const struct stream_tcp *)s)->tcp, (struct sockaddr *)&ss, &len) != 0)
+	if (get(&((const struct stream_uv *)s)->tcp, (struct sockaddr *)&ss, &len) != 0)
 		return false;
 	return addr_from_sockaddr(out, (struct sockaddr *)&ss);
 }
 
-static bool tcp_peer(const struct stream *s, struct addr *out)
+static bool socket_peer(const struct stream *s, struct addr *out)
 {
-	return tcp_name(s, uv_tcp_getpeername, out);
+	return socket_name(s, uv_tcp_getpeername, out);
 }
 
-static bool tcp_local(const struct stream *s, struct addr *out)
+static bool socket_local(const struct stream *s, struct addr *out)
 {
-	return tcp_name(s, uv_tcp_getsockname, out);
+	return socket_name(s, uv_tcp_getsockname, out);
 }
 
-static const struct stream_kind tcp_kind = {
+static const struct stream_kind socket_kind = {
 	.name = "tcp",
-	.read_start = tcp_read_start,
-	.read_stop = tcp_read_stop,
-	.write = tcp_write,
-	.pending = tcp_pending,
-	.close = tcp_close,
-	.peer = tcp_peer,
-	.local = tcp_local,
+	.read_start = socket_read_start,
+	.read_stop = socket_read_stop,
+	.write = socket_write,
+	.pending = socket_pending,
+	.close = socket_close,
+	.peer = socket_peer,
+	.local = socket_local,
 };
 
-struct stream *stream_tcp_new(struct uv_loop_s *loop)
+struct stream *stream_uv_new(struct uv_loop_s *loop)
 {
-	struct stream_tcp *t = xcalloc(1, sizeof(*t));
-	stream_init(&t->base, &tcp_kind);
+	struct stream_uv *t = xcalloc(1, sizeof(*t));
+	stream_init(&t->base, &socket_kind);
 	/* Without a socket yet neither can fail. */
 	ASSERT(uv_tcp_init(loop, &t->tcp) == 0);
 	ASSERT(uv_timer_init(loop, &t->linger) == 0);
@@ -237,10 +237,10 @@ struct stream *stream_tcp_new(struct uv_loop_s *loop)
 	return &t->base;
 }
 
-struct stream *stream_tcp_open(struct uv_loop_s *loop, int fd, struct err *e)
+struct stream *stream_uv_open(struct uv_loop_s *loop, int fd, struct err *e)
 {
-	struct stream *s = stream_tcp_new(loop);
-	int status = uv_tcp_open(&tcp_of(s)->tcp, fd);
+	struct stream *s = stream_uv_new(loop);
+	int status = uv_tcp_open(&uv_of(s)->tcp, fd);
 	if (status != 0) {
 		close(fd);
 		stream_abort(&s);
@@ -251,7 +251,7 @@ struct stream *stream_tcp_open(struct uv_loop_s *loop, int fd, struct err *e)
 
 static void on_connect(uv_connect_t *req, int status)
 {
-	struct stream_tcp *t = req->data;
+	struct stream_uv *t = req->data;
 	if (stream_is_closed(&t->base))
 		return;
 	if (status == 0) {
@@ -265,10 +265,10 @@ static void on_connect(uv_connect_t *req, int status)
 	}
 }
 
-int stream_tcp_connect(struct stream *s, const struct addr *to, const struct addr *from,
-	stream_tcp_callback *cb, void *arg, struct err *e)
+int stream_uv_connect(struct stream *s, const struct addr *to, const struct addr *from,
+	stream_uv_callback *cb, void *arg, struct err *e)
 {
-	struct stream_tcp *t = tcp_of(s);
+	struct stream_uv *t = uv_of(s);
 	t->connect_cb = cb;
 	t->connect_arg = arg;
 	t->connect.data = t;

@@ -305,5 +305,5 @@ int main(void)
 		cmocka_unit_test(close_does_not_wait_for_a_deaf_peer),
 		cmocka_unit_test(addresses_are_those_of_the_connection),
 	};
-	return cmocka_run_group_tests_name("net/stream_tcp", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("net/stream_uv", tests, NULL, NULL);
 }
