@@ -3,6 +3,10 @@
  *
  *   waiting --stagger timer or a failed try--> next try ... --connected--> won
  *                      no address left and no try open, or deadline --> lost
+ *
+ * A unix socket is one try; while the listener's queue is full it is begun again:
+ *
+ *   waiting --stagger timer--> try --queue is full--> waiting
  */
 #include "net/loop.h"
 #include "net/stream.h"
@@ -14,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FULL_QUEUE_WAIT_MS = 20 };
+
 struct dial_try {
 	struct dial *dial;
 	struct stream *stream; /* NULL: not begun, failed, or handed over */
@@ -24,6 +30,7 @@ struct dial {
 	struct addr addrs[DIAL_ADDRS_MAX];
 	struct dial_try tries[DIAL_ADDRS_MAX];
 	size_t addr_count;
+	char *unix_path; /* owned; NULL: addrs */
 	size_t next;
 	size_t open_count; /* tries under way */
 	struct addr bind_v4, bind_v6;
@@ -40,10 +47,11 @@ struct dial {
 
 static void dial_free(struct dial *d)
 {
-	for (size_t i = 0; i < d->addr_count; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(d->tries); i++)
 		stream_abort(&d->tries[i].stream);
 	timer_close(&d->stagger);
 	timer_close(&d->deadline);
+	free(d->unix_path);
 	free(d);
 }
 
@@ -72,7 +80,7 @@ static bool begin_try(struct dial *d, size_t i)
 	struct dial_try *t = &d->tries[i];
 	const struct addr *to = &d->addrs[i];
 	t->dial = d;
-	t->stream = stream_uv_new(d->loop);
+	t->stream = stream_uv_new(d->loop, STREAM_UV_TCP);
 	if (stream_uv_connect(
 		    t->stream, to, bind_address(d, to), on_try_done, t, &d->last) != 0) {
 		d->last_index = i;
@@ -97,9 +105,42 @@ static void advance(struct dial *d)
 		finish(d, NULL, d->last_index);
 }
 
+static void on_unix_done(void *arg, const struct err *e);
+
+static void begin_unix(struct dial *d)
+{
+	struct dial_try *t = &d->tries[0];
+	t->dial = d;
+	t->stream = stream_uv_new(d->loop, STREAM_UV_UNIX);
+	if (stream_uv_connect_unix(t->stream, d->unix_path, on_unix_done, t, &d->last))
+		finish(d, NULL, 0);
+}
+
+static void on_unix_done(void *arg, const struct err *e)
+{
+	struct dial_try *t = arg;
+	struct dial *d = t->dial;
+	if (!e) {
+		finish(d, MOVE(t->stream), 0);
+		return;
+	}
+	d->last = *e;
+	err_context(&d->last, "connect to %s", d->unix_path);
+	if (e->code == ERR_BUSY) {
+		stream_abort(&t->stream);
+		timer_start(d->stagger, FULL_QUEUE_WAIT_MS);
+	} else {
+		finish(d, NULL, 0);
+	}
+}
+
 static void on_stagger(void *arg)
 {
-	advance(arg);
+	struct dial *d = arg;
+	if (d->unix_path)
+		begin_unix(d);
+	else
+		advance(d);
 }
 
 static void on_try_done(void *arg, const struct err *e)
@@ -123,7 +164,12 @@ static void on_deadline(void *arg)
 	struct dial *d = arg;
 	char limit[TIMEFMT_MAX];
 	timefmt_duration(d->timeout_ms, limit);
-	err_set(&d->last, ERR_TIMEOUT, "no answer within %s", limit);
+	if (d->unix_path)
+		err_set(&d->last, ERR_TIMEOUT,
+			"connect to %s: its queue of connections was full for %s",
+			d->unix_path, limit);
+	else
+		err_set(&d->last, ERR_TIMEOUT, "no answer within %s", limit);
 	for (size_t i = d->next; i-- > 0;) {
 		if (!d->tries[i].stream)
 			continue;
@@ -135,7 +181,8 @@ static void on_deadline(void *arg)
 
 static void copy_options(struct dial *d, const struct dial_options *options)
 {
-	ASSERT(options->addr_count <= DIAL_ADDRS_MAX);
+	ASSERT(options->addr_count <= (options->unix_path ? 0 : DIAL_ADDRS_MAX));
+	d->unix_path = xstrdup(options->unix_path);
 	d->addr_count = options->addr_count;
 	if (d->addr_count)
 		memcpy(d->addrs, options->addrs, d->addr_count * sizeof(d->addrs[0]));

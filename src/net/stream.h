@@ -1,6 +1,6 @@
 /*
- * One byte stream: TCP, or TLS over any other stream. Asynchronous, on a libuv
- * loop.
+ * One byte stream: TCP, a unix socket, or TLS over any other stream. Asynchronous,
+ * on a libuv loop.
  *
  * What the system does not take of a write at once is copied and queued;
  * stream_pending tells how much is waiting, and on_drain runs when it falls to
@@ -47,7 +47,7 @@ void stream_close(struct stream **s);
 /* Without ceremony: what is queued is dropped. */
 void stream_abort(struct stream **s);
 
-/* Addresses of the connection; false where there is none. */
+/* Addresses of the connection; false where there is none (a unix socket). */
 bool stream_peer(const struct stream *s, struct addr *out);
 bool stream_local(const struct stream *s, struct addr *out);
 
@@ -55,12 +55,16 @@ bool stream_local(const struct stream *s, struct addr *out);
  * Dialling: addresses in the order to try them, the next one started delay_ms
  * after the last (RFC 8305 "happy eyeballs") or at once when it fails; the
  * first connection wins and the rest are closed. TCP_NODELAY is set.
+ *
+ * With unix_path there is that one place instead, and addresses must not be given.
+ * While the queue of its listener is full it is tried again, up to timeout_ms.
  */
 struct dial;
 enum { DIAL_ADDRS_MAX = 10 };
 struct dial_options {
 	const struct addr *addrs; /* with ports */
 	size_t addr_count;
+	const char *unix_path;                /* NULL: addrs */
 	int64_t timeout_ms;                   /* for all of it */
 	int64_t stagger_ms;                   /* usually 250 */
 	const struct addr *bind_v4, *bind_v6; /* source addresses, or NULL */

@@ -1,5 +1,6 @@
 /*
- * TCP as a stream, on libuv.
+ * A socket as a stream, on libuv: TCP or a unix socket. All but the beginning is
+ * the same for both.
  *
  *   new --connect--> connecting --> open --> ended (on_end has run)
  *   any of them --close--> lingering (writes queued: shutdown, one second at
@@ -12,14 +13,20 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <uv.h>
 
 enum { LINGER_MS = 1000, READ_SIZE = 16384 };
 
 struct stream_uv {
 	struct stream base;
-	uv_tcp_t tcp;
+	union {
+		uv_handle_t handle;
+		uv_stream_t io;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
 	uv_timer_t linger;
 	unsigned open_handles;
 	uv_connect_t connect;
@@ -56,9 +63,9 @@ static void on_handle_closed(uv_handle_t *handle)
 /* Once only: the end of the linger and its time limit may both come here. */
 static void close_handles(struct stream_uv *t)
 {
-	if (uv_is_closing((uv_handle_t *)&t->tcp))
+	if (uv_is_closing(&t->handle))
 		return;
-	uv_close((uv_handle_t *)&t->tcp, on_handle_closed);
+	uv_close(&t->handle, on_handle_closed);
 	uv_close((uv_handle_t *)&t->linger, on_handle_closed);
 }
 
@@ -76,11 +83,11 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 static void socket_close(struct stream *s, bool is_orderly)
 {
 	struct stream_uv *t = uv_of(s);
-	uv_read_stop((uv_stream_t *)&t->tcp);
+	uv_read_stop(&t->io);
 	bool has_queue = t->pending && !t->has_failed;
 	t->shutdown.data = t;
 	if (is_orderly && has_queue &&
-		uv_shutdown(&t->shutdown, (uv_stream_t *)&t->tcp, on_shutdown) == 0)
+		uv_shutdown(&t->shutdown, &t->io, on_shutdown) == 0)
 		uv_timer_start(&t->linger, on_linger_over, LINGER_MS, 0);
 	else
 		close_handles(t);
@@ -90,7 +97,7 @@ static void end_with_reset(struct stream_uv *t, const char *doing, int status)
 {
 	struct err e;
 	err_errno(&e, -status, "%s", doing);
-	uv_read_stop((uv_stream_t *)&t->tcp);
+	uv_read_stop(&t->io);
 	stream_emit_end(&t->base, STREAM_END_RESET, &e);
 }
 
@@ -98,7 +105,7 @@ static void end_with_eof(struct stream_uv *t)
 {
 	struct err e;
 	err_set(&e, ERR_NETWORK, "connection closed by the peer");
-	uv_read_stop((uv_stream_t *)&t->tcp);
+	uv_read_stop(&t->io);
 	stream_emit_end(&t->base, STREAM_END_EOF, &e);
 }
 
@@ -128,12 +135,12 @@ static void socket_read_start(struct stream *s)
 {
 	struct stream_uv *t = uv_of(s);
 	/* Fails only for a handle that is closing or not connected: our bug. */
-	ASSERT(uv_read_start((uv_stream_t *)&t->tcp, on_alloc, on_read) == 0);
+	ASSERT(uv_read_start(&t->io, on_alloc, on_read) == 0);
 }
 
 static void socket_read_stop(struct stream *s)
 {
-	uv_read_stop((uv_stream_t *)&uv_of(s)->tcp);
+	uv_read_stop(&uv_of(s)->io);
 }
 
 /* What the peer said before it hung up may still be in the receive queue (a
@@ -169,7 +176,7 @@ static void queue_write(struct stream_uv *t, const char *bytes, size_t len)
 	uv_buf_t buf = uv_buf_init(w->bytes, (unsigned)len);
 	/* Fails only for a stream that was never connected: our bug. Errors of the
 	 * connection come to on_written, which never runs from in here. */
-	ASSERT(uv_write(&w->req, (uv_stream_t *)&t->tcp, &buf, 1, on_written) == 0);
+	ASSERT(uv_write(&w->req, &t->io, &buf, 1, on_written) == 0);
 	t->pending += len;
 }
 
@@ -180,7 +187,7 @@ static void socket_write(struct stream *s, const void *bytes, size_t len)
 {
 	struct stream_uv *t = uv_of(s);
 	uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned)len);
-	int taken = uv_try_write((uv_stream_t *)&t->tcp, &buf, 1);
+	int taken = uv_try_write(&t->io, &buf, 1);
 	if (taken < 0 && taken != UV_EAGAIN && !t->write_status)
 		t->write_status = taken;
 	size_t done = taken > 0 ? (size_t)taken : 0;
@@ -195,7 +202,7 @@ static size_t socket_pending(const struct stream *s)
 
 typedef int get_name(const uv_tcp_t *, struct sockaddr *, int *);
 
-static bool socket_name(const struct stream *s, get_name *get, struct addr *out)
+static bool tcp_name(const struct stream *s, get_name *get, struct addr *out)
 {
 	struct sockaddr_storage ss;
 	int len = sizeof(ss);
@@ -204,77 +211,161 @@ static bool socket_name(const struct stream *s, get_name *get, struct addr *out)
 	return addr_from_sockaddr(out, (struct sockaddr *)&ss);
 }
 
-static bool socket_peer(const struct stream *s, struct addr *out)
+static bool tcp_peer(const struct stream *s, struct addr *out)
 {
-	return socket_name(s, uv_tcp_getpeername, out);
+	return tcp_name(s, uv_tcp_getpeername, out);
 }
 
-static bool socket_local(const struct stream *s, struct addr *out)
+static bool tcp_local(const struct stream *s, struct addr *out)
 {
-	return socket_name(s, uv_tcp_getsockname, out);
+	return tcp_name(s, uv_tcp_getsockname, out);
 }
 
-static const struct stream_kind socket_kind = {
+static bool no_name(const struct stream *s, struct addr *out)
+{
+	(void)s;
+	(void)out;
+	return false;
+}
+
+static const struct stream_kind tcp_kind = {
 	.name = "tcp",
 	.read_start = socket_read_start,
 	.read_stop = socket_read_stop,
 	.write = socket_write,
 	.pending = socket_pending,
 	.close = socket_close,
-	.peer = socket_peer,
-	.local = socket_local,
+	.peer = tcp_peer,
+	.local = tcp_local,
 };
 
-struct stream *stream_uv_new(struct uv_loop_s *loop)
+static const struct stream_kind unix_kind = {
+	.name = "unix",
+	.read_start = socket_read_start,
+	.read_stop = socket_read_stop,
+	.write = socket_write,
+	.pending = socket_pending,
+	.close = socket_close,
+	.peer = no_name,
+	.local = no_name,
+};
+
+static bool is_tcp(const struct stream_uv *t)
+{
+	return t->base.kind == &tcp_kind;
+}
+
+struct stream *stream_uv_new(struct uv_loop_s *loop, enum stream_uv_family family)
 {
 	struct stream_uv *t = xcalloc(1, sizeof(*t));
-	stream_init(&t->base, &socket_kind);
-	/* Without a socket yet neither can fail. */
-	ASSERT(uv_tcp_init(loop, &t->tcp) == 0);
+	/* Without a socket yet none of these can fail. */
+	if (family == STREAM_UV_TCP) {
+		stream_init(&t->base, &tcp_kind);
+		ASSERT(uv_tcp_init(loop, &t->tcp) == 0);
+	} else {
+		stream_init(&t->base, &unix_kind);
+		ASSERT(uv_pipe_init(loop, &t->pipe, 0) == 0);
+	}
 	ASSERT(uv_timer_init(loop, &t->linger) == 0);
-	t->tcp.data = t->linger.data = t;
+	t->handle.data = t->linger.data = t;
 	t->open_handles = 2;
 	return &t->base;
 }
 
-struct stream *stream_uv_open(struct uv_loop_s *loop, int fd, struct err *e)
+/* Each write is a whole flight: waiting for more only costs time. */
+static void set_connected(struct stream_uv *t)
 {
-	struct stream *s = stream_uv_new(loop);
-	int status = uv_tcp_open(&uv_of(s)->tcp, fd);
-	if (status != 0) {
-		close(fd);
-		stream_abort(&s);
-		err_errno(e, -status, "take over descriptor %d", fd);
+	if (is_tcp(t))
+		(void)uv_tcp_nodelay(&t->tcp, 1);
+}
+
+struct stream *stream_uv_accept(struct uv_stream_s *listener, struct err *e)
+{
+	struct stream *s = stream_uv_new(listener->loop,
+		listener->type == UV_NAMED_PIPE ? STREAM_UV_UNIX : STREAM_UV_TCP);
+	int status = uv_accept(listener, &uv_of(s)->io);
+	if (status == 0) {
+		set_connected(uv_of(s));
+	} else {
+		stream_abort(&s); /* sets s to NULL */
+		err_errno(e, -status, "accept a connection");
 	}
 	return s;
+}
+
+/* In place of strerror where that would leave a person in the dark. */
+static const char *unix_failure(int status)
+{
+	switch (status) {
+	case UV_ENOENT:
+		return "no such file; is the program behind it running?";
+	case UV_ECONNREFUSED:
+		return "nobody listens there; is the program behind it running?";
+	case UV_EACCES:
+		return "permission denied; see the mode of the socket and of its "
+		       "directory";
+	case UV_EAGAIN:
+		return "its queue of connections is full";
+	default:
+		return strerror(-status);
+	}
 }
 
 static void on_connect(uv_connect_t *req, int status)
 {
 	struct stream_uv *t = req->data;
+	struct err e;
 	if (stream_is_closed(&t->base))
 		return;
-	if (status == 0) {
-		/* Each write is a whole flight: waiting for more only costs time. */
-		(void)uv_tcp_nodelay(&t->tcp, 1);
-		t->connect_cb(t->connect_arg, NULL);
-	} else {
-		struct err e;
-		err_set(&e, err_from_errno(-status), "%s", strerror(-status));
-		t->connect_cb(t->connect_arg, &e);
-	}
+	if (status == 0)
+		set_connected(t);
+	else
+		err_set(&e, err_from_errno(-status), "%s",
+			is_tcp(t) ? strerror(-status) : unix_failure(status));
+	t->connect_cb(t->connect_arg, status ? &e : NULL);
+}
+
+static void set_callback(struct stream_uv *t, stream_uv_callback *cb, void *arg)
+{
+	t->connect_cb = cb;
+	t->connect_arg = arg;
+	t->connect.data = t;
 }
 
 int stream_uv_connect(struct stream *s, const struct addr *to, const struct addr *from,
 	stream_uv_callback *cb, void *arg, struct err *e)
 {
 	struct stream_uv *t = uv_of(s);
-	t->connect_cb = cb;
-	t->connect_arg = arg;
-	t->connect.data = t;
+	set_callback(t, cb, arg);
 	int status = from ? uv_tcp_bind(&t->tcp, &from->sa, 0) : 0;
 	if (status != 0)
 		return err_errno(e, -status, "bind to the source address");
 	status = uv_tcp_connect(&t->connect, &t->tcp, &to->sa, on_connect);
 	return status ? err_set(e, err_from_errno(-status), "%s", strerror(-status)) : 0;
+}
+
+int stream_uv_check_path(const char *path, struct err *e)
+{
+	size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	if (!*path)
+		return err_set(e, ERR_INVALID, "a unix socket needs a path");
+	/* libuv would cut it, and lead to another socket. */
+	if (strlen(path) > max)
+		return err_set(e, ERR_INVALID,
+			"path %.120s... is too long for a unix socket (%zu octets at "
+			"most)",
+			path, max);
+	return 0;
+}
+
+int stream_uv_connect_unix(struct stream *s, const char *path, stream_uv_callback *cb,
+	void *arg, struct err *e)
+{
+	struct stream_uv *t = uv_of(s);
+	int result = stream_uv_check_path(path, e);
+	if (result)
+		return result;
+	set_callback(t, cb, arg);
+	uv_pipe_connect(&t->connect, &t->pipe, path, on_connect);
+	return 0;
 }

@@ -1,26 +1,39 @@
 /*
- * TCP as a stream; for src/net only (others dial, or are handed a stream).
+ * A socket as a stream: TCP or unix; for src/net only (others dial, listen, or
+ * are handed a stream).
  *
- * stream_uv_new gives an unconnected stream, stream_uv_connect connects it.
- * cb runs once from the loop, never from inside the call, and not after
- * stream_close or stream_abort; e is NULL when the stream is connected. When
- * the call itself fails (negative result) cb does not run.
+ * stream_uv_new gives an unconnected stream, stream_uv_connect or
+ * stream_uv_connect_unix connects it. cb runs once from the loop, never from inside
+ * the call, and not after stream_close or stream_abort; e is NULL when the stream is
+ * connected. When the call itself fails (negative result) cb does not run.
  */
 #ifndef NET_STREAM_UV_H
 #define NET_STREAM_UV_H
 
 #include "net/stream.h"
 
+struct uv_stream_s;
+
 typedef void stream_uv_callback(void *arg, const struct err *e);
 
-struct stream *stream_uv_new(struct uv_loop_s *loop);
+enum stream_uv_family { STREAM_UV_TCP, STREAM_UV_UNIX };
 
-/* from: source address, or NULL. */
+struct stream *stream_uv_new(struct uv_loop_s *loop, enum stream_uv_family family);
+
+/* TCP. from: source address, or NULL. */
 int stream_uv_connect(struct stream *s, const struct addr *to, const struct addr *from,
 	stream_uv_callback *cb, void *arg, struct err *e);
 
-/* A connected socket becomes a stream, which owns fd from then on (on failure
- * too). NULL: e tells why. */
-struct stream *stream_uv_open(struct uv_loop_s *loop, int fd, struct err *e);
+/* A unix socket. A path that is too long for one is an error. ERR_BUSY in cb: the
+ * listener's queue is full, which may pass (with another stream). */
+int stream_uv_connect_unix(struct stream *s, const char *path, stream_uv_callback *cb,
+	void *arg, struct err *e);
+
+/* The next connection of a listening handle (uv_tcp_t or uv_pipe_t), which libuv has
+ * just announced. NULL: e tells why. */
+struct stream *stream_uv_accept(struct uv_stream_s *listener, struct err *e);
+
+/* ERR_INVALID: no unix socket can have this path, and why. */
+int stream_uv_check_path(const char *path, struct err *e);
 
 #endif

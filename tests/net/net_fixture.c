@@ -121,14 +121,32 @@ void client_on_dial(void *arg, struct stream *s, size_t index, const struct err 
 		c->err = *e;
 }
 
-void client_connect(struct client *c, const struct addr *to)
+static void dial(struct client *c, const struct dial_options *options)
 {
-	struct dial_options options = {
-		.addrs = to, .addr_count = 1, .timeout_ms = 10000, .stagger_ms = 250
-	};
-	dial_start(c->loop, &options, client_on_dial, c);
+	dial_start(c->loop, options, client_on_dial, c);
 	run_until(c->loop, &c->is_connected);
 	assert_non_null(c->s);
+}
+
+void client_connect(struct client *c, const struct addr *to)
+{
+	dial(c, &(struct dial_options){ .addrs = to,
+			.addr_count = 1,
+			.timeout_ms = 10000,
+			.stagger_ms = 250 });
+}
+
+void client_connect_unix(struct client *c, const char *path)
+{
+	dial(c, &(struct dial_options){ .unix_path = path, .timeout_ms = 10000 });
+}
+
+void client_connect_peer(struct client *c, const struct peer *p)
+{
+	if (p->path)
+		client_connect_unix(c, p->path);
+	else
+		client_connect(c, &p->addr);
 }
 
 static void on_tls(void *arg, bool ok, bool is_init, const struct err *e)

@@ -54,6 +54,7 @@ void client_init(struct client *c, struct uv_loop_s *loop);
 void client_clear(struct client *c);                          /* closes what is open */
 void client_adopt(struct client *c, struct stream *s);        /* sets events */
 void client_connect(struct client *c, const struct addr *to); /* waits */
+void client_connect_unix(struct client *c, const char *path); /* likewise */
 void client_on_dial(void *arg, struct stream *s, size_t index, const struct err *e);
 void client_start_tls(struct client *c, const struct tls_params *params);
 void client_wait(struct client *c, size_t want); /* until that many bytes came */
@@ -84,14 +85,17 @@ struct peer {
 	size_t received;
 	/* Its own. */
 	struct addr addr;
+	const char *path; /* of its unix socket; NULL: addr */
 	int listener;
 	pthread_t thread;
 };
 
-void peer_start(struct peer *p, const char *ip);
+void peer_start(struct peer *p, const char *where); /* an IP or a path */
+void client_connect_peer(struct client *c, const struct peer *p);
 void peer_join(struct peer *p);
 
 int listen_on(const char *ip, int backlog, struct addr *out);
+int listen_on_path(const char *path, int backlog); /* removes what is there */
 void write_all(int fd, const void *bytes, size_t len);
 
 /* Scripts. */

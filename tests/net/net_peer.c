@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,18 @@ int listen_on(const char *ip, int backlog, struct addr *out)
 	assert_int_equal(listen(fd, backlog), 0);
 	socklen_t len = sizeof(*out);
 	assert_int_equal(getsockname(fd, &out->sa, &len), 0);
+	return fd;
+}
+
+int listen_on_path(const char *path, int backlog)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	assert_in_range(strlen(path), 1, sizeof(sun.sun_path) - 1);
+	strcpy(sun.sun_path, path);
+	unlink(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fd, backlog), 0);
 	return fd;
 }
 
@@ -54,11 +67,12 @@ static void *peer_main(void *arg)
 	return NULL;
 }
 
-void peer_start(struct peer *p, const char *ip)
+void peer_start(struct peer *p, const char *where)
 {
 	if (!p->connections)
 		p->connections = 1;
-	p->listener = listen_on(ip, 8, &p->addr);
+	p->path = *where == '/' ? where : NULL;
+	p->listener = p->path ? listen_on_path(where, 8) : listen_on(where, 8, &p->addr);
 	assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
 }
 

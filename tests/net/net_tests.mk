@@ -8,6 +8,7 @@ net_test_libs = tests/net/libnettest.a libnet.a libbase.a \
 	$(UV_LIBS) $(GNUTLS_LIBS) $(CMOCKA_LIBS)
 
 net_tests = tests/net/test_dial \
+	tests/net/test_dial_unix \
 	tests/net/test_dir_watch \
 	tests/net/test_loop \
 	tests/net/test_stream_uv \
@@ -20,6 +21,9 @@ TESTS += $(net_tests)
 tests_net_test_dial_SOURCES = tests/net/test_dial.c
 tests_net_test_dial_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_dial_LDADD = $(net_test_libs)
+tests_net_test_dial_unix_SOURCES = tests/net/test_dial_unix.c
+tests_net_test_dial_unix_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_dial_unix_LDADD = $(net_test_libs)
 tests_net_test_dir_watch_SOURCES = tests/net/test_dir_watch.c
 tests_net_test_dir_watch_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_dir_watch_LDADD = $(net_test_libs)
@@ -27,7 +31,7 @@ tests_net_test_loop_SOURCES = tests/net/test_loop.c
 tests_net_test_loop_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_loop_LDADD = $(net_test_libs)
 tests_net_test_stream_uv_SOURCES = tests/net/test_stream_uv.c
-tests_net_test_stream_uv_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_stream_uv_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_stream_uv_LDADD = $(net_test_libs)
 tests_net_test_stream_tls_SOURCES = tests/net/test_stream_tls.c
 tests_net_test_stream_tls_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)

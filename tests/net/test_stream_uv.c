@@ -1,12 +1,20 @@
+/* The same tests over TCP and over a unix socket: *state is where. */
 #include "net_fixture.h"
 
 #include "base/mem.h"
+#include "net/stream_uv.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
+
+static char directory[] = "/tmp/test_stream_uv.XXXXXX";
+static char path[sizeof(directory) + 2];
+static char ipv4[] = "127.0.0.1", ipv6[] = "::1";
 
 static void free_all(struct client *c, struct peer *p)
 {
@@ -16,23 +24,21 @@ static void free_all(struct client *c, struct peer *p)
 	peer_join(p);
 }
 
-static void setup(struct client *c, struct peer *p, const char *ip)
+static void setup(struct client *c, struct peer *p, void **where)
 {
-	peer_start(p, ip);
+	peer_start(p, *where);
 	client_init(c, loop_new());
-	client_connect(c, &p->addr);
+	client_connect_peer(c, p);
 }
 
 static void echo_returns_each_byte_in_order(void **state)
 {
-	(void)state;
-	static const char *const ips[] = { "127.0.0.1", "::1" };
 	static const size_t chunks[] = { 1, 7, 1460, 100000 };
-	for (size_t i = 0; i < ARRAY_SIZE(ips) * ARRAY_SIZE(chunks); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(chunks); i++) {
 		struct peer p = { .script = script_echo };
 		struct client c;
-		setup(&c, &p, ips[i % 2]);
-		size_t chunk = chunks[i / 2], len = chunk == 1 ? 300 : 400000;
+		setup(&c, &p, state);
+		size_t chunk = chunks[i], len = chunk == 1 ? 300 : 400000;
 		char *sent = pattern_new(len);
 		for (size_t at = 0; at < len; at += chunk)
 			stream_write(c.s, sent + at, len - at < chunk ? len - at : chunk);
@@ -46,10 +52,9 @@ static void echo_returns_each_byte_in_order(void **state)
 
 static void megabytes_queue_and_drain(void **state)
 {
-	(void)state;
 	struct peer p = { .script = script_echo };
 	struct client c;
-	setup(&c, &p, "127.0.0.1");
+	setup(&c, &p, state);
 	size_t len = 32u << 20;
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len);
@@ -65,10 +70,9 @@ static void megabytes_queue_and_drain(void **state)
 
 static void what_is_taken_at_once_does_not_wait(void **state)
 {
-	(void)state;
 	struct peer p = { .script = script_echo };
 	struct client c;
-	setup(&c, &p, "127.0.0.1");
+	setup(&c, &p, state);
 	client_write(&c, "hello");
 	assert_int_equal(stream_pending(c.s), 0);
 	client_wait(&c, 5);
@@ -78,10 +82,9 @@ static void what_is_taken_at_once_does_not_wait(void **state)
 
 static void what_is_queued_keeps_its_place(void **state)
 {
-	(void)state;
 	struct peer p = { .script = script_echo };
 	struct client c;
-	setup(&c, &p, "127.0.0.1");
+	setup(&c, &p, state);
 	size_t len = 8u << 20;
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len - 3);
@@ -99,17 +102,16 @@ static void mark(void *arg)
 
 static void a_paused_stream_tells_nothing(void **state)
 {
-	(void)state;
 	struct peer p = { .script = script_echo };
 	struct client c, other;
-	setup(&c, &p, "127.0.0.1");
+	setup(&c, &p, state);
 	client_init(&other, c.loop);
 	client_write(&c, "hello");
 	client_wait(&c, 5);
 	stream_read_stop(c.s);
 	/* The echo of a second connection proves that the loop went on. */
 	struct peer q = { .script = script_echo };
-	peer_start(&q, "127.0.0.1");
+	peer_start(&q, ipv4);
 	client_connect(&other, &q.addr);
 	client_write(&c, "again");
 	client_write(&other, "x");
@@ -130,16 +132,18 @@ static void script_close(struct peer *p, int fd)
 	(void)!read(fd, word, sizeof(word));
 }
 
+/* With something unread a unix socket too is reset. */
 static void script_reset(struct peer *p, int fd)
 {
+	(void)p;
 	struct linger l = { .l_onoff = 1, .l_linger = 0 };
-	script_close(p, fd);
+	char first;
+	(void)!read(fd, &first, 1);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 }
 
 static void the_end_tells_how(void **state)
 {
-	(void)state;
 	static const struct {
 		peer_script *script;
 		enum stream_end end;
@@ -151,8 +155,8 @@ static void the_end_tells_how(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct peer p = { .script = cases[i].script };
 		struct client c;
-		setup(&c, &p, "127.0.0.1");
-		client_write(&c, "x");
+		setup(&c, &p, state);
+		client_write(&c, "word");
 		stream_read_start(c.s);
 		run_until(c.loop, &c.is_ended);
 		assert_int_equal(c.end, cases[i].end);
@@ -165,11 +169,10 @@ static void the_end_tells_how(void **state)
 
 static void a_failed_write_ends_a_stream_that_is_not_read(void **state)
 {
-	(void)state;
 	struct peer p = { .script = script_reset };
 	struct client c;
-	setup(&c, &p, "127.0.0.1");
-	client_write(&c, "x");
+	setup(&c, &p, state);
+	client_write(&c, "word");
 	while (!c.is_ended) {
 		c.is_drained = false;
 		client_write(&c, "more");
@@ -194,7 +197,6 @@ static void write_too_much(struct client *c)
 
 static void any_callback_may_close(void **state)
 {
-	(void)state;
 	static const struct {
 		enum close_at at;
 		peer_script *script;
@@ -207,7 +209,7 @@ static void any_callback_may_close(void **state)
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
 		struct peer p = { .script = cases[i / 2].script };
 		struct client c;
-		setup(&c, &p, "127.0.0.1");
+		setup(&c, &p, state);
 		c.close_at = cases[i / 2].at;
 		c.is_abort = i % 2;
 		client_write(&c, "hello");
@@ -233,12 +235,11 @@ static void script_count(struct peer *p, int fd)
 
 static void close_sends_what_is_queued(void **state)
 {
-	(void)state;
 	int gate[2];
 	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
 	struct peer p = { .script = script_count, .gate = gate[0] };
 	struct client c;
-	setup(&c, &p, "127.0.0.1");
+	setup(&c, &p, state);
 	size_t len = 6u << 20; /* more than the system takes at once */
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len);
@@ -265,10 +266,9 @@ static void script_deaf(struct peer *p, int fd)
 
 static void close_does_not_wait_for_a_deaf_peer(void **state)
 {
-	(void)state;
 	struct peer p = { .script = script_deaf };
 	struct client c;
-	setup(&c, &p, "127.0.0.1");
+	setup(&c, &p, state);
 	size_t len = 32u << 20;
 	char *sent = pattern_new(len);
 	stream_write(c.s, sent, len);
@@ -278,32 +278,128 @@ static void close_does_not_wait_for_a_deaf_peer(void **state)
 
 static void addresses_are_those_of_the_connection(void **state)
 {
-	(void)state;
 	struct peer p = { .script = script_echo };
 	struct client c;
-	setup(&c, &p, "127.0.0.1");
+	setup(&c, &p, state);
 	struct addr a;
-	assert_true(stream_peer(c.s, &a));
-	assert_true(addr_equal(&a, &p.addr));
-	assert_true(stream_local(c.s, &a));
-	assert_int_not_equal(addr_port(&a), 0);
+	assert_int_equal(stream_peer(c.s, &a), !p.path);
+	if (!p.path)
+		assert_true(addr_equal(&a, &p.addr));
+	assert_int_equal(stream_local(c.s, &a), !p.path);
+	if (!p.path)
+		assert_int_not_equal(addr_port(&a), 0);
 	free_all(&c, &p);
+}
+
+/* A listener that echoes one connection, on the loop of the test. */
+struct listener {
+	union {
+		uv_handle_t handle;
+		uv_stream_t io;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
+	struct client accepted;
+	bool has_accepted;
+};
+
+static void on_connection(uv_stream_t *io, int status)
+{
+	struct listener *l = io->data;
+	struct err e;
+	assert_int_equal(status, 0);
+	client_adopt(&l->accepted, stream_uv_accept(io, &e));
+	l->has_accepted = true;
+	/* Nobody else is waiting. */
+	assert_null(stream_uv_accept(io, &e));
+	assert_non_null(strstr(e.text, "accept a connection"));
+}
+
+static void listener_open(struct listener *l, struct uv_loop_s *loop, const char *where)
+{
+	*l = (struct listener){ .has_accepted = false };
+	client_init(&l->accepted, loop);
+	if (*where == '/') {
+		unlink(where);
+		assert_int_equal(uv_pipe_init(loop, &l->pipe, 0), 0);
+		assert_int_equal(uv_pipe_bind(&l->pipe, where), 0);
+	} else {
+		struct addr a;
+		assert_true(addr_parse(where, 0, &a));
+		assert_int_equal(uv_tcp_init(loop, &l->tcp), 0);
+		assert_int_equal(uv_tcp_bind(&l->tcp, &a.sa, 0), 0);
+	}
+	l->handle.data = l;
+	assert_int_equal(uv_listen(&l->io, 8, on_connection), 0);
+}
+
+static void an_accepted_connection_is_a_stream(void **state)
+{
+	struct client c;
+	struct listener l;
+	client_init(&c, loop_new());
+	listener_open(&l, c.loop, *state);
+	struct peer p = { .path = l.io.type == UV_NAMED_PIPE ? *state : NULL };
+	int len = sizeof(p.addr);
+	if (!p.path)
+		assert_int_equal(uv_tcp_getsockname(&l.tcp, &p.addr.sa, &len), 0);
+	client_connect_peer(&c, &p);
+	run_until(c.loop, &l.has_accepted);
+	client_write(&c, "hello");
+	client_wait(&l.accepted, 5);
+	client_write(&l.accepted, "welcome");
+	client_wait(&c, 7);
+	assert_memory_equal(buf_bytes(&c.got), "welcome", 7);
+	client_clear(&c);
+	client_clear(&l.accepted);
+	uv_close(&l.handle, NULL);
+	loop_free(&c.loop);
+}
+
+/* cmocka knows a test by its name. */
+#define OVER_TCP(f)                                 \
+	{                                           \
+#f "_over_tcp", f, NULL, NULL, ipv4 \
+	}
+#define OVER_UNIX(f)                                          \
+	{                                                     \
+#f "_over_a_unix_socket", f, NULL, NULL, path \
+	}
+#define OVER_BOTH(f) OVER_TCP(f), OVER_UNIX(f)
+
+static int make_directory(void **state)
+{
+	(void)state;
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/s", directory);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(directory);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(echo_returns_each_byte_in_order),
-		cmocka_unit_test(megabytes_queue_and_drain),
-		cmocka_unit_test(what_is_taken_at_once_does_not_wait),
-		cmocka_unit_test(what_is_queued_keeps_its_place),
-		cmocka_unit_test(a_paused_stream_tells_nothing),
-		cmocka_unit_test(the_end_tells_how),
-		cmocka_unit_test(a_failed_write_ends_a_stream_that_is_not_read),
-		cmocka_unit_test(any_callback_may_close),
-		cmocka_unit_test(close_sends_what_is_queued),
-		cmocka_unit_test(close_does_not_wait_for_a_deaf_peer),
-		cmocka_unit_test(addresses_are_those_of_the_connection),
+		OVER_BOTH(echo_returns_each_byte_in_order),
+		cmocka_unit_test_prestate(echo_returns_each_byte_in_order, ipv6),
+		OVER_BOTH(megabytes_queue_and_drain),
+		OVER_BOTH(what_is_taken_at_once_does_not_wait),
+		OVER_BOTH(what_is_queued_keeps_its_place),
+		OVER_BOTH(a_paused_stream_tells_nothing),
+		OVER_BOTH(the_end_tells_how),
+		OVER_BOTH(a_failed_write_ends_a_stream_that_is_not_read),
+		OVER_BOTH(any_callback_may_close),
+		OVER_BOTH(close_sends_what_is_queued),
+		OVER_BOTH(close_does_not_wait_for_a_deaf_peer),
+		OVER_BOTH(addresses_are_those_of_the_connection),
+		OVER_BOTH(an_accepted_connection_is_a_stream),
 	};
-	return cmocka_run_group_tests_name("net/stream_uv", tests, NULL, NULL);
+	return cmocka_run_group_tests_name(
+		"net/stream_uv", tests, make_directory, remove_directory);
 }
