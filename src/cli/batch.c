@@ -76,7 +76,7 @@ static void on_done(void *arg, int64_t id, const struct err *e)
 		cli_fail(0, "message %u, line %u: %s", o->number, o->line, e->text);
 		status = cli_status(e->code);
 	} else {
-		status = intake_print_id(id);
+		status = cli_print_id(id);
 	}
 	if (status != EX_OK)
 		note_status(o->batch, status);

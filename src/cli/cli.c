@@ -5,6 +5,7 @@
 #include "net/tls.h"
 #include "queue/reader.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -142,4 +143,16 @@ bool cli_parse_id(const char *word, int64_t *id_out)
 		"`send` prints it and `queue list` shows it",
 		word);
 	return false;
+}
+
+int cli_print_id(int64_t id)
+{
+	char text[MAIL_ID_MAX];
+	mail_id_format(id, text);
+	if (puts(text) >= 0 && fflush(stdout) == 0)
+		return EX_OK;
+	return cli_fail(EX_IOERR,
+		"write to standard output: %s; message %s is queued all the same: do not "
+		"send it again",
+		strerror(errno), text);
 }

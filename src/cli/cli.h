@@ -78,6 +78,10 @@ struct queue_reader *cli_reader(struct cli *cli, int *status_out);
 /* A message id from the command line; complains and returns false. */
 bool cli_parse_id(const char *word, int64_t *id_out);
 
+/* The id of a message that was queued, alone on a line, at once; what cannot be
+ * printed is said with what that means. Returns an exit status. */
+int cli_print_id(int64_t id);
+
 int cli_send(struct cli *cli, const struct cli_args *args);
 int cli_deliver(struct cli *cli, const struct cli_args *args);
 int cli_run(struct cli *cli, const struct cli_args *args);

@@ -7,14 +7,13 @@ hikyaku_SOURCES = \
 	src/cli/cmd_deliver.c \
 	src/cli/cmd_queue.c src/cli/cmd_run.c src/cli/cmd_send.c \
 	src/cli/cmd_version.c src/cli/versions.h \
-	src/cli/intake.c src/cli/intake.h \
 	src/cli/lost_record.c src/cli/lost_record.h \
 	src/cli/main.c \
 	src/cli/run_notices.c src/cli/run_notices.h \
 	src/cli/run_sinks.c src/cli/run_sinks.h \
 	src/cli/stdin_message.c src/cli/stdin_message.h
 # From the user down to the base, so that a static link resolves in one pass.
-hikyaku_LDADD = libreport.a libdelivery.a libconfig.a libsmtp.a libnet.a libdns.a \
+hikyaku_LDADD = libreport.a libdelivery.a libintake.a libconfig.a libsmtp.a libnet.a libdns.a \
 	libqueue.a libevent.a libmail.a libpolicy.a libbase.a \
 	$(UV_LIBS) $(CARES_LIBS) $(GNUTLS_LIBS) $(IDN2_LIBS) $(SQLITE_LIBS) \
 	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(RESOLV_LIBS) -lpthread

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "cli/intake.h"
+#include "intake/message.h"
 #include "cli/run_sinks.h"
 #include "cli/stdin_message.h"
 #include "delivery/worker.h"

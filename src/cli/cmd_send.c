@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "cli/batch.h"
-#include "cli/intake.h"
 #include "cli/stdin_message.h"
+#include "intake/message.h"
 
 #include <sysexits.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@ const struct cli_option cli_send_options[] = {
 static void on_done(void *arg, int64_t id, const struct err *e)
 {
 	int *status = arg;
-	*status = e ? cli_fail_err(e) : intake_print_id(id);
+	*status = e ? cli_fail_err(e) : cli_print_id(id);
 }
 
 static int send_one(

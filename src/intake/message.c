@@ -1,21 +1,17 @@
-#include "cli/intake.h"
+#include "intake/message.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "cli/cli.h"
 #include "mail/address.h"
 #include "mail/content.h"
 #include "policy/name.h"
 #include "queue/queue.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 enum {
@@ -325,16 +321,4 @@ int intake_commit(struct intake_message **mp, intake_done *done, void *arg, stru
 		in->held_bytes > HELD_MAX)
 		queue_wait(in->port);
 	return 0;
-}
-
-int intake_print_id(int64_t id)
-{
-	char text[MAIL_ID_MAX];
-	mail_id_format(id, text);
-	if (puts(text) >= 0 && fflush(stdout) == 0)
-		return EX_OK;
-	return cli_fail(EX_IOERR,
-		"write to standard output: %s; message %s is queued all the same: do not "
-		"send it again",
-		strerror(errno), text);
 }

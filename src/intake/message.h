@@ -3,8 +3,8 @@
  * normalized and gets its Received field, and the queue takes it. Used by
  * `send`; holds many messages under way at once, but not much memory.
  */
-#ifndef CLI_INTAKE_H
-#define CLI_INTAKE_H
+#ifndef INTAKE_MESSAGE_H
+#define INTAKE_MESSAGE_H
 
 #include "base/err.h"
 #include "config/config.h"
@@ -41,9 +41,5 @@ int intake_write(struct intake_message *m, const char *bytes, size_t len, struct
  * is returned. done comes later, from any intake function that waits. */
 typedef void intake_done(void *arg, int64_t id, const struct err *e);
 int intake_commit(struct intake_message **m, intake_done *done, void *arg, struct err *e);
-
-/* The id alone on a line, at once; what cannot be printed is said with what
- * that means. Returns an exit status. */
-int intake_print_id(int64_t id);
 
 #endif
