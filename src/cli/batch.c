@@ -451,7 +451,8 @@ static enum batch_state step_command(struct batch *b)
 static void take_content(struct batch *b, size_t len)
 {
 	struct err e = { 0 };
-	if (!b->is_bad && intake_write(b->message, buf_bytes(&b->input), len, &e) != 0)
+	if (!b->is_bad &&
+		intake_write_wait(b->message, buf_bytes(&b->input), len, &e) != 0)
 		refuse(b, &e);
 	buf_consume(&b->input, len);
 }
@@ -462,7 +463,7 @@ static void commit(struct batch *b)
 	if (!b->is_bad) {
 		struct origin *o = xmalloc(sizeof(*o));
 		*o = (struct origin){ b, b->number, b->message_line };
-		if (intake_commit(&b->message, on_done, o, &e) != 0) {
+		if (intake_commit_wait(&b->message, on_done, o, &e) != 0) {
 			free(o);
 			refuse(b, &e);
 		}

@@ -6,7 +6,7 @@
 #ifndef CLI_BATCH_H
 #define CLI_BATCH_H
 
-#include "intake/message.h"
+#include "intake/wait.h"
 
 /* Reads to QUIT or to the end. Ids go to standard output, each after its
  * commit; errors to standard error with the message and the line. Returns the

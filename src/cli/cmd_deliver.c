@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "intake/message.h"
+#include "intake/wait.h"
 #include "cli/run_sinks.h"
 #include "cli/stdin_message.h"
 #include "delivery/worker.h"
@@ -288,7 +288,7 @@ static int store(const struct config *config, const struct cli_args *args, struc
 	struct intake_message *m = intake_message_new(in);
 	rc = stdin_message_read(m, config, args, e);
 	if (rc == 0)
-		rc = intake_commit(&m, on_stored, e, e);
+		rc = intake_commit_wait(&m, on_stored, e, e);
 	if (rc == 0)
 		intake_wait_all(in);
 	intake_message_free(&m);

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "cli/batch.h"
 #include "cli/stdin_message.h"
-#include "intake/message.h"
+#include "intake/wait.h"
 
 #include <sysexits.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ static int send_one(
 	OWN(intake_message_free) struct intake_message *m = intake_message_new(in);
 	if (stdin_message_read(m, config, args, &e) != 0)
 		return cli_fail_err(&e);
-	if (intake_commit(&m, on_done, &status, &e) != 0)
+	if (intake_commit_wait(&m, on_done, &status, &e) != 0)
 		return cli_fail_err(&e);
 	intake_wait_all(in);
 	return status;

@@ -47,7 +47,7 @@ static long long copy_input(struct intake_message *m, struct err *e)
 			return err_errno(e, errno, "read standard input");
 		if (n == 0)
 			return total;
-		int rc = intake_write(m, bytes, (size_t)n, e);
+		int rc = intake_write_wait(m, bytes, (size_t)n, e);
 		if (rc != 0)
 			return rc;
 		total += n;

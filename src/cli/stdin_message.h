@@ -6,7 +6,7 @@
 #define CLI_STDIN_MESSAGE_H
 
 #include "cli/cli.h"
-#include "intake/message.h"
+#include "intake/wait.h"
 
 /* Fills m: all but the commit. The command has an option "from"; without it the sender
  * is USER@hostname. Returns 0 or an error as of intake.h; ERR_IO: standard input;

@@ -1,4 +1,6 @@
 noinst_LIBRARIES += libintake.a
 libintake_a_SOURCES = \
-	src/intake/message.c src/intake/message.h
+	src/intake/message.c src/intake/message.h \
+	src/intake/message_internal.h \
+	src/intake/wait.c src/intake/wait.h
 EXTRA_DIST += src/intake/README.md

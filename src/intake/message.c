@@ -1,81 +1,47 @@
 #include "intake/message.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "base/timefmt.h"
+#include "intake/message_internal.h"
 #include "mail/address.h"
-#include "mail/content.h"
 #include "policy/name.h"
-#include "queue/queue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-	RECEIVED_MAX = 100,          /* RFC 5321 6.3 */
-	OUTSTANDING_MAX = 300,       /* messages without an answer */
-	BACKLOG_MAX = 1024 * 1024,   /* octets of one message */
-	HELD_MAX = 16 * 1024 * 1024, /* octets of all of them */
-	HELD_EACH_MAX = 512 * 1024   /* the queue stages what is more */
+	RECEIVED_MAX = 100,         /* RFC 5321 6.3 */
+	HELD_EACH_MAX = 512 * 1024, /* the queue stages what is more */
+	TRACE_NAME_MAX = 255        /* octets of a name in the Received field */
 };
 
-struct intake {
-	const struct config *config;
-	struct queue *queue;
-	struct queue_port *port;
-	int64_t last_id;
-	size_t held_bytes; /* of messages that are under way */
-};
-
-struct intake_message {
-	struct intake *in;
-	struct mail_envelope envelope;
-	struct queue_new_recipient *recipients; /* owned, with their strings */
-	size_t count, cap;
-	struct queue_put *put;
-	struct content_intake content;
-	struct buf normal; /* scratch */
-	bool needs_smtputf8;
-	/* after the commit */
-	size_t held;
-	intake_done *done;
-	void *arg;
-};
-
-int intake_open(const struct config *config, struct intake **out, struct err *e)
+struct intake *intake_new(const struct config *config, struct queue_port *port)
 {
-	struct queue_options options;
-	struct queue *queue;
-	queue_options_default(&options, config->queue);
-	int rc = queue_open(&options, &queue, e);
-	if (rc != 0)
-		return rc;
 	struct intake *in = xcalloc(1, sizeof(*in));
 	in->config = config;
-	in->queue = queue;
-	in->port = queue_port_new(queue, NULL, NULL);
-	*out = in;
-	return 0;
+	in->port = port;
+	return in;
 }
 
-void intake_wait_all(struct intake *in)
+void intake_configure(struct intake *in, const struct config *config)
 {
-	while (queue_port_pending(in->port))
-		queue_wait(in->port);
+	in->config = config;
 }
 
-void intake_close(struct intake **inp)
+void intake_free(struct intake **inp)
 {
 	struct intake *in = *inp;
 	if (!in)
 		return;
 	*inp = NULL;
-	intake_wait_all(in);
-	queue_port_close(&in->port);
-	queue_close(&in->queue);
+	while (in->under_way) {
+		struct intake_message *m = in->under_way;
+		intake_message_free(&m);
+	}
 	free(in);
 }
 
@@ -98,12 +64,32 @@ struct intake_message *intake_message_new(struct intake *in)
 	return m;
 }
 
+static void link_message(struct intake_message *m)
+{
+	struct intake *in = m->in;
+	m->next = in->under_way;
+	if (m->next)
+		m->next->link = &m->next;
+	m->link = &in->under_way;
+	in->under_way = m;
+}
+
+static void unlink_message(struct intake_message *m)
+{
+	*m->link = m->next;
+	if (m->next)
+		m->next->link = m->link;
+	m->link = NULL;
+}
+
 void intake_message_free(struct intake_message **mp)
 {
 	struct intake_message *m = *mp;
 	if (!m)
 		return;
 	*mp = NULL;
+	if (m->link)
+		unlink_message(m);
 	queue_put_abort(&m->put);
 	for (size_t i = 0; i < m->count; i++) {
 		free((char *)(uintptr_t)m->recipients[i].address);
@@ -111,6 +97,8 @@ void intake_message_free(struct intake_message **mp)
 		free((char *)(uintptr_t)m->recipients[i].orcpt);
 	}
 	free(m->recipients);
+	free(m->received[0]);
+	free(m->received[1]);
 	mail_envelope_clear(&m->envelope);
 	buf_clear(&m->normal);
 	free(m);
@@ -119,6 +107,11 @@ void intake_message_free(struct intake_message **mp)
 struct mail_envelope *intake_envelope(struct intake_message *m)
 {
 	return &m->envelope;
+}
+
+const char *intake_enhanced_code(const struct intake_message *m)
+{
+	return m->enhanced;
 }
 
 size_t intake_recipient_count(const struct intake_message *m)
@@ -158,6 +151,7 @@ static int complain(struct err *e, const char *what, const char *s, size_t len)
 
 int intake_set_sender(struct intake_message *m, const char *s, size_t len, struct err *e)
 {
+	m->enhanced = "5.1.7"; /* bad sender's mailbox address syntax */
 	struct address a;
 	char domain[POLICY_NAME_MAX + 1];
 	bool utf8 = false;
@@ -208,6 +202,7 @@ int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
 	struct address a;
 	char domain[POLICY_NAME_MAX + 1];
 	bool utf8 = false;
+	m->enhanced = "5.1.3"; /* bad destination mailbox address syntax */
 	/* A NUL would hide the rest from all that takes it for a string. */
 	if (memchr(s, '\0', len)) {
 		err_set(e, ERR_INVALID, "address contains a NUL octet");
@@ -236,29 +231,76 @@ int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
 
 /* ---- content ---- */
 
-/* The trace, RFC 5321 4.4: where a loop shows, and by which id to look it up. */
+/* A name that somebody else chose, in a header of ours: nothing in it may end the
+ * field or open a comment. */
+static void add_name(struct buf *out, const char *name)
+{
+	size_t len = strnlen(name, TRACE_NAME_MAX);
+	for (size_t i = 0; i < len; i++) {
+		char c = name[i];
+		buf_addc(out, c > ' ' && c < 0x7f && !strchr("()<>\\\",;@", c) ? c : '?');
+	}
+	if (!len)
+		buf_addstr(out, "unknown");
+}
+
+/* RFC 5321 4.4: where a loop shows, and by which id to look the message up. */
+void intake_set_trace(struct intake_message *m, const struct intake_trace *trace)
+{
+	struct buf head = BUF_INIT, tail = BUF_INIT;
+	char date[TIMEFMT_MAX];
+	ASSERT(!m->put);
+	buf_addstr(&head, "Received: ");
+	if (trace->from) {
+		buf_addstr(&head, "from ");
+		add_name(&head, trace->from);
+		if (trace->peer)
+			buf_addf(&head, " (%s)", trace->peer);
+		buf_addstr(&head, "\r\n\t");
+	}
+	buf_addf(&head, "by %s (hikyaku%s%s)", m->in->config->hostname,
+		trace->note ? ", " : "", trace->note ? trace->note : "");
+	if (trace->protocol)
+		buf_addf(&head, " with %s", trace->protocol);
+	buf_addstr(&head, "\r\n\tid ");
+	timefmt_rfc5322(m->envelope.arrival_ms, date);
+	buf_addf(&tail, "; %s\r\n", date);
+	free(m->received[0]);
+	free(m->received[1]);
+	m->received[0] = buf_steal(&head);
+	m->received[1] = buf_steal(&tail);
+}
+
+static void set_local_trace(struct intake_message *m)
+{
+	char note[40];
+	snprintf(note, sizeof(note), "from userid %u", (unsigned)getuid());
+	intake_set_trace(m, &(struct intake_trace){ .note = note });
+}
+
 static void begin_content(struct intake_message *m)
 {
-	char id[MAIL_ID_MAX], date[TIMEFMT_MAX];
+	char id[MAIL_ID_MAX];
 	mail_id_format(m->envelope.id, id);
-	timefmt_rfc5322(m->envelope.arrival_ms, date);
-	OWN(mem_free)
-	char *head = xasprintf("Received: by %s (hikyaku, from userid %u)\r\n\tid %s",
-		m->in->config->hostname, (unsigned)getuid(), id);
-	OWN(mem_free) char *tail = xasprintf("; %s\r\n", date);
+	if (!m->received[0])
+		set_local_trace(m);
 	m->put = queue_put_begin(m->in->port);
-	queue_put_write(m->put, head, strlen(head));
+	queue_put_write(m->put, m->received[0], strlen(m->received[0]));
+	queue_put_write(m->put, id, strlen(id));
 	queue_put_mark_id(m->put); /* should another process have made the same one */
-	queue_put_write(m->put, tail, strlen(tail));
+	queue_put_write(m->put, m->received[1], strlen(m->received[1]));
 }
 
 static int explain_content(struct intake_message *m, struct err *e)
 {
-	if (e->code == ERR_LIMIT)
-		return err_set(e, ERR_LIMIT,
-			"message is over %llu octets, the limit set by max_message_size",
-			(unsigned long long)m->in->config->max_message_size);
-	return e->code;
+	if (e->code != ERR_LIMIT) {
+		m->enhanced = "5.6.0"; /* media error */
+		return e->code;
+	}
+	m->enhanced = "5.3.4"; /* message too big for system */
+	return err_set(e, ERR_LIMIT,
+		"message is over %llu octets, the limit set by max_message_size",
+		(unsigned long long)m->content.max_bytes);
 }
 
 int intake_write(struct intake_message *m, const char *bytes, size_t len, struct err *e)
@@ -269,25 +311,37 @@ int intake_write(struct intake_message *m, const char *bytes, size_t len, struct
 	if (content_intake_feed(&m->content, bytes, len, &m->normal, e) != 0)
 		return explain_content(m, e);
 	queue_put_write(m->put, buf_bytes(&m->normal), buf_len(&m->normal));
-	while (queue_put_backlog(m->put) > BACKLOG_MAX)
-		queue_wait(m->in->port);
 	return 0;
+}
+
+size_t intake_backlog(const struct intake_message *m)
+{
+	return m->put ? queue_put_backlog(m->put) : 0;
+}
+
+static int refuse(
+	struct intake_message *m, const char *enhanced, const char *text, struct err *e)
+{
+	m->enhanced = enhanced;
+	return err_set(e, ERR_INVALID, "%s", text);
 }
 
 static int end_content(struct intake_message *m, struct err *e)
 {
 	if (!m->put)
-		return err_set(e, ERR_INVALID,
-			"message is empty: it has neither header nor body");
+		return refuse(m, "5.6.0",
+			"message is empty: it has neither header nor body", e);
 	buf_reset(&m->normal);
 	if (content_intake_end(&m->content, &m->normal, e) != 0)
 		return explain_content(m, e);
 	queue_put_write(m->put, buf_bytes(&m->normal), buf_len(&m->normal));
-	if (m->content.received_count > RECEIVED_MAX)
+	if (m->content.received_count > RECEIVED_MAX) {
+		m->enhanced = "5.4.6"; /* routing loop detected */
 		return err_set(e, ERR_INVALID,
 			"message has %u Received fields, more than %d: it goes round in "
 			"a loop",
 			m->content.received_count, RECEIVED_MAX);
+	}
 	m->envelope.content = m->content.content;
 	m->envelope.content.needs_smtputf8 |= m->needs_smtputf8;
 	return 0;
@@ -297,6 +351,7 @@ static void on_put(void *arg, int64_t id, const struct err *e)
 {
 	struct intake_message *m = arg;
 	m->in->held_bytes -= m->held;
+	unlink_message(m); /* the intake may be freed in done */
 	m->done(m->arg, id, e);
 	intake_message_free(&m);
 }
@@ -309,16 +364,14 @@ int intake_commit(struct intake_message **mp, intake_done *done, void *arg, stru
 	if (rc != 0)
 		return rc;
 	if (!m->count)
-		return err_set(e, ERR_INVALID, "message has no recipient");
+		return refuse(m, "5.5.1", "message has no recipient", e);
 	m->done = done;
 	m->arg = arg;
 	uint64_t size = m->content.content.size_bytes;
 	m->held = size < HELD_EACH_MAX ? (size_t)size : HELD_EACH_MAX;
 	in->held_bytes += m->held;
 	*mp = NULL;
+	link_message(m);
 	queue_put_commit(&m->put, &m->envelope, m->recipients, m->count, on_put, m);
-	while (queue_port_pending(in->port) > OUTSTANDING_MAX ||
-		in->held_bytes > HELD_MAX)
-		queue_wait(in->port);
 	return 0;
 }
