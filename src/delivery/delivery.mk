@@ -6,6 +6,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/chunking_memory.c src/delivery/chunking_memory.h \
 	src/delivery/env.c src/delivery/env.h \
 	src/delivery/failure.c src/delivery/failure.h \
+	src/delivery/hop.c src/delivery/hop.h \
 	src/delivery/hosts.c src/delivery/hosts.h \
 	src/delivery/idle.c src/delivery/idle.h \
 	src/delivery/lane.c src/delivery/lane.h \
@@ -13,6 +14,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/route.c src/delivery/route.h \
 	src/delivery/scheduler.c src/delivery/scheduler.h \
 	src/delivery/scheduler_claim.c src/delivery/scheduler_internal.h \
+	src/delivery/scheduler_places.c \
 	src/delivery/session.c src/delivery/session.h \
 	src/delivery/session_facts.c src/delivery/session_internal.h \
 	src/delivery/target.c src/delivery/target.h \

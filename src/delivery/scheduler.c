@@ -21,6 +21,7 @@ enum {
 struct run {
 	struct scheduler *scheduler;
 	struct target *target;
+	struct hop *hop; /* NULL: it is done with connections */
 	struct attempt *attempt;
 	const struct session *session; /* the kept one that it began with, or NULL */
 	int64_t begun_ms;
@@ -28,49 +29,27 @@ struct run {
 	struct run *prev, *next;
 };
 
-/* ---- targets ---- */
+/* ---- turns ---- */
 
-struct target *scheduler_target(struct scheduler *s, const char *domain)
+void scheduler_end_turn(struct scheduler *s, struct hop *h)
 {
-	struct config_destination settings;
-	struct target *t;
-	HASH_FIND_STR(s->targets, domain, t);
-	if (t)
-		return t;
-	config_for_destination(s->env->config->config, domain, &settings);
-	t = target_new(domain, settings.max_sessions_per_destination, s);
-	HASH_ADD_KEYPTR(hh, s->targets, t->domain, strlen(t->domain), t);
-	return t;
-}
-
-static void end_turn(struct scheduler *s, struct target *t)
-{
-	if (t->turn == TURN_STARTS) {
-		DL_DELETE(s->starting, t);
-	} else if (t->turn == TURN_WAITS_FOR_ROOM) {
-		DL_DELETE(s->homeless, t);
+	if (h->turn == TURN_STARTS) {
+		DL_DELETE(s->starting, h);
+	} else if (h->turn == TURN_WAITS_FOR_ROOM) {
+		DL_DELETE(s->homeless, h);
 		s->homeless_count--;
 	}
-	t->turn = TURN_NONE;
+	h->turn = TURN_NONE;
 }
 
-void scheduler_drop_if_empty(struct scheduler *s, struct target *t)
+static void on_idle_gone(struct hop *h)
 {
-	if (!target_is_empty(t) || t->refill == REFILL_ASKED)
-		return;
-	if (t->more_due)
-		s->more_due = true; /* a general claim finds the rest */
-	scheduler_forget_refill(s, t);
-	end_turn(s, t);
-	HASH_DELETE(hh, s->targets, t);
-	target_free(t);
-}
-
-static void on_idle_gone(struct target *t)
-{
-	struct scheduler *s = t->owner;
-	scheduler_give_turn(s, t);
-	scheduler_drop_if_empty(s, t);
+	struct scheduler *s = h->owner;
+	scheduler_give_turn(s, h);
+	if (h->sole)
+		scheduler_drop_if_empty(s, h->sole);
+	else
+		scheduler_drop_hop_if_empty(s, h);
 }
 
 /* ---- room ---- */
@@ -104,24 +83,24 @@ static bool is_busy(struct scheduler *s)
 	       queue_port_pending(s->env->queue) >= s->running / 2;
 }
 
-/* The less room is left the fewer sessions a destination has when it may still
- * have another one: those that come to it later find some. */
-static bool is_within_share(const struct scheduler *s, const struct target *t)
+/* The less room is left the fewer sessions a hop has when it may still have another
+ * one: those that come to it later find some. */
+static bool is_within_share(const struct scheduler *s, const struct hop *h)
 {
 	size_t limit = delivery_max_sessions(s->env);
 	size_t used = s->running + s->idle.count;
-	return used < limit && target_sessions(t) <= SHARE_OF_ROOM * (limit - used);
+	return used < limit && hop_sessions(h) <= SHARE_OF_ROOM * (limit - used);
 }
 
 /* Beside the sessions it has; not in the place of a first one elsewhere. */
-static bool may_open_further(struct scheduler *s, const struct target *t)
+static bool may_open_further(struct scheduler *s, const struct hop *h)
 {
-	size_t waiting = t->more_due ? SIZE_MAX : t->waiting;
-	if (!window_may_open(&t->window, target_sessions(t), waiting))
+	size_t waiting = h->due ? SIZE_MAX : h->waiting;
+	if (!window_may_open(&h->window, hop_sessions(h), waiting))
 		return false;
 	bool is_free = !s->homeless && !is_busy(s);
 	s->lacks_further |= is_free && !has_room(s);
-	if (is_free && has_room(s) && is_within_share(s, t))
+	if (is_free && has_room(s) && is_within_share(s, h))
 		return true;
 	/* Its own sessions may be stuck when that has changed. */
 	if (!timer_is_active(s->further_timer))
@@ -129,27 +108,27 @@ static bool may_open_further(struct scheduler *s, const struct target *t)
 	return false;
 }
 
-static bool can_start(const struct target *t)
+static bool can_start(const struct hop *h)
 {
-	return t->waiting && t->running < t->window.size;
+	return h->waiting && h->running < h->window.size;
 }
 
 /* Has a session for a message, or may open one without waiting for room. */
-static bool is_placed(struct scheduler *s, const struct target *t)
+static bool is_placed(struct scheduler *s, const struct hop *h)
 {
-	return t->idle || (t->running && may_open_further(s, t));
+	return h->idle || (h->running && may_open_further(s, h));
 }
 
-void scheduler_give_turn(struct scheduler *s, struct target *t)
+void scheduler_give_turn(struct scheduler *s, struct hop *h)
 {
-	if (t->turn != TURN_NONE || !can_start(t) || s->is_stopping)
+	if (h->turn != TURN_NONE || !can_start(h) || s->is_stopping)
 		return;
-	if (is_placed(s, t)) {
-		t->turn = TURN_STARTS;
-		DL_APPEND(s->starting, t);
-	} else if (!t->running) {
-		t->turn = TURN_WAITS_FOR_ROOM;
-		DL_APPEND(s->homeless, t);
+	if (is_placed(s, h)) {
+		h->turn = TURN_STARTS;
+		DL_APPEND(s->starting, h);
+	} else if (!h->running) {
+		h->turn = TURN_WAITS_FOR_ROOM;
+		DL_APPEND(s->homeless, h);
 		s->homeless_count++;
 	}
 }
@@ -159,7 +138,7 @@ static void on_further_timer(void *arg)
 	struct scheduler *s = arg;
 	struct target *t, *next;
 	HASH_ITER (hh, s->targets, t, next)
-		scheduler_give_turn(s, t);
+		scheduler_give_turn(s, t->hop);
 	scheduler_pump_soon(s);
 }
 
@@ -180,55 +159,58 @@ static void finish_if_done(struct scheduler *s)
 	s->on_finished(s->arg);
 }
 
-static void start_attempt(struct scheduler *s, struct target *t, struct session *kept);
+static void start_attempt(struct scheduler *s, struct hop *h, struct session *kept);
 
 /* Who has several sessions, or has used one for long, gives it to those who have
  * none. */
 static bool is_turn_over(
-	const struct scheduler *s, const struct target *t, const struct session *kept)
+	const struct scheduler *s, const struct hop *h, const struct session *kept)
 {
 	return s->env->quitting < s->homeless_count && !has_room(s) &&
-	       (target_sessions(t) || session_messages(kept) >= MESSAGES_A_TURN);
+	       (hop_sessions(h) || session_messages(kept) >= MESSAGES_A_TURN);
 }
 
-static void go_on_with(struct scheduler *s, struct target *t, struct session *kept)
+static void go_on_with(struct scheduler *s, struct hop *h, struct session *kept)
 {
-	if (s->is_stopping || is_turn_over(s, t, kept))
+	if (s->is_stopping || is_turn_over(s, h, kept))
 		session_quit(&kept);
-	else if (can_start(t))
-		start_attempt(s, t, kept);
+	else if (can_start(h))
+		start_attempt(s, h, kept);
 	else
-		idle_keep(&s->idle, t, kept);
+		idle_keep(&s->idle, h, kept);
 }
 
 static void note_contact(
 	struct run *run, const struct session *kept, enum attempt_contact contact)
 {
-	struct target *t = run->target;
+	struct hop *h = run->hop;
 	/* Nothing is known of the host where a connection had to be made. */
 	bool is_timed = run->session && run->session == kept && !run->is_large;
 	int64_t now_ms = loop_now_ms(run->scheduler->env->loop);
-	t->delivers = contact == ATTEMPT_DELIVERED;
+	h->delivers = contact == ATTEMPT_DELIVERED;
 	if (contact == ATTEMPT_DELIVERED)
-		window_note_delivered(&t->window, target_sessions(t) - t->opening,
+		window_note_delivered(&h->window, hop_sessions(h) - h->opening,
 			is_timed ? now_ms - run->begun_ms : -1);
 	else if (contact == ATTEMPT_NO_CONTACT || contact == ATTEMPT_BUSY)
-		window_note_refused(&t->window);
+		window_note_refused(&h->window);
 }
 
 static void on_session(void *arg, struct session *kept, enum attempt_contact contact)
 {
 	struct run *run = arg;
 	struct scheduler *s = run->scheduler;
-	struct target *t = run->target;
-	t->opening -= !run->session;
+	struct hop *h = run->hop;
+	h->opening -= !run->session;
 	note_contact(run, kept, contact);
-	t->running--;
-	t->finishing++;
+	h->running--;
+	run->target->running--;
+	run->target->finishing++;
+	run->hop = NULL;
 	s->running--;
 	if (kept)
-		go_on_with(s, t, kept);
-	scheduler_give_turn(s, t);
+		go_on_with(s, h, kept);
+	scheduler_give_turn(s, h);
+	scheduler_drop_hop_if_empty(s, h);
 	scheduler_pump_soon(s);
 }
 
@@ -256,20 +238,23 @@ struct queue_item *scheduler_pop(struct scheduler *s, struct target *t)
 	return item;
 }
 
-static void start_attempt(struct scheduler *s, struct target *t, struct session *kept)
+static void start_attempt(struct scheduler *s, struct hop *h, struct session *kept)
 {
 	struct run *run = xcalloc(1, sizeof(*run));
+	struct target *t = h->ready;
 	struct queue_item *item = scheduler_pop(s, t);
 	run->scheduler = s;
 	run->target = t;
+	run->hop = h;
 	run->session = kept;
 	run->begun_ms = loop_now_ms(s->env->loop);
 	run->is_large = item->envelope.content.size_bytes > TIMED_SIZE_MAX;
 	DL_APPEND(s->runs, run);
 	t->running++;
-	t->opening += !kept;
+	h->running++;
+	h->opening += !kept;
 	s->running++;
-	scheduler_note_hunger(s, t);
+	scheduler_note_hunger(s, h);
 	struct attempt_events events = {
 		.on_session = on_session, .on_done = on_done, .arg = run
 	};
@@ -278,17 +263,17 @@ static void start_attempt(struct scheduler *s, struct target *t, struct session 
 
 void scheduler_pump(struct scheduler *s)
 {
-	struct target *t;
-	while ((t = s->starting)) {
-		end_turn(s, t);
-		if (can_start(t) && is_placed(s, t))
-			start_attempt(s, t, idle_take(t));
-		scheduler_give_turn(s, t);
+	struct hop *h;
+	while ((h = s->starting)) {
+		scheduler_end_turn(s, h);
+		if (can_start(h) && is_placed(s, h))
+			start_attempt(s, h, idle_take(h));
+		scheduler_give_turn(s, h);
 	}
-	while ((t = s->homeless) && has_room(s)) {
-		end_turn(s, t);
-		start_attempt(s, t, NULL);
-		scheduler_give_turn(s, t);
+	while ((h = s->homeless) && has_room(s)) {
+		scheduler_end_turn(s, h);
+		start_attempt(s, h, NULL);
+		scheduler_give_turn(s, h);
 	}
 	scheduler_claim(s);
 	make_room(s);
@@ -356,9 +341,9 @@ void scheduler_stop(struct scheduler *s, int64_t grace_ms)
 	s->env->is_stopping = true;
 	timer_stop(s->due_timer);
 	while (s->starting)
-		end_turn(s, s->starting);
+		scheduler_end_turn(s, s->starting);
 	while (s->homeless)
-		end_turn(s, s->homeless);
+		scheduler_end_turn(s, s->homeless);
 	scheduler_give_back(s);
 	idle_quit_all(&s->idle);
 	timer_start(s->grace_timer, grace_ms);
@@ -373,14 +358,10 @@ const struct err *scheduler_error(const struct scheduler *s)
 void scheduler_free(struct scheduler **sp)
 {
 	struct scheduler *s = *sp;
-	struct target *t, *next;
 	*sp = NULL;
 	if (!s)
 		return;
-	HASH_ITER (hh, s->targets, t, next) {
-		HASH_DELETE(hh, s->targets, t);
-		target_free(t);
-	}
+	scheduler_free_places(s);
 	s->env->session_gone = NULL;
 	idle_clear(&s->idle);
 	timer_close(&s->due_timer);

@@ -3,16 +3,17 @@
  * and starts attempts within the limits.
  *
  * Memory is bounded by max_sessions: some items a session are claimed
- * (TARGET_ITEMS_PER_SESSION, and of their bodies TARGET_BYTES_MAX), and a
- * destination that does not keep up holds only as many for each session of its
- * own, so that it cannot fill the room of the others. While a destination has more
- * in the store than is claimed, it is left out of the general claims and refilled
- * by name.
+ * (HOP_ITEMS_PER_SESSION, and of their bodies HOP_BYTES_MAX), and a destination that
+ * does not keep up holds only as many for each session of its own, so that it cannot
+ * fill the room of the others. While a destination has more in the store than is
+ * claimed, it is left out of the general claims and refilled by name. Destinations that
+ * share a hop (hop.h) share its sessions and what is claimed for them, and take turns
+ * message by message.
  *
  * A connection costs as much as ten messages. A session is used as long as there
  * is something to send over it; a further one is opened where it helps (window.h)
  * and this machine is not at its limit; kept ones are given up one by one, where
- * their place is needed. A destination's first session goes before all that, and
+ * their place is needed. A hop's first session goes before all that, and
  * where there is no place for it, those who have several or have used theirs for
  * long make one.
  */

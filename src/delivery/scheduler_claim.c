@@ -2,9 +2,9 @@
  * What is claimed when.
  *
  * A general claim takes a few items of each destination that is due. Where it
- * may have left some, the destination is refilled by name from then on, many of
- * them in one claim, and left out of the general claims. One claim at a time is
- * under way; where both kinds are wanted they take turns.
+ * may have left some, the destination is refilled by name from then on when its hop
+ * needs it, many of them in one claim, and left out of the general claims. One claim at a
+ * time is under way; where both kinds are wanted they take turns.
  */
 #include "delivery/scheduler_internal.h"
 
@@ -35,7 +35,7 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 
 static size_t waiting_bytes_max(const struct scheduler *s)
 {
-	return delivery_max_sessions(s->env) * TARGET_BYTES_MAX;
+	return delivery_max_sessions(s->env) * HOP_BYTES_MAX;
 }
 
 static void send_claim(struct scheduler *s, struct queue_claim *claim)
@@ -52,18 +52,16 @@ static void send_claim(struct scheduler *s, struct queue_claim *claim)
 
 /* ---- refills ---- */
 
-void scheduler_forget_refill(struct scheduler *s, struct target *t)
+void scheduler_forget_hunger(struct scheduler *s, struct hop *h)
 {
-	if (t->refill == REFILL_HUNGRY)
-		DL_DELETE2(s->hungry, t, prev_refill, next_refill);
-	else if (t->refill == REFILL_ASKED)
-		DL_DELETE2(s->asked, t, prev_refill, next_refill);
-	t->refill = REFILL_NONE;
+	if (h->is_hungry)
+		DL_DELETE2(s->hungry, h, prev_hungry, next_hungry);
+	h->is_hungry = false;
 }
 
 static size_t claimed_max(const struct scheduler *s)
 {
-	return delivery_max_sessions(s->env) * TARGET_ITEMS_PER_SESSION;
+	return delivery_max_sessions(s->env) * HOP_ITEMS_PER_SESSION;
 }
 
 /* Of what may be claimed little is. */
@@ -72,13 +70,38 @@ static bool holds_little(const struct scheduler *s)
 	return s->claimed < claimed_max(s) / 2;
 }
 
-void scheduler_note_hunger(struct scheduler *s, struct target *t)
+void scheduler_note_hunger(struct scheduler *s, struct hop *h)
 {
-	if (t->refill != REFILL_NONE || s->is_stopping ||
-		!target_is_hungry(t, holds_little(s)))
+	if (h->is_hungry || h->asked || s->is_stopping ||
+		!hop_is_hungry(h, holds_little(s)))
 		return;
-	t->refill = REFILL_HUNGRY;
-	DL_APPEND2(s->hungry, t, prev_refill, next_refill);
+	h->is_hungry = true;
+	DL_APPEND2(s->hungry, h, prev_hungry, next_hungry);
+}
+
+static void ask_for(struct scheduler *s, struct target *t, size_t items)
+{
+	t->asked = items;
+	t->is_asked = true;
+	t->hop->asked++;
+	DL_APPEND2(s->asked, t, prev_asked, next_asked);
+}
+
+/* Those that share a hop get equal parts of what it can hold, and where there are too
+ * many for one claim, the others are the first next time. Returns the names. */
+static size_t ask_for_all(struct scheduler *s, struct hop *h, size_t appetite,
+	struct queue_claim_only *only, size_t names)
+{
+	size_t each = (appetite + h->due_count - 1) / h->due_count, n = 0;
+	for (; appetite && n < names && n < h->due_count; n++) {
+		struct target *t = h->due;
+		ask_for(s, t, each < appetite ? each : appetite);
+		only[n] = (struct queue_claim_only){ t->domain, t->asked };
+		appetite -= t->asked;
+		DL_DELETE2(h->due, t, prev_due, next_due);
+		DL_APPEND2(h->due, t, prev_due, next_due);
+	}
+	return n;
 }
 
 /* As many of those that are hungry as fit, those first that are it longest. */
@@ -89,16 +112,15 @@ static void claim_refills(struct scheduler *s, size_t room)
 	bool with_room = holds_little(s);
 	room = room < CLAIM_MAX ? room : CLAIM_MAX;
 	while (s->hungry && total < room && n < REFILLS_MAX) {
-		struct target *t = s->hungry;
-		size_t appetite = target_appetite(t, with_room);
-		scheduler_forget_refill(s, t);
-		if (!appetite)
+		struct hop *h = s->hungry;
+		size_t appetite = hop_appetite(h, with_room);
+		scheduler_forget_hunger(s, h);
+		if (!appetite || !h->due)
 			continue;
-		t->asked = appetite < room - total ? appetite : room - total;
-		t->refill = REFILL_ASKED;
-		DL_APPEND2(s->asked, t, prev_refill, next_refill);
-		only[n++] = (struct queue_claim_only){ t->domain, t->asked };
-		total += t->asked;
+		appetite = appetite < room - total ? appetite : room - total;
+		size_t names = ask_for_all(s, h, appetite, only + n, REFILLS_MAX - n);
+		while (names--)
+			total += only[n++].max_items;
 	}
 	if (n)
 		send_claim(
@@ -115,7 +137,7 @@ static void claim_generally(struct scheduler *s, size_t room)
 	const char **exclude = xcalloc(HASH_COUNT(s->targets), sizeof(*exclude));
 	HASH_ITER (hh, s->targets, t, next) {
 		if (t->waiting >= GENERAL_PER_DOMAIN)
-			t->more_due = true; /* maybe: a claim of its own will tell */
+			target_set_more_due(t, true); /* a claim of its own will tell */
 		if (t->more_due)
 			exclude[n++] = t->domain;
 	}
@@ -172,12 +194,12 @@ static void take_items(struct scheduler *s, struct queue_item **items, size_t co
 		target_push(t, items[i]);
 		s->claimed++;
 		s->waiting_bytes += items[i]->body_len;
-		if (t->refill == REFILL_ASKED)
+		if (t->is_asked)
 			t->asked -= t->asked > 0;
 		else if (t->waiting >= GENERAL_PER_DOMAIN)
-			t->more_due = true;
-		scheduler_note_hunger(s, t);
-		scheduler_give_turn(s, t);
+			target_set_more_due(t, true);
+		scheduler_note_hunger(s, t->hop);
+		scheduler_give_turn(s, t->hop);
 	}
 }
 
@@ -186,10 +208,12 @@ static void end_refills(struct scheduler *s, bool has_failed)
 {
 	while (s->asked) {
 		struct target *t = s->asked;
-		scheduler_forget_refill(s, t);
-		t->more_due = has_failed || !t->asked;
+		DL_DELETE2(s->asked, t, prev_asked, next_asked);
+		t->is_asked = false;
+		t->hop->asked--;
+		target_set_more_due(t, has_failed || !t->asked);
 		t->asked = 0;
-		scheduler_note_hunger(s, t);
+		scheduler_note_hunger(s, t->hop);
 		scheduler_drop_if_empty(s, t);
 	}
 }
@@ -251,7 +275,7 @@ void scheduler_give_back(struct scheduler *s)
 	struct target *t, *next;
 	struct queue_item *item;
 	HASH_ITER (hh, s->targets, t, next) {
-		t->more_due = false;
+		target_set_more_due(t, false);
 		while ((item = scheduler_pop(s, t))) {
 			queue_give_back(s->env->queue, &item->id, 1, on_given_back, s);
 			queue_item_free(&item);

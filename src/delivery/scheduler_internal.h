@@ -1,5 +1,6 @@
 /* The inside of the scheduler, shared by scheduler.c (what is begun, and over which
- * session) and scheduler_claim.c (what is claimed). */
+ * session), scheduler_places.c (which destination goes where) and scheduler_claim.c (what
+ * is claimed). */
 #ifndef DELIVERY_SCHEDULER_INTERNAL_H
 #define DELIVERY_SCHEDULER_INTERNAL_H
 
@@ -18,9 +19,10 @@ struct scheduler {
 	void *arg;
 	struct err last_error; /* of a claim; code 0: none failed */
 
-	struct target *targets;  /* by domain */
-	struct target *starting; /* can begin an attempt now */
-	struct target *homeless; /* wait for room for their first session */
+	struct target *targets; /* by domain */
+	struct hop *hops;       /* by key: those that are shared */
+	struct hop *starting;   /* can begin an attempt now */
+	struct hop *homeless;   /* wait for room for their first session */
 	size_t homeless_count;
 	bool lacks_further; /* somebody has no room for one beside those it has */
 	struct idle_pool idle;
@@ -29,9 +31,9 @@ struct scheduler {
 	size_t waiting_bytes; /* bodies of what is claimed and not begun */
 	struct loop_load load;
 
-	struct target *hungry; /* to be refilled */
-	struct target *asked;  /* of the claim under way; none: it is general */
-	size_t claim_asked;    /* items */
+	struct hop *hungry;   /* to be refilled */
+	struct target *asked; /* of the claim under way; none: it is general */
+	size_t claim_asked;   /* items */
 	bool claim_pending;
 	bool claim_failed;       /* no further one before due_timer */
 	bool was_general;        /* the last one */
@@ -42,17 +44,22 @@ struct scheduler {
 
 /* scheduler.c */
 struct queue_item *scheduler_pop(struct scheduler *s, struct target *t);
-struct target *scheduler_target(struct scheduler *s, const char *domain);
-void scheduler_drop_if_empty(struct scheduler *s, struct target *t);
 /* Puts it where it belongs: among those that start, or that wait for room. */
-void scheduler_give_turn(struct scheduler *s, struct target *t);
+void scheduler_give_turn(struct scheduler *s, struct hop *h);
+void scheduler_end_turn(struct scheduler *s, struct hop *h);
 void scheduler_pump_soon(struct scheduler *s);
 void scheduler_pump(struct scheduler *s);
 
+/* scheduler_places.c */
+struct target *scheduler_target(struct scheduler *s, const char *domain);
+void scheduler_drop_if_empty(struct scheduler *s, struct target *t);
+void scheduler_drop_hop_if_empty(struct scheduler *s, struct hop *h);
+void scheduler_free_places(struct scheduler *s);
+
 /* scheduler_claim.c */
 void scheduler_claim(struct scheduler *s); /* if there is need and room */
-void scheduler_note_hunger(struct scheduler *s, struct target *t);
-void scheduler_forget_refill(struct scheduler *s, struct target *t);
+void scheduler_note_hunger(struct scheduler *s, struct hop *h);
+void scheduler_forget_hunger(struct scheduler *s, struct hop *h);
 void scheduler_give_back(struct scheduler *s); /* what waits, unbegun */
 
 #endif

@@ -4,33 +4,45 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
-struct target *target_new(
-	const char *domain, unsigned max_sessions, struct scheduler *owner)
+static void join(struct target *t, struct hop *h)
+{
+	ASSERT(h->key || !h->targets);
+	t->hop = h;
+	h->targets++;
+	h->sole = h->key ? NULL : t;
+}
+
+static void leave(struct target *t)
+{
+	t->hop->targets--;
+	t->hop->sole = NULL;
+}
+
+struct target *target_new(const char *domain, struct hop *hop)
 {
 	struct target *t = xcalloc(1, sizeof(*t));
-	t->owner = owner;
 	t->domain = xstrdup(domain);
-	window_init(&t->window, max_sessions);
+	join(t, hop);
 	return t;
 }
 
 void target_free(struct target *t)
 {
-	ASSERT(target_is_empty(t));
+	ASSERT(target_is_empty(t) && !t->is_asked);
+	target_set_more_due(t, false);
+	leave(t);
 	free(t->ring);
 	free(t->domain);
 	free(t);
 }
 
+/* A hop of its own is found through it. */
 bool target_is_empty(const struct target *t)
 {
-	return !t->waiting && !t->running && !t->finishing && !t->idle;
-}
-
-size_t target_sessions(const struct target *t)
-{
-	return t->running + t->idle_count;
+	bool is_needed = !t->hop->key && t->hop->idle;
+	return !t->waiting && !t->running && !t->finishing && !is_needed;
 }
 
 static void enlarge_ring(struct target *t)
@@ -47,53 +59,73 @@ static void enlarge_ring(struct target *t)
 
 void target_push(struct target *t, struct queue_item *item)
 {
+	struct hop *h = t->hop;
 	if (t->waiting == t->ring_size)
 		enlarge_ring(t);
+	if (!t->waiting)
+		DL_APPEND2(h->ready, t, prev_ready, next_ready);
 	t->ring[(t->first + t->waiting++) % t->ring_size] = item;
-	t->waiting_bytes += item->body_len;
-	t->body_mean = (3 * t->body_mean + item->body_len) / 4;
+	h->waiting++;
+	h->waiting_bytes += item->body_len;
+	h->body_mean = (3 * h->body_mean + item->body_len) / 4;
 }
 
 struct queue_item *target_pop(struct target *t)
 {
+	struct hop *h = t->hop;
 	if (!t->waiting)
 		return NULL;
 	struct queue_item *item = t->ring[t->first];
 	t->first = (t->first + 1) % t->ring_size;
 	t->waiting--;
-	t->waiting_bytes -= item->body_len;
+	h->waiting--;
+	h->waiting_bytes -= item->body_len;
+	DL_DELETE2(h->ready, t, prev_ready, next_ready);
+	if (t->waiting)
+		DL_APPEND2(h->ready, t, prev_ready, next_ready);
 	return item;
 }
 
-/* A destination that waits for its first session is kept as one that has it. */
-static size_t share(const struct target *t)
+void target_set_more_due(struct target *t, bool more_due)
 {
-	return target_sessions(t) ? target_sessions(t) : 1;
+	struct hop *h = t->hop;
+	if (t->more_due == more_due)
+		return;
+	t->more_due = more_due;
+	if (more_due) {
+		DL_APPEND2(h->due, t, prev_due, next_due);
+		h->due_count++;
+	} else {
+		DL_DELETE2(h->due, t, prev_due, next_due);
+		h->due_count--;
+	}
 }
 
-static bool holds_more(const struct target *t, bool with_room)
+static size_t bytes_of(const struct target *t)
 {
-	return with_room && t->delivers;
+	size_t bytes = 0;
+	for (size_t i = 0; i < t->waiting; i++)
+		bytes += t->ring[(t->first + i) % t->ring_size]->body_len;
+	return bytes;
 }
 
-bool target_is_hungry(const struct target *t, bool with_room)
+void target_move(struct target *t, struct hop *to)
 {
-	size_t low =
-		holds_more(t, with_room) ? TARGET_LOW_WITH_ROOM : TARGET_LOW_PER_SESSION;
-	return t->more_due && t->waiting <= share(t) * low &&
-	       target_appetite(t, with_room) > 0;
-}
-
-size_t target_appetite(const struct target *t, bool with_room)
-{
-	size_t each = holds_more(t, with_room) ? TARGET_WAITING_WITH_ROOM
-					       : TARGET_WAITING_PER_SESSION;
-	size_t items = share(t) * each;
-	size_t bytes = share(t) * TARGET_BYTES_PER_SESSION;
-	if (t->waiting >= items || t->waiting_bytes >= bytes)
-		return 0;
-	items -= t->waiting;
-	bytes -= t->waiting_bytes;
-	size_t fit = t->body_mean ? 1 + bytes / t->body_mean : items;
-	return fit < items ? fit : items;
+	struct hop *from = t->hop;
+	size_t bytes = bytes_of(t);
+	bool more_due = t->more_due;
+	target_set_more_due(t, false);
+	if (t->waiting) {
+		DL_DELETE2(from->ready, t, prev_ready, next_ready);
+		DL_APPEND2(to->ready, t, prev_ready, next_ready);
+	}
+	from->waiting -= t->waiting;
+	from->waiting_bytes -= bytes;
+	from->asked -= t->is_asked;
+	leave(t);
+	join(t, to);
+	to->waiting += t->waiting;
+	to->waiting_bytes += bytes;
+	to->asked += t->is_asked;
+	target_set_more_due(t, more_due);
 }

@@ -3,7 +3,8 @@ if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
 	tests/delivery/test_terms \
 	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
-	tests/delivery/test_chunking_memory tests/delivery/test_idle tests/delivery/test_lane \
+	tests/delivery/test_chunking_memory tests/delivery/test_hop tests/delivery/test_idle \
+	tests/delivery/test_lane \
 	tests/delivery/test_scheduler tests/delivery/test_target \
 	tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
@@ -17,6 +18,8 @@ tests_delivery_test_failure_SOURCES = tests/delivery/test_failure.c
 tests_delivery_test_failure_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_chunking_memory_SOURCES = tests/delivery/test_chunking_memory.c
 tests_delivery_test_chunking_memory_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_hop_SOURCES = tests/delivery/test_hop.c
+tests_delivery_test_hop_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_hosts_SOURCES = tests/delivery/test_hosts.c
 tests_delivery_test_hosts_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_route_SOURCES = tests/delivery/test_route.c

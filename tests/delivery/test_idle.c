@@ -1,6 +1,7 @@
 /* Sessions that are kept. Those here are none: what the pool asks of a session is
  * answered by this file. */
 #include "delivery/idle.h"
+#include "delivery/target.h"
 
 #include "base/mem.h"
 #include "net/loop.h"
@@ -36,15 +37,15 @@ void session_set_events(struct session *s, const struct session_events *events)
 struct pool {
 	struct uv_loop_s *loop;
 	struct idle_pool idle;
-	struct target *a, *b;
+	struct hop *a, *b;
 	struct session sessions[4];
 };
 
-static struct target *gone;
+static struct hop *gone;
 
-static void on_gone(struct target *t)
+static void on_gone(struct hop *h)
 {
-	gone = t;
+	gone = h;
 }
 
 static int setup(void **state)
@@ -52,8 +53,8 @@ static int setup(void **state)
 	struct pool *p = xcalloc(1, sizeof(*p));
 	p->loop = loop_new();
 	idle_init(&p->idle, p->loop, on_gone);
-	p->a = target_new("a.test", 20, NULL);
-	p->b = target_new("b.test", 20, NULL);
+	p->a = hop_new("a", 20, NULL);
+	p->b = hop_new("b", 20, NULL);
 	*state = p;
 	gone = NULL;
 	return 0;
@@ -65,8 +66,8 @@ static int teardown(void **state)
 	idle_quit_all(&p->idle);
 	idle_clear(&p->idle);
 	loop_free(&p->loop);
-	target_free(p->a);
-	target_free(p->b);
+	hop_free(p->a);
+	hop_free(p->b);
 	free(p);
 	return 0;
 }
@@ -102,13 +103,27 @@ static void who_is_about_to_get_mail_keeps_its_session(void **state)
 	struct pool *p = *state;
 	idle_keep(&p->idle, p->a, &p->sessions[0]);
 	idle_keep(&p->idle, p->b, &p->sessions[1]);
-	p->a->more_due = true;
-	p->b->refill = REFILL_ASKED;
+	struct target *t = target_new("a.test", p->a);
+	target_set_more_due(t, true);
+	p->b->asked = 1;
 	assert_false(idle_quit_oldest(&p->idle, false));
 	assert_true(idle_quit_oldest(&p->idle, true));
 	assert_false(idle_quit_oldest(&p->idle, true));
 	assert_int_equal(p->sessions[0].quits, 1);
 	assert_int_equal(p->sessions[1].quits, 0);
+	target_free(t);
+}
+
+static void those_of_a_hop_that_is_left_go_together(void **state)
+{
+	struct pool *p = *state;
+	idle_keep(&p->idle, p->a, &p->sessions[0]);
+	idle_keep(&p->idle, p->b, &p->sessions[1]);
+	idle_keep(&p->idle, p->a, &p->sessions[2]);
+	idle_quit_hop(p->a);
+	assert_int_equal(p->sessions[0].quits + p->sessions[2].quits, 2);
+	assert_int_equal(p->sessions[1].quits, 0);
+	assert_null(idle_take(p->a));
 }
 
 static void one_that_is_lost_is_forgotten(void **state)
@@ -142,6 +157,7 @@ int main(void)
 		CASE(the_one_kept_last_is_taken_first),
 		CASE(only_the_one_kept_longest_makes_room),
 		CASE(who_is_about_to_get_mail_keeps_its_session),
+		CASE(those_of_a_hop_that_is_left_go_together),
 		CASE(one_that_is_lost_is_forgotten),
 		CASE(those_that_wait_in_vain_are_let_go),
 	};
