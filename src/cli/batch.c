@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "mail/envelope.h"
+#include "smtp/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -83,165 +84,6 @@ static void on_done(void *arg, int64_t id, const struct err *e)
 	free(o);
 }
 
-/* ---- parameters ---- */
-
-/* RFC 3461 4: printable ASCII, with +XX for what is not. */
-static bool is_xtext(const char *s)
-{
-	for (; *s; s++) {
-		if (*s == '+') {
-			for (int i = 1; i <= 2; i++) {
-				if (!text_is_digit(s[i]) && !(s[i] >= 'A' && s[i] <= 'F'))
-					return false;
-			}
-			s += 2;
-		} else if (*s < '!' || *s > '~' || *s == '=') {
-			return false;
-		}
-	}
-	return true;
-}
-
-static int bad_value(const char *key, const char *value, struct err *e)
-{
-	char shown[100];
-	text_clean(value, strlen(value), shown, sizeof(shown));
-	return err_set(e, ERR_INVALID, "%s=%s is not valid", key, shown);
-}
-
-static int take_size(struct batch *b, const char *value, struct err *e)
-{
-	char *end;
-	errno = 0;
-	unsigned long long size = strtoull(value, &end, 10);
-	if (!text_is_digit(*value) || *end || errno)
-		return bad_value("SIZE", value, e);
-	if (b->max_message_size && size > b->max_message_size)
-		return err_set(e, ERR_LIMIT,
-			"message of %llu octets is over the limit of %llu set by "
-			"max_message_size",
-			size, (unsigned long long)b->max_message_size);
-	return 0;
-}
-
-static int take_mail_parameter(
-	struct batch *b, const char *key, const char *value, struct err *e)
-{
-	struct mail_envelope *m = intake_envelope(b->message);
-	if (text_equal(key, "SIZE"))
-		return take_size(b, value, e);
-	if (text_equal(key, "BODY"))
-		/* What the content has in it is seen when it comes. */
-		return text_equal(value, "7BIT") || text_equal(value, "8BITMIME")
-			       ? 0
-			       : bad_value(key, value, e);
-	if (text_equal(key, "SMTPUTF8"))
-		return *value ? bad_value(key, value, e) : 0;
-	if (text_equal(key, "RET")) {
-		m->ret = text_equal(value, "FULL")   ? MAIL_RET_FULL
-			 : text_equal(value, "HDRS") ? MAIL_RET_HDRS
-						     : MAIL_RET_UNSET;
-		return m->ret ? 0 : bad_value(key, value, e);
-	}
-	if (text_equal(key, "ENVID")) {
-		if (!*value || strlen(value) > 100 || !is_xtext(value))
-			return bad_value(key, value, e);
-		free(m->envid);
-		m->envid = xstrdup(value);
-		return 0;
-	}
-	return err_set(e, ERR_INVALID, "MAIL has no parameter %.60s", key);
-}
-
-static int parse_notify(const char *value, unsigned *out, struct err *e)
-{
-	static const struct {
-		const char *name;
-		unsigned bit;
-	} words[] = {
-		{ "NEVER", MAIL_NOTIFY_NEVER },
-		{ "SUCCESS", MAIL_NOTIFY_SUCCESS },
-		{ "FAILURE", MAIL_NOTIFY_FAILURE },
-		{ "DELAY", MAIL_NOTIFY_DELAY },
-	};
-	*out = 0;
-	for (const char *at = value;; at++) {
-		size_t len = strcspn(at, ","), i;
-		for (i = 0; i < ARRAY_SIZE(words); i++) {
-			if (len == strlen(words[i].name) &&
-				text_has_prefix(at, len, words[i].name))
-				break;
-		}
-		if (i == ARRAY_SIZE(words))
-			return bad_value("NOTIFY", value, e);
-		*out |= words[i].bit;
-		at += len;
-		if (!*at)
-			break;
-	}
-	/* RFC 3461 4.1: NEVER stands alone. */
-	if ((*out & MAIL_NOTIFY_NEVER) && *out != MAIL_NOTIFY_NEVER)
-		return bad_value("NOTIFY", value, e);
-	return 0;
-}
-
-struct rcpt_parameters {
-	unsigned notify;
-	const char *orcpt;
-};
-
-static int take_rcpt_parameter(
-	struct rcpt_parameters *p, const char *key, const char *value, struct err *e)
-{
-	if (text_equal(key, "NOTIFY"))
-		return parse_notify(value, &p->notify, e);
-	if (text_equal(key, "ORCPT")) {
-		p->orcpt = value;
-		return strchr(value, ';') && strlen(value) <= 500 && is_xtext(value)
-			       ? 0
-			       : bad_value(key, value, e);
-	}
-	return err_set(e, ERR_INVALID, "RCPT has no parameter %.60s", key);
-}
-
-/* Cuts the next "KEY=VALUE" or "KEY" out of the text; false: none left. */
-static bool next_parameter(char **at, char **key, char **value)
-{
-	*at += strspn(*at, " \t");
-	if (!**at)
-		return false;
-	*key = *at;
-	*at += strcspn(*at, " \t");
-	if (**at)
-		*(*at)++ = '\0';
-	*value = *key + strcspn(*key, "=");
-	if (**value)
-		*(*value)++ = '\0';
-	return true;
-}
-
-/* The path behind "FROM:" or "TO:", with its <>; what follows it in rest. */
-static int parse_path(char *text, char **path, size_t *len, char **rest, struct err *e)
-{
-	bool is_quoted = false;
-	text += strspn(text, " \t");
-	if (*text != '<')
-		return err_set(e, ERR_INVALID, "address is not in <>");
-	for (char *s = text; *s; s++) {
-		if (*s == '\\' && is_quoted && s[1])
-			s++;
-		else if (*s == '"')
-			is_quoted = !is_quoted;
-		else if (*s == '>' && !is_quoted) {
-			*path = text;
-			*len = (size_t)(s + 1 - text);
-			*rest = s + 1;
-			return 0;
-		}
-	}
-	return err_set(e, ERR_INVALID, "address has no closing >");
-}
-
 /* ---- commands ---- */
 
 static void begin_message(struct batch *b)
@@ -254,18 +96,42 @@ static void begin_message(struct batch *b)
 	b->message = intake_message_new(b->in);
 }
 
+static int check_size(
+	const struct batch *b, const struct smtp_mail_parameters *p, struct err *e)
+{
+	if (b->max_message_size && p->size_bytes > b->max_message_size)
+		return err_set(e, ERR_LIMIT,
+			"message of %llu octets is over the limit of %llu set by "
+			"max_message_size",
+			(unsigned long long)p->size_bytes,
+			(unsigned long long)b->max_message_size);
+	return 0;
+}
+
+/* What the content has in it is seen when it comes, whatever BODY says. */
+static void take_parameters(struct batch *b, const struct smtp_mail_parameters *p)
+{
+	struct mail_envelope *m = intake_envelope(b->message);
+	m->ret = p->ret;
+	if (*p->envid)
+		m->envid = xstrdup(p->envid);
+}
+
 static enum batch_state run_mail(struct batch *b, char *text)
 {
 	struct err e = { 0 };
-	char *path, *rest, *key, *value;
+	struct smtp_mail_parameters p;
+	const char *path;
 	size_t len;
 	begin_message(b);
-	int rc = parse_path(text, &path, &len, &rest, &e);
+	int rc = smtp_parse_mail(text, &path, &len, &p, &e);
 	if (rc == 0)
 		rc = intake_set_sender(b->message, path, len, &e);
-	while (rc == 0 && next_parameter(&rest, &key, &value))
-		rc = take_mail_parameter(b, key, value, &e);
-	if (rc != 0)
+	if (rc == 0)
+		rc = check_size(b, &p, &e);
+	if (rc == 0)
+		take_parameters(b, &p);
+	else
 		refuse(b, &e);
 	return BATCH_COMMAND;
 }
@@ -273,8 +139,8 @@ static enum batch_state run_mail(struct batch *b, char *text)
 static enum batch_state run_rcpt(struct batch *b, char *text)
 {
 	struct err e = { 0 };
-	struct rcpt_parameters p = { 0 };
-	char *path, *rest, *key, *value;
+	struct smtp_rcpt_parameters p;
+	const char *path;
 	size_t len;
 	if (b->is_bad)
 		return BATCH_COMMAND;
@@ -282,11 +148,10 @@ static enum batch_state run_rcpt(struct batch *b, char *text)
 		refuse_text(b, "RCPT without MAIL");
 		return BATCH_COMMAND;
 	}
-	int rc = parse_path(text, &path, &len, &rest, &e);
-	while (rc == 0 && next_parameter(&rest, &key, &value))
-		rc = take_rcpt_parameter(&p, key, value, &e);
+	int rc = smtp_parse_rcpt(text, &path, &len, &p, &e);
 	if (rc == 0)
-		rc = intake_add_recipient(b->message, path, len, p.notify, p.orcpt, &e);
+		rc = intake_add_recipient(
+			b->message, path, len, p.notify, *p.orcpt ? p.orcpt : NULL, &e);
 	if (rc != 0)
 		refuse(b, &e);
 	return BATCH_COMMAND;

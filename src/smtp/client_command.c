@@ -2,11 +2,11 @@
 #include "smtp/client_impl.h"
 
 #include "base/err.h"
+#include "smtp/command.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { ENVID_MAX = 100, ORCPT_MAX = 500 }; /* RFC 3461 4.4, 4.2 */
 enum { COMMAND_MAX = 4096 };
 
 /* A command as it grows: formatted by hand, for there are several a message. */
@@ -40,23 +40,18 @@ static void add(struct line *line, const char *name, const char *value)
 	put(line, value);
 }
 
-/* An esmtp-value of RFC 5321 4.1.2; what is none was not checked at intake and
- * must not become a second parameter, or a second command, here. */
-static bool is_value(const char *s, size_t max)
+/* What is no xtext was not checked at intake and must not become a second
+ * parameter, or a second command, here. */
+static bool is_sendable(const char *s, size_t max)
 {
-	size_t i;
-	for (i = 0; s && s[i]; i++) {
-		if (s[i] <= ' ' || s[i] >= 0x7f || s[i] == '=' || i >= max)
-			return false;
-	}
-	return s && i > 0;
+	return s && *s && strlen(s) <= max && smtp_is_xtext(s);
 }
 
 static void add_mail_dsn(struct line *line, const struct mail_envelope *m)
 {
 	if (m->ret != MAIL_RET_UNSET)
 		add(line, "RET=", m->ret == MAIL_RET_FULL ? "FULL" : "HDRS");
-	if (is_value(m->envid, ENVID_MAX))
+	if (is_sendable(m->envid, SMTP_ENVID_MAX))
 		add(line, "ENVID=", m->envid);
 }
 
@@ -116,7 +111,7 @@ void smtp_command_rcpt(struct smtp_client *c, const struct mail_recipient *r)
 	put(&line, ">");
 	if (c->offer.dsn) {
 		add_notify(&line, r->notify);
-		if (is_value(r->orcpt, ORCPT_MAX))
+		if (is_sendable(r->orcpt, SMTP_ORCPT_MAX))
 			add(&line, "ORCPT=", r->orcpt);
 	}
 	smtp_command_line(c, line.text, line.len);

@@ -3,7 +3,8 @@
  * whoever takes mail reads them: the server machine and batched SMTP (RFC 2442).
  * RFC 5321 4.1.1, 4.1.2, RFC 1870, 6152, 6531, 3461.
  *
- * Pure text. Addresses are only cut out here; mail/address.h judges them.
+ * Pure text. Addresses are only cut out here; mail/address.h judges them, and refuses
+ * source routes (RFC 5321 C), which nobody has sent for decades.
  */
 #ifndef SMTP_COMMAND_H
 #define SMTP_COMMAND_H

@@ -5,7 +5,7 @@ libsmtp_a_SOURCES = \
 	src/smtp/client_ehlo.c \
 	src/smtp/client_mail.c \
 	src/smtp/client_report.c \
-	src/smtp/command.h \
+	src/smtp/command.c src/smtp/command.h \
 	src/smtp/reply.c src/smtp/reply.h \
 	src/smtp/server.h
 EXTRA_DIST += src/smtp/README.md

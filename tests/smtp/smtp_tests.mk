@@ -214,7 +214,7 @@ SMTP_DIALOGS = \
 EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS)
 
 if HAVE_CMOCKA
-SMTP_TESTS = tests/smtp/test_client tests/smtp/test_dialogs \
+SMTP_TESTS = tests/smtp/test_client tests/smtp/test_command tests/smtp/test_dialogs \
 	tests/smtp/test_fuzz_client tests/smtp/test_reply
 check_PROGRAMS += $(SMTP_TESTS)
 TESTS += $(SMTP_TESTS)
@@ -224,6 +224,9 @@ SMTP_TEST_LIBS = libsmtp.a libmail.a libbase.a $(CMOCKA_LIBS)
 tests_smtp_test_client_SOURCES = tests/smtp/test_client.c
 tests_smtp_test_client_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_client_LDADD = $(SMTP_TEST_LIBS)
+tests_smtp_test_command_SOURCES = tests/smtp/test_command.c
+tests_smtp_test_command_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_command_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_dialogs_SOURCES = tests/smtp/test_dialogs.c \
 	tests/smtp/dialog.h tests/smtp/dialog_read.c tests/smtp/dialog_play.c
 tests_smtp_test_dialogs_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
