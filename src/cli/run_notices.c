@@ -10,14 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const enum dsn_kind kinds[NOTICE_KIND_COUNT] = {
+	[NOTICE_FAILURE] = DSN_FAILURE,
+	[NOTICE_DELAY] = DSN_DELAY,
+	[NOTICE_SUCCESS] = DSN_SUCCESS,
+};
+
 static bool is_wanted(const struct notice *n, size_t i)
 {
 	/* A lost notice is reported whatever its NOTIFY says: the postmaster is the
 	 * last resort. */
 	if (!n->envelope->sender[0])
-		return !n->is_delay;
-	return dsn_is_wanted(n->envelope, n->recipients[i].recipient->notify,
-		n->is_delay ? DSN_DELAY : DSN_FAILURE);
+		return n->kind == NOTICE_FAILURE;
+	return dsn_is_wanted(
+		n->envelope, n->recipients[i].recipient->notify, kinds[n->kind]);
 }
 
 static size_t collect(const struct notice *n, struct dsn_recipient *out)
@@ -34,6 +40,7 @@ static size_t collect(const struct notice *n, struct dsn_recipient *out)
 			.reply = from->reply,
 			.detail = from->detail,
 			.status = from->status,
+			.is_final = from->handover == NOTICE_DELIVERED,
 		};
 	}
 	return count;
@@ -72,7 +79,7 @@ static bool make_notice(void *arg, const struct notice *n, struct queue_new_mess
 	struct dsn_recipient *recipients =
 		xcalloc(n->recipient_count, sizeof(*recipients));
 	struct dsn_request request = {
-		.kind = n->is_delay ? DSN_DELAY : DSN_FAILURE,
+		.kind = kinds[n->kind],
 		.hostname = n->hostname,
 		.postmaster = n->postmaster,
 		.envelope = n->envelope,

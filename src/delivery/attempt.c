@@ -282,6 +282,7 @@ static struct attempt_recipient *new_recipients(size_t count)
 		r->detail[0] = r->mx[0] = '\0';
 		r->turn = 0;
 		r->state = SMTP_STATE_BANNER;
+		r->handover = NOTICE_PASSED_ON;
 	}
 	return list;
 }

@@ -23,11 +23,12 @@ struct timer;
 
 struct attempt_recipient {
 	enum standing standing;
-	struct smtp_reply reply; /* the verdict's; code 0: ours */
-	char detail[320];        /* our fact, where there is no reply */
-	char mx[DNS_NAME_MAX];   /* who said it */
-	size_t turn;             /* in which turn it was last asked about */
-	enum smtp_state state;   /* of the machine, at the verdict */
+	struct smtp_reply reply;       /* the verdict's; code 0: ours */
+	char detail[320];              /* our fact, where there is no reply */
+	char mx[DNS_NAME_MAX];         /* who said it */
+	size_t turn;                   /* in which turn it was last asked about */
+	enum smtp_state state;         /* of the machine, at the verdict */
+	enum notice_handover handover; /* of one that is delivered */
 };
 
 /* One host's turn: from choosing an address to the end of the session's work. */

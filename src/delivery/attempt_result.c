@@ -22,15 +22,16 @@ enum { STORE_RETRY_MS = 1000 };
 struct finishing {
 	struct queue_result result;
 	struct queue_recipient_result *recipients;
-	char **texts; /* last errors, owned; NULL: everybody got the message */
+	char **texts; /* last errors, owned; NULL: there is nobody to tell of */
 	struct queue_record *records;
 	struct buf jsons; /* of the records, each with its NUL */
-	struct notice_recipient *bounced;
-	struct notice_recipient *delayed;
-	char (*statuses)[12];
-	size_t bounced_count, delayed_count;
-	struct queue_new_message messages[2];
-	void *owners[2];
+	struct told {
+		struct notice_recipient *recipients;
+		size_t count;
+	} told[NOTICE_KIND_COUNT]; /* those to be told of, by the kind of notice */
+	char (*statuses)[SMTP_ENHANCED_MAX];
+	struct queue_new_message messages[NOTICE_KIND_COUNT];
+	void *owners[NOTICE_KIND_COUNT];
 	const char *next_reason;
 	bool has_expired;
 	char expiry[96];
@@ -146,19 +147,19 @@ static char *last_error(const struct attempt_recipient *r)
 	return xasprintf("%s%s%s", r->mx, r->mx[0] ? ": " : "", r->detail);
 }
 
-static void fill_status(const struct attempt_recipient *r, bool has_expired, char out[12])
+static void fill_status(
+	const struct attempt_recipient *r, bool has_expired, char out[SMTP_ENHANCED_MAX])
 {
 	if (has_expired)
-		snprintf(out, 12, "5.4.7");
+		snprintf(out, SMTP_ENHANCED_MAX, "5.4.7");
 	else if (r->reply.code)
 		smtp_reply_status(&r->reply, out);
 	else
-		snprintf(out, 12, "%s",
+		snprintf(out, SMTP_ENHANCED_MAX, "%s",
 			r->reply.enhanced[0] ? r->reply.enhanced : "5.0.0");
 }
 
-static struct notice_recipient notice_of(
-	struct attempt *a, size_t i, const struct finishing *f, const char *status)
+static void tell(struct attempt *a, size_t i, struct finishing *f, enum notice_kind kind)
 {
 	struct attempt_recipient *r = &a->recipients[i];
 	/* The notice quotes the reply itself: a fact of ours goes beside it. */
@@ -167,15 +168,37 @@ static struct notice_recipient notice_of(
 		detail = f->texts[i];
 	else if (f->has_expired && stays(r->standing))
 		detail = f->expiry;
-	return (struct notice_recipient){
+	struct told *told = &f->told[kind];
+	told->recipients[told->count++] = (struct notice_recipient){
 		.recipient = &a->item->recipients[i],
+		.handover = r->handover,
 		.mx = r->mx[0] ? r->mx : NULL,
 		.reply = { .code = r->reply.code,
 			.enhanced = r->reply.enhanced,
 			.text = r->reply.text },
 		.detail = detail,
-		.status = status,
+		.status = f->statuses[i],
 	};
+}
+
+/* Is it for us to tell that the recipient has the message? */
+static bool tells_success(const struct attempt *a, size_t i)
+{
+	const struct attempt_recipient *r = &a->recipients[i];
+	return r->standing == STANDING_DELIVERED && r->handover != NOTICE_PASSED_ON &&
+	       (a->item->recipients[i].notify & MAIL_NOTIFY_SUCCESS);
+}
+
+static void settle_delivered(struct attempt *a, size_t i, struct finishing *f)
+{
+	f->recipients[i].outcome = QUEUE_OUTCOME_DELIVERED;
+	if (!tells_success(a, i))
+		return;
+	if (a->recipients[i].reply.code)
+		smtp_reply_status(&a->recipients[i].reply, f->statuses[i]);
+	else
+		snprintf(f->statuses[i], sizeof(f->statuses[i]), "2.0.0");
+	tell(a, i, f, NOTICE_SUCCESS);
 }
 
 static void settle_recipients(struct attempt *a, struct finishing *f)
@@ -186,7 +209,7 @@ static void settle_recipients(struct attempt *a, struct finishing *f)
 		bool goes_on = stays(r->standing);
 		to->recipient_id = a->item->recipients[i].id;
 		if (r->standing == STANDING_DELIVERED) {
-			to->outcome = QUEUE_OUTCOME_DELIVERED;
+			settle_delivered(a, i, f);
 			continue;
 		}
 		f->texts[i] = last_error(r);
@@ -200,26 +223,24 @@ static void settle_recipients(struct attempt *a, struct finishing *f)
 		to->outcome = goes_on && !f->has_expired ? QUEUE_OUTCOME_DEFERRED
 							 : QUEUE_OUTCOME_BOUNCED;
 		fill_status(r, goes_on && f->has_expired, f->statuses[i]);
-		struct notice_recipient n = notice_of(a, i, f, f->statuses[i]);
-		if (to->outcome == QUEUE_OUTCOME_BOUNCED)
-			f->bounced[f->bounced_count++] = n;
-		else
-			f->delayed[f->delayed_count++] = n;
+		tell(a, i, f,
+			to->outcome == QUEUE_OUTCOME_BOUNCED ? NOTICE_FAILURE
+							     : NOTICE_DELAY);
 	}
 }
 
 /* ---- notices ---- */
 
 static void add_notice(
-	struct attempt *a, struct finishing *f, bool is_delay, int64_t now_ms)
+	struct attempt *a, struct finishing *f, enum notice_kind kind, int64_t now_ms)
 {
 	const struct notice_maker *maker = a->env->notices;
 	const struct config *config = a->config->config;
 	struct notice n = {
-		.is_delay = is_delay,
+		.kind = kind,
 		.envelope = &a->item->envelope,
-		.recipients = is_delay ? f->delayed : f->bounced,
-		.recipient_count = is_delay ? f->delayed_count : f->bounced_count,
+		.recipients = f->told[kind].recipients,
+		.recipient_count = f->told[kind].count,
 		.now_ms = now_ms,
 		.expires_ms = a->item->envelope.arrival_ms + a->settings->max_age_ms,
 		.attempts = a->item->attempts + 1,
@@ -236,11 +257,12 @@ static void add_notices(struct attempt *a, struct finishing *f, int64_t now_ms)
 {
 	int64_t after_ms = a->settings->bounce_delay_warning_ms;
 	int64_t age_ms = now_ms - a->item->envelope.arrival_ms;
-	add_notice(a, f, false, now_ms);
+	add_notice(a, f, NOTICE_FAILURE, now_ms);
+	add_notice(a, f, NOTICE_SUCCESS, now_ms);
 	f->result.delay_notified = a->item->delay_notified;
 	if (after_ms && age_ms >= after_ms && !a->item->delay_notified &&
-		f->delayed_count) {
-		add_notice(a, f, true, now_ms);
+		f->told[NOTICE_DELAY].count) {
+		add_notice(a, f, NOTICE_DELAY, now_ms);
 		f->result.delay_notified = true;
 	}
 	f->result.messages = f->messages;
@@ -315,24 +337,24 @@ static void add_records(struct attempt *a, struct finishing *f, bool goes_on)
 
 /* ---- the transaction ---- */
 
-/* A piece of memory for everybody who did not get the message, and for nobody
- * where all did. */
+/* A piece of memory for everybody, where there is somebody to tell of. */
 static void make_room_for_notices(struct attempt *a, struct finishing *f)
 {
 	size_t n = a->item->recipient_count;
 	f->texts = xcalloc(n, sizeof(*f->texts));
 	f->statuses = xcalloc(n, sizeof(*f->statuses));
-	f->bounced = xcalloc(n, sizeof(*f->bounced));
-	f->delayed = xcalloc(n, sizeof(*f->delayed));
+	for (size_t i = 0; i < NOTICE_KIND_COUNT; i++)
+		f->told[i].recipients = xcalloc(n, sizeof(*f->told[i].recipients));
 }
 
-static bool is_delivered_to_all(const struct attempt *a)
+static bool is_there_to_tell(const struct attempt *a)
 {
 	for (size_t i = 0; i < a->item->recipient_count; i++) {
-		if (a->recipients[i].standing != STANDING_DELIVERED)
-			return false;
+		if (a->recipients[i].standing != STANDING_DELIVERED ||
+			tells_success(a, i))
+			return true;
 	}
-	return true;
+	return false;
 }
 
 static void finishing_init(struct attempt *a, struct finishing *f)
@@ -340,7 +362,7 @@ static void finishing_init(struct attempt *a, struct finishing *f)
 	size_t n = a->item->recipient_count;
 	f->recipients = xcalloc(n, sizeof(*f->recipients));
 	f->records = xcalloc(a->record_count, sizeof(*f->records));
-	if (!is_delivered_to_all(a))
+	if (is_there_to_tell(a))
 		make_room_for_notices(a, f);
 	f->result.item_id = a->item->id;
 	f->result.recipients = f->recipients;
@@ -359,8 +381,8 @@ static void finishing_clear(struct attempt *a, struct finishing *f)
 	free(f->recipients);
 	free(f->texts);
 	free(f->statuses);
-	free(f->bounced);
-	free(f->delayed);
+	for (size_t i = 0; i < NOTICE_KIND_COUNT; i++)
+		free(f->told[i].recipients);
 	free(f->records);
 	buf_clear(&f->jsons);
 }

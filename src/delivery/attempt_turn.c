@@ -144,6 +144,12 @@ static void copy_reply(struct smtp_reply *to, const struct smtp_reply *from)
 	memcpy(to->text, from->text, strlen(from->text) + 1);
 }
 
+/* RFC 3461 5.2.1, 5.2.2: a host that speaks DSN was told who wants to know what. */
+static enum notice_handover handover_of(const struct session *s)
+{
+	return session_offers_dsn(s) ? NOTICE_PASSED_ON : NOTICE_RELAYED;
+}
+
 static void on_recipient(void *arg, const struct smtp_step *step)
 {
 	static const enum standing standings[] = {
@@ -158,6 +164,7 @@ static void on_recipient(void *arg, const struct smtp_step *step)
 	r->standing = standings[step->verdict];
 	copy_reply(&r->reply, &step->reply);
 	r->state = step->verdict_state;
+	r->handover = handover_of(a->session);
 	r->detail[0] = '\0';
 	snprintf(r->mx, sizeof(r->mx), "%s", session_mx(a->session));
 	if (step->hint)

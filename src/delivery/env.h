@@ -37,9 +37,19 @@ struct config_ref *config_ref_new(struct config *config); /* takes it */
 struct config_ref *config_ref_take(struct config_ref *ref);
 void config_ref_drop(struct config_ref **ref);
 
+enum notice_kind { NOTICE_FAILURE, NOTICE_DELAY, NOTICE_SUCCESS, NOTICE_KIND_COUNT };
+
+/* Who tells of a success, where the sender wants to know (RFC 3461 5.2). */
+enum notice_handover {
+	NOTICE_PASSED_ON, /* the host, which speaks DSN: nothing is made here */
+	NOTICE_RELAYED,   /* nobody will: all that is known is told here */
+	NOTICE_DELIVERED  /* likewise, and this is where the mail was going (LMTP) */
+};
+
 /* One recipient of a notice to a sender. Borrowed strings. */
 struct notice_recipient {
 	const struct mail_recipient *recipient;
+	enum notice_handover handover; /* of a success */
 	const char *mx;
 	struct event_reply reply; /* code 0: none */
 	const char *detail;
@@ -47,7 +57,7 @@ struct notice_recipient {
 };
 
 struct notice {
-	bool is_delay; /* else a failure */
+	enum notice_kind kind;
 	const struct mail_envelope *envelope;
 	const struct notice_recipient *recipients;
 	size_t recipient_count;

@@ -83,6 +83,7 @@ enum smtp_state session_state(const struct session *s);
 /* If it ended now, the message under way would be in doubt. */
 bool session_is_in_doubt(const struct session *s);
 bool session_offers_chunking(const struct session *s);
+bool session_offers_dsn(const struct session *s);
 /* The host offers CHUNKING and does not know BDAT. */
 bool session_refused_chunking(const struct session *s);
 const struct tls_facts *session_tls(const struct session *s); /* NULL: no handshake */

@@ -40,6 +40,11 @@ bool session_offers_chunking(const struct session *s)
 	return smtp_client_offers_chunking(s->client);
 }
 
+bool session_offers_dsn(const struct session *s)
+{
+	return smtp_client_offers_dsn(s->client);
+}
+
 bool session_refused_chunking(const struct session *s)
 {
 	return smtp_client_refused_chunking(s->client);

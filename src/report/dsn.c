@@ -43,11 +43,16 @@ struct draft {
 bool dsn_is_wanted(
 	const struct mail_envelope *envelope, unsigned notify, enum dsn_kind kind)
 {
+	static const unsigned bits[DSN_KIND_COUNT] = {
+		[DSN_FAILURE] = MAIL_NOTIFY_FAILURE,
+		[DSN_DELAY] = MAIL_NOTIFY_DELAY,
+		[DSN_SUCCESS] = MAIL_NOTIFY_SUCCESS,
+	};
 	if (!envelope->sender || !*envelope->sender || (notify & MAIL_NOTIFY_NEVER))
 		return false;
 	if (!notify)
-		return true;
-	return notify & (kind == DSN_FAILURE ? MAIL_NOTIFY_FAILURE : MAIL_NOTIFY_DELAY);
+		return kind != DSN_SUCCESS;
+	return notify & bits[kind];
 }
 
 static bool is_ascii(const char *s)
@@ -67,11 +72,11 @@ static bool needs_utf8(const struct dsn_request *request, const char *to)
 	return false;
 }
 
-/* RFC 3461 4.3: RET is about failures; with a delay only the header goes back. */
+/* RFC 3461 4.3: RET is about failures; else only the header goes back. */
 static bool returns_whole(const struct dsn_request *request)
 {
 	const struct mail_envelope *m = request->envelope;
-	if (request->kind == DSN_DELAY || m->ret == MAIL_RET_HDRS)
+	if (request->kind != DSN_FAILURE || m->ret == MAIL_RET_HDRS)
 		return false;
 	return m->ret == MAIL_RET_FULL || m->content.size_bytes <= DSN_RETURN_MAX;
 }
@@ -175,11 +180,21 @@ static void add_typed(const struct draft *d, struct buf *out, const char *name,
 /* "5.1.1", or the class alone where what came is no such code. */
 static const char *status_of(const struct dsn_request *request, const char *status)
 {
-	const char *fallback = request->kind == DSN_FAILURE ? "5.0.0" : "4.0.0";
+	static const char *const fallbacks[DSN_KIND_COUNT] = {
+		[DSN_FAILURE] = "5.0.0",
+		[DSN_DELAY] = "4.0.0",
+		[DSN_SUCCESS] = "2.0.0",
+	};
+	/* A failure may be that the time is up: then the class says what for. */
+	static const char *const classes[DSN_KIND_COUNT] = {
+		[DSN_FAILURE] = "45",
+		[DSN_DELAY] = "4",
+		[DSN_SUCCESS] = "2",
+	};
 	if (!status || strlen(status) >= EVENT_STATUS_MAX ||
-		status[strspn(status, "0123456789.")] || !strchr("45", status[0]) ||
-		status[1] != '.')
-		return fallback;
+		status[strspn(status, "0123456789.")] ||
+		!strchr(classes[request->kind], status[0]) || status[1] != '.')
+		return fallbacks[request->kind];
 	return status;
 }
 
@@ -201,20 +216,27 @@ static void add_diagnostic(
 	buf_clear(&text);
 }
 
+/* RFC 3464 2.3.3. */
+static const char *action_of(enum dsn_kind kind, const struct dsn_recipient *r)
+{
+	if (kind == DSN_SUCCESS)
+		return r->is_final ? "delivered" : "relayed";
+	return kind == DSN_FAILURE ? "failed" : "delayed";
+}
+
 static void add_recipient_status(struct draft *d, const struct dsn_recipient *r)
 {
 	const struct dsn_request *request = d->request;
 	struct buf *out = &d->status;
-	bool is_failure = request->kind == DSN_FAILURE;
 	buf_addstr(out, "\r\n");
 	add_original(d, out, r->orcpt);
 	add_address(d, out, "Final-Recipient",
 		is_ascii(r->address) ? "rfc822; " : "utf-8; ", r->address, "");
-	add_field(d, out, "Action", is_failure ? "failed" : "delayed");
+	add_field(d, out, "Action", action_of(request->kind, r));
 	add_field(d, out, "Status", status_of(request, r->status));
 	add_diagnostic(d, out, r);
 	add_time_field(d, out, "Last-Attempt-Date", request->now_ms);
-	if (!is_failure && request->expires_ms)
+	if (request->kind == DSN_DELAY && request->expires_ms)
 		add_time_field(d, out, "Will-Retry-Until", request->expires_ms);
 }
 
@@ -281,7 +303,7 @@ static void add_recipient_text(struct draft *d, const struct dsn_recipient *r)
 		add_said(d, r);
 	if (r->detail && again != r->detail)
 		add_paragraph(d, 4, r->detail);
-	if (!r->reply.code && !r->detail)
+	if (!r->reply.code && !r->detail && d->request->kind != DSN_SUCCESS)
 		add_paragraph(d, 4, "no reason is known");
 	buf_addstr(&d->text, "\r\n");
 	buf_clear(&text);
@@ -301,6 +323,10 @@ static void add_opening(struct draft *d)
 		buf_addstr(&text,
 			"could not be delivered to the recipients below. It will "
 			"not be tried again.");
+	else if (d->request->kind == DSN_SUCCESS)
+		buf_addstr(&text,
+			"was taken by the mail server of the recipients below, as "
+			"you asked to be told.");
 	else
 		buf_addstr(&text, "has not been delivered to the recipients below yet. "
 				  "You do not need to send it again: it is still being "
@@ -339,15 +365,18 @@ static bool is_8bit(const struct buf *b)
 
 static void write_header(const struct draft *d, bool any_8bit, struct buf *out)
 {
+	static const char *const subjects[DSN_KIND_COUNT] = {
+		[DSN_FAILURE] = "Undelivered mail returned to sender",
+		[DSN_DELAY] = "Delayed mail (still being tried)",
+		[DSN_SUCCESS] = "Successful mail delivery report",
+	};
 	const struct dsn_request *request = d->request;
 	char when[TIMEFMT_MAX];
 	timefmt_rfc5322(request->now_ms, when);
 	buf_addf(out, "Date: %s\r\n", when);
 	add_address(d, out, "From", "Mail Delivery System <", request->postmaster, ">");
 	add_address(d, out, "To", "<", d->to, ">");
-	buf_addf(out, "Subject: %s\r\n",
-		request->kind == DSN_FAILURE ? "Undelivered mail returned to sender"
-					     : "Delayed mail (still being tried)");
+	buf_addf(out, "Subject: %s\r\n", subjects[request->kind]);
 	buf_addf(out, "Message-ID: <%s@%s>\r\n", d->boundary, request->hostname);
 	buf_addstr(out, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n");
 	buf_addf(out,

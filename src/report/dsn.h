@@ -10,7 +10,7 @@
 #include "mail/envelope.h"
 #include "queue/queue.h"
 
-enum dsn_kind { DSN_FAILURE, DSN_DELAY };
+enum dsn_kind { DSN_FAILURE, DSN_DELAY, DSN_SUCCESS, DSN_KIND_COUNT };
 
 struct dsn_recipient {
 	const char *address;
@@ -19,6 +19,7 @@ struct dsn_recipient {
 	struct event_reply reply; /* borrowed; code 0: no remote verdict */
 	const char *detail; /* our own fact where there was no reply, or why it expired */
 	const char *status; /* enhanced code, "5.0.0" form */
+	bool is_final;      /* DSN_SUCCESS: delivered, not only relayed */
 };
 
 struct dsn_request {
@@ -34,8 +35,8 @@ struct dsn_request {
 };
 
 /* Is anybody to be told? Not for a null sender, not with NOTIFY=NEVER, and with
- * NOTIFY only what it names; without it failures and delays. notify: that of
- * the recipient. */
+ * NOTIFY only what it names; without it failures and delays, but no success.
+ * notify: that of the recipient. */
 bool dsn_is_wanted(
 	const struct mail_envelope *envelope, unsigned notify, enum dsn_kind kind);
 

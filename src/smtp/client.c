@@ -472,6 +472,11 @@ bool smtp_client_offers_chunking(const struct smtp_client *c)
 	return c->offer.chunking;
 }
 
+bool smtp_client_offers_dsn(const struct smtp_client *c)
+{
+	return c->offer.dsn;
+}
+
 bool smtp_client_refused_chunking(const struct smtp_client *c)
 {
 	return c->refused_chunking;

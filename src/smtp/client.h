@@ -280,6 +280,8 @@ const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *c);
 /* If it ended now, the message under way would be in doubt. */
 bool smtp_client_is_in_doubt(const struct smtp_client *c);
 bool smtp_client_offers_chunking(const struct smtp_client *c); /* in the last EHLO */
+/* In the last EHLO, so what NOTIFY, RET, ENVID and ORCPT said is the host's now. */
+bool smtp_client_offers_dsn(const struct smtp_client *c);
 /* The host offers CHUNKING and does not know BDAT. */
 bool smtp_client_refused_chunking(const struct smtp_client *c);
 /* The reply that refused STARTTLS in this session; code 0: none did. */

@@ -4,7 +4,7 @@ delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/del
 	tests/delivery/test_terms \
 	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
 	tests/delivery/test_chunking_memory tests/delivery/test_hop tests/delivery/test_idle \
-	tests/delivery/test_lane \
+	tests/delivery/test_lane tests/delivery/test_notices \
 	tests/delivery/test_scheduler tests/delivery/test_target \
 	tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
@@ -55,6 +55,9 @@ tests_delivery_test_attempt_trouble_LDADD = $(delivery_world_libs)
 tests_delivery_test_scheduler_SOURCES = tests/delivery/test_scheduler.c
 tests_delivery_test_scheduler_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
 tests_delivery_test_scheduler_LDADD = $(delivery_world_libs)
+tests_delivery_test_notices_SOURCES = tests/delivery/test_notices.c
+tests_delivery_test_notices_CPPFLAGS = $(delivery_test_cppflags)
+tests_delivery_test_notices_LDADD = $(delivery_world_libs)
 tests_delivery_test_lane_SOURCES = tests/delivery/test_lane.c
 tests_delivery_test_lane_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_lane_LDADD = $(delivery_world_libs)

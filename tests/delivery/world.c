@@ -37,11 +37,23 @@ static void on_handshake(void *arg, const struct event_tls_handshake *h)
 static bool make_notice(void *arg, const struct notice *notice,
 	struct queue_new_message *out, void **owner_out)
 {
+	static const char *const kinds[NOTICE_KIND_COUNT] = {
+		[NOTICE_FAILURE] = "failure",
+		[NOTICE_DELAY] = "delay",
+		[NOTICE_SUCCESS] = "success",
+	};
 	struct world *w = arg;
-	(void)notice;
 	(void)out;
 	(void)owner_out;
-	w->notice_count++;
+	buf_addf(&w->told, "%s%s", w->notice_count++ ? "; " : "", kinds[notice->kind]);
+	for (size_t i = 0; i < notice->recipient_count; i++) {
+		const struct notice_recipient *r = &notice->recipients[i];
+		if (notice->kind == NOTICE_SUCCESS)
+			buf_addstr(&w->told, r->handover == NOTICE_DELIVERED
+						     ? " delivered"
+						     : " relayed");
+		buf_addf(&w->told, " %s %s", r->status, r->recipient->address);
+	}
 	return false;
 }
 
@@ -171,6 +183,7 @@ void world_clear(struct world *w)
 	config_ref_drop(&w->env.config);
 	chunking_memory_free(&w->env.chunking);
 	buf_clear(&w->log);
+	buf_clear(&w->told);
 	buf_clear(&w->handshakes);
 	OWN(mem_free) char *command = xasprintf("rm -rf '%s'", w->dir);
 	assert_int_equal(system(command), 0);
@@ -275,8 +288,9 @@ int64_t world_put(struct world *w, const char *recipients, size_t content_len)
 	OWN(mem_free) char *copy = xstrdup(recipients);
 	char *rest;
 	for (char *r = strtok_r(copy, " ", &rest); r; r = strtok_r(NULL, " ", &rest))
-		list[n++] = (struct queue_new_recipient){ .address = r,
-			.domain = strchr(r, '@') + 1 };
+		list[n++] = (struct queue_new_recipient){
+			.address = r, .domain = strchr(r, '@') + 1, .notify = w->notify
+		};
 	struct queue_put *put = queue_put_begin(w->env.queue);
 	for (size_t i = 0; i < content_len; i += 64)
 		queue_put_write(put,

@@ -41,6 +41,9 @@ struct world {
 	struct event_sink sink;
 	struct notice_maker notices;
 	size_t notice_count;
+	struct buf told; /* "KIND [HANDOVER] STATUS ADDRESS..." a notice, "; " between
+			    them */
+	unsigned notify; /* of all whom world_put puts in */
 	struct delivery_env env;
 	/* "CHANNEL OUTCOME FAILURE STAGE" a record, "; " between them, " -> CHANNEL"
 	 * after what is tried again later; a line a commit. */

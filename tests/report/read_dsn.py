@@ -76,6 +76,16 @@ def delay():
     check(parts[2].get_content_type() == "text/rfc822-headers", "delay: the header alone is returned")
 
 
+def relayed():
+    message, parts = parse("relayed", HEADER)
+    head, bob, carol = blocks(parts[1])
+    check((bob["Action"], bob["Status"]) == ("relayed", "2.6.0"), "relayed: Action and Status")
+    check((carol["Action"], carol["Status"]) == ("delivered", "2.0.0"), "relayed: or delivered; never class 4")
+    check(bob["Diagnostic-Code"] == "smtp; 250 taken as 7", "relayed: what the host said")
+    check("Will-Retry-Until" not in bob, "relayed: nothing is tried again")
+    check(parts[2].get_content_type() == "text/rfc822-headers", "relayed: RET=FULL is for failures")
+
+
 def utf8():
     message, parts = parse("utf8", ORIGINAL, SMTPUTF8)
     check(parts[1].get_content_type() == "message/global-delivery-status", "utf8: type of the status")
@@ -106,6 +116,6 @@ def odd():
     check("Action: delivered" in " ".join(parts[0].get_content().split()), "odd: the text may say anything")
 
 
-for story in (bounce, delay, utf8, eightbit, odd):
+for story in (bounce, delay, relayed, utf8, eightbit, odd):
     story()
 print(f"1..{count}")

@@ -14,21 +14,21 @@
 static const struct {
 	const char *name, *sender;
 	unsigned notify;
-	bool failure, delay;
+	bool failure, delay, success;
 } wanted_cases[] = {
-	{ "without NOTIFY both are sent", "alice@example.org", 0, true, true },
-	{ "a null sender gets nothing", "", 0, false, false },
-	{ "a null sender gets nothing even if asked", "", MAIL_NOTIFY_FAILURE, false,
-		false },
-	{ "NEVER", "alice@example.org", MAIL_NOTIFY_NEVER, false, false },
+	{ "without NOTIFY trouble is told", "alice@example.org", 0, true, true, false },
+	{ "a null sender gets nothing", "", 0, false, false, false },
+	{ "a null sender gets nothing even if asked", "",
+		MAIL_NOTIFY_FAILURE | MAIL_NOTIFY_SUCCESS, false, false, false },
+	{ "NEVER", "alice@example.org", MAIL_NOTIFY_NEVER, false, false, false },
 	{ "NEVER beats the rest", "alice@example.org",
-		MAIL_NOTIFY_NEVER | MAIL_NOTIFY_FAILURE, false, false },
-	{ "SUCCESS alone is neither", "alice@example.org", MAIL_NOTIFY_SUCCESS, false,
-		false },
-	{ "FAILURE", "alice@example.org", MAIL_NOTIFY_FAILURE, true, false },
-	{ "DELAY", "alice@example.org", MAIL_NOTIFY_DELAY, false, true },
+		MAIL_NOTIFY_NEVER | MAIL_NOTIFY_FAILURE | MAIL_NOTIFY_SUCCESS, false,
+		false, false },
+	{ "SUCCESS", "alice@example.org", MAIL_NOTIFY_SUCCESS, false, false, true },
+	{ "FAILURE", "alice@example.org", MAIL_NOTIFY_FAILURE, true, false, false },
+	{ "DELAY", "alice@example.org", MAIL_NOTIFY_DELAY, false, true, false },
 	{ "both", "alice@example.org", MAIL_NOTIFY_FAILURE | MAIL_NOTIFY_DELAY, true,
-		true },
+		true, false },
 };
 
 static void who_is_told_follows_notify(void **state)
@@ -39,7 +39,8 @@ static void who_is_told_follows_notify(void **state)
 							 (char *)wanted_cases[i].sender };
 		unsigned notify = wanted_cases[i].notify;
 		if (dsn_is_wanted(&m, notify, DSN_FAILURE) != wanted_cases[i].failure ||
-			dsn_is_wanted(&m, notify, DSN_DELAY) != wanted_cases[i].delay)
+			dsn_is_wanted(&m, notify, DSN_DELAY) != wanted_cases[i].delay ||
+			dsn_is_wanted(&m, notify, DSN_SUCCESS) != wanted_cases[i].success)
 			fail_msg("%s", wanted_cases[i].name);
 	}
 }
@@ -54,6 +55,7 @@ static const struct {
 	{ "delay", QUEUE_APPEND_HEADER, "text/rfc822-headers", false, false },
 	{ "large", QUEUE_APPEND_HEADER, "text/rfc822-headers", false, false },
 	{ "large_full", QUEUE_APPEND_MESSAGE, "message/rfc822", false, false },
+	{ "relayed", QUEUE_APPEND_HEADER, "text/rfc822-headers", false, false },
 	{ "small_hdrs", QUEUE_APPEND_HEADER, "text/rfc822-headers", false, false },
 	{ "utf8", QUEUE_APPEND_MESSAGE, "message/global", true, true },
 	{ "eightbit", QUEUE_APPEND_MESSAGE, "message/rfc822", true, false },
