@@ -4,7 +4,7 @@
  *
  *	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
  *		-Isrc tests/dns/fuzz_dns_parse.c src/dns/dns_parse.c \
- *		src/base/{addr,err,mem,text}.c -lresolv -o fuzz_dns_parse
+ *		src/base/{addr,buf,err,log,mem,text,timefmt}.c -lresolv -o fuzz_dns_parse
  *	./fuzz_dns_parse -max_total_time=60 NEW_DIRECTORY tests/dns/fuzz_seeds
  */
 #include "dns/dns_parse.h"
