@@ -1,7 +1,8 @@
 EXTRA_DIST += tests/mail/mail_tests.mk
 
 if HAVE_CMOCKA
-MAIL_TESTS = tests/mail/test_address tests/mail/test_content tests/mail/test_envelope
+MAIL_TESTS = tests/mail/test_address tests/mail/test_content tests/mail/test_envelope \
+	tests/mail/test_header tests/mail/test_header_address
 check_PROGRAMS += $(MAIL_TESTS)
 TESTS += $(MAIL_TESTS)
 
@@ -14,4 +15,15 @@ tests_mail_test_content_LDADD = libmail.a libbase.a $(CMOCKA_LIBS)
 tests_mail_test_envelope_SOURCES = tests/mail/test_envelope.c
 tests_mail_test_envelope_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_mail_test_envelope_LDADD = libmail.a libbase.a $(CMOCKA_LIBS)
+tests_mail_test_header_SOURCES = tests/mail/test_header.c
+tests_mail_test_header_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_mail_test_header_LDADD = libmail.a libbase.a $(CMOCKA_LIBS)
+tests_mail_test_header_address_SOURCES = tests/mail/test_header_address.c
+tests_mail_test_header_address_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_mail_test_header_address_LDADD = libmail.a libbase.a $(CMOCKA_LIBS)
 endif
+
+# Compiled so that they do not rot; how to run them is in the files.
+check_LIBRARIES += libfuzz_header.a
+libfuzz_header_a_SOURCES = tests/mail/fuzz_header.c
+EXTRA_DIST += tests/mail/fuzz_seeds/message
