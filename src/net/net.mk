@@ -2,6 +2,7 @@ noinst_LIBRARIES += libnet.a
 libnet_a_SOURCES = \
 	src/net/dial.c \
 	src/net/dir_watch.c \
+	src/net/listen.c src/net/listen.h \
 	src/net/loop.c src/net/loop.h \
 	src/net/stream.c src/net/stream.h src/net/stream_impl.h \
 	src/net/stream_pair.c src/net/stream_pair.h \

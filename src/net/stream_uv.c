@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <uv.h>
 
 enum { LINGER_MS = 1000, READ_SIZE = 16384 };
@@ -279,17 +280,20 @@ static void set_connected(struct stream_uv *t)
 		(void)uv_tcp_nodelay(&t->tcp, 1);
 }
 
-struct stream *stream_uv_accept(struct uv_stream_s *listener, struct err *e)
+struct stream *stream_uv_open(
+	struct uv_loop_s *loop, enum stream_uv_family family, int fd, struct err *e)
 {
-	struct stream *s = stream_uv_new(listener->loop,
-		listener->type == UV_NAMED_PIPE ? STREAM_UV_UNIX : STREAM_UV_TCP);
-	int status = uv_accept(listener, &uv_of(s)->io);
+	struct stream *s = stream_uv_new(loop, family);
+	struct stream_uv *t = uv_of(s);
+	int status = family == STREAM_UV_TCP ? uv_tcp_open(&t->tcp, fd)
+					     : uv_pipe_open(&t->pipe, fd);
 	if (status == 0) {
-		set_connected(uv_of(s));
-	} else {
-		stream_abort(&s); /* sets s to NULL */
-		err_errno(e, -status, "accept a connection");
+		set_connected(t);
+		return s;
 	}
+	close(fd);
+	stream_abort(&s); /* sets s to NULL */
+	err_errno(e, -status, "take a socket");
 	return s;
 }
 

@@ -12,8 +12,6 @@
 
 #include "net/stream.h"
 
-struct uv_stream_s;
-
 typedef void stream_uv_callback(void *arg, const struct err *e);
 
 enum stream_uv_family { STREAM_UV_TCP, STREAM_UV_UNIX };
@@ -29,9 +27,10 @@ int stream_uv_connect(struct stream *s, const struct addr *to, const struct addr
 int stream_uv_connect_unix(struct stream *s, const char *path, stream_uv_callback *cb,
 	void *arg, struct err *e);
 
-/* The next connection of a listening handle (uv_tcp_t or uv_pipe_t), which libuv has
- * just announced. NULL: e tells why. */
-struct stream *stream_uv_accept(struct uv_stream_s *listener, struct err *e);
+/* Over a connected socket, non-blocking (what a listener has accepted); the stream owns
+ * it. NULL: it is closed, and e tells why. */
+struct stream *stream_uv_open(
+	struct uv_loop_s *loop, enum stream_uv_family family, int fd, struct err *e);
 
 /* ERR_INVALID: no unix socket can have this path, and why. */
 int stream_uv_check_path(const char *path, struct err *e);

@@ -2,8 +2,10 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 enum { FAILURE_DEADLINE_MS = 20000 };
@@ -193,4 +195,23 @@ char *pattern_new(size_t len)
 		bytes[i] = (char)(x >> 24);
 	}
 	return bytes;
+}
+
+static char socket_directory[] = "/tmp/hikyaku_test_net.XXXXXX";
+char socket_path[SOCKET_PATH_MAX];
+
+int make_socket_path(void **state)
+{
+	(void)state;
+	if (!mkdtemp(socket_directory))
+		return -1;
+	snprintf(socket_path, sizeof(socket_path), "%s/s", socket_directory);
+	return 0;
+}
+
+int remove_socket_path(void **state)
+{
+	(void)state;
+	unlink(socket_path);
+	return rmdir(socket_directory);
 }

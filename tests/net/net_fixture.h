@@ -104,6 +104,13 @@ void script_tls_echo(struct peer *p, int fd);
 gnutls_session_t server_handshake(struct peer *p, int fd); /* NULL: failed */
 void server_session_free(gnutls_session_t session);
 
+/* A place for unix sockets, in a directory of its own: for a group's setup and
+ * teardown. */
+enum { SOCKET_PATH_MAX = 40 };
+extern char socket_path[SOCKET_PATH_MAX];
+int make_socket_path(void **state);
+int remove_socket_path(void **state);
+
 /* Bytes with a pattern, so that a lost or doubled one is seen. */
 char *pattern_new(size_t len);
 

@@ -10,6 +10,7 @@ net_test_libs = tests/net/libnettest.a libnet.a libbase.a \
 net_tests = tests/net/test_dial \
 	tests/net/test_dial_unix \
 	tests/net/test_dir_watch \
+	tests/net/test_listen \
 	tests/net/test_loop \
 	tests/net/test_stream_uv \
 	tests/net/test_stream_tls \
@@ -27,6 +28,10 @@ tests_net_test_dial_unix_LDADD = $(net_test_libs)
 tests_net_test_dir_watch_SOURCES = tests/net/test_dir_watch.c
 tests_net_test_dir_watch_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_dir_watch_LDADD = $(net_test_libs)
+tests_net_test_listen_SOURCES = tests/net/test_listen.c
+tests_net_test_listen_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_listen_LDADD = $(net_test_libs)
+tests_net_test_listen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_start
 tests_net_test_loop_SOURCES = tests/net/test_loop.c
 tests_net_test_loop_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_loop_LDADD = $(net_test_libs)

@@ -11,9 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/test_dial_unix.XXXXXX";
-static char path[sizeof(directory) + 2];
-
 /* The next one that listens there finds a full queue of connections. */
 static int connect_to(const char *where)
 {
@@ -54,8 +51,8 @@ static void who_listens_is_reached(void **state)
 	(void)state;
 	struct peer p = { .script = script_echo };
 	struct client c;
-	peer_start(&p, path);
-	dial(&c, path, LONG);
+	peer_start(&p, socket_path);
+	dial(&c, socket_path, LONG);
 	run_until(c.loop, &c.is_connected);
 	assert_non_null(c.s);
 	client_write(&c, "hello");
@@ -68,24 +65,25 @@ static void who_listens_is_reached(void **state)
 static void where_nobody_listens_the_error_asks_for_the_program(void **state)
 {
 	(void)state;
-	check_failure(path, LONG, ERR_NOT_FOUND,
+	check_failure(socket_path, LONG, ERR_NOT_FOUND,
 		"/s: no such file; is the program behind it running?");
-	close(listen_on_path(path, 8));
-	check_failure(path, LONG, ERR_NETWORK,
+	close(listen_on_path(socket_path, 8));
+	check_failure(socket_path, LONG, ERR_NETWORK,
 		"/s: nobody listens there; is the program behind it running?");
-	unlink(path);
-	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)); /* no socket at all */
-	check_failure(path, LONG, ERR_NETWORK, "/s: nobody listens there");
+	unlink(socket_path);
+	close(open(socket_path, O_CREAT | O_WRONLY | O_CLOEXEC,
+		0600)); /* no socket at all */
+	check_failure(socket_path, LONG, ERR_NETWORK, "/s: nobody listens there");
 }
 
 static void a_full_queue_is_tried_again(void **state)
 {
 	(void)state;
 	struct client c;
-	int listener = listen_on_path(path, 0), first = connect_to(path);
-	check_failure(
-		path, 50, ERR_TIMEOUT, "/s: its queue of connections was full for 50ms");
-	dial(&c, path, LONG);
+	int listener = listen_on_path(socket_path, 0), first = connect_to(socket_path);
+	check_failure(socket_path, 50, ERR_TIMEOUT,
+		"/s: its queue of connections was full for 50ms");
+	dial(&c, socket_path, LONG);
 	run_turns(c.loop, 3);
 	assert_false(c.is_connected);
 	int accepted = accept(listener, NULL, NULL);
@@ -104,7 +102,7 @@ static void a_path_that_would_be_cut_is_refused(void **state)
 	(void)state;
 	char longest[108] = "", longer[109] = "";
 	memset(longer, 'x', sizeof(longer) - 1);
-	memcpy(longer, path, strlen(path));
+	memcpy(longer, socket_path, strlen(socket_path));
 	memcpy(longest, longer, sizeof(longest) - 1);
 	struct peer p = { .script = script_echo };
 	struct client c;
@@ -134,13 +132,14 @@ static void must_not_run(void *arg, struct stream *s, size_t index, const struct
 static void cancelling_is_silent_in_every_phase(void **state)
 {
 	(void)state;
-	int listener = listen_on_path(path, 0), first = -1;
+	int listener = listen_on_path(socket_path, 0), first = -1;
 	for (int turns = 0; turns < 4; turns++) {
 		struct uv_loop_s *loop = loop_new();
-		struct dial_options options = { .unix_path = path, .timeout_ms = LONG };
+		struct dial_options options = { .unix_path = socket_path,
+			.timeout_ms = LONG };
 		struct dial *d = dial_start(loop, &options, must_not_run, NULL);
 		if (turns && first < 0)
-			first = connect_to(path);
+			first = connect_to(socket_path);
 		run_turns(loop, turns);
 		dial_cancel(&d);
 		loop_free(&loop);
@@ -149,26 +148,11 @@ static void cancelling_is_silent_in_every_phase(void **state)
 	close(listener);
 }
 
-static int make_directory(void **state)
-{
-	(void)state;
-	if (!mkdtemp(directory))
-		return -1;
-	snprintf(path, sizeof(path), "%s/s", directory);
-	return 0;
-}
-
 static int remove_socket(void **state)
 {
 	(void)state;
-	unlink(path);
+	unlink(socket_path);
 	return 0;
-}
-
-static int remove_directory(void **state)
-{
-	(void)state;
-	return rmdir(directory);
 }
 
 #define TEST(f) cmocka_unit_test_teardown(f, remove_socket)
@@ -183,5 +167,5 @@ int main(void)
 		TEST(cancelling_is_silent_in_every_phase),
 	};
 	return cmocka_run_group_tests_name(
-		"net/dial_unix", tests, make_directory, remove_directory);
+		"net/dial_unix", tests, make_socket_path, remove_socket_path);
 }

@@ -12,8 +12,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-static char directory[] = "/tmp/test_stream_uv.XXXXXX";
-static char path[sizeof(directory) + 2];
 static char ipv4[] = "127.0.0.1", ipv6[] = "::1";
 
 static void free_all(struct client *c, struct peer *p)
@@ -291,97 +289,16 @@ static void addresses_are_those_of_the_connection(void **state)
 	free_all(&c, &p);
 }
 
-/* A listener that echoes one connection, on the loop of the test. */
-struct listener {
-	union {
-		uv_handle_t handle;
-		uv_stream_t io;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	};
-	struct client accepted;
-	bool has_accepted;
-};
-
-static void on_connection(uv_stream_t *io, int status)
-{
-	struct listener *l = io->data;
-	struct err e;
-	assert_int_equal(status, 0);
-	client_adopt(&l->accepted, stream_uv_accept(io, &e));
-	l->has_accepted = true;
-	/* Nobody else is waiting. */
-	assert_null(stream_uv_accept(io, &e));
-	assert_non_null(strstr(e.text, "accept a connection"));
-}
-
-static void listener_open(struct listener *l, struct uv_loop_s *loop, const char *where)
-{
-	*l = (struct listener){ .has_accepted = false };
-	client_init(&l->accepted, loop);
-	if (*where == '/') {
-		unlink(where);
-		assert_int_equal(uv_pipe_init(loop, &l->pipe, 0), 0);
-		assert_int_equal(uv_pipe_bind(&l->pipe, where), 0);
-	} else {
-		struct addr a;
-		assert_true(addr_parse(where, 0, &a));
-		assert_int_equal(uv_tcp_init(loop, &l->tcp), 0);
-		assert_int_equal(uv_tcp_bind(&l->tcp, &a.sa, 0), 0);
-	}
-	l->handle.data = l;
-	assert_int_equal(uv_listen(&l->io, 8, on_connection), 0);
-}
-
-static void an_accepted_connection_is_a_stream(void **state)
-{
-	struct client c;
-	struct listener l;
-	client_init(&c, loop_new());
-	listener_open(&l, c.loop, *state);
-	struct peer p = { .path = l.io.type == UV_NAMED_PIPE ? *state : NULL };
-	int len = sizeof(p.addr);
-	if (!p.path)
-		assert_int_equal(uv_tcp_getsockname(&l.tcp, &p.addr.sa, &len), 0);
-	client_connect_peer(&c, &p);
-	run_until(c.loop, &l.has_accepted);
-	client_write(&c, "hello");
-	client_wait(&l.accepted, 5);
-	client_write(&l.accepted, "welcome");
-	client_wait(&c, 7);
-	assert_memory_equal(buf_bytes(&c.got), "welcome", 7);
-	client_clear(&c);
-	client_clear(&l.accepted);
-	uv_close(&l.handle, NULL);
-	loop_free(&c.loop);
-}
-
 /* cmocka knows a test by its name. */
 #define OVER_TCP(f)                                 \
 	{                                           \
 #f "_over_tcp", f, NULL, NULL, ipv4 \
 	}
-#define OVER_UNIX(f)                                          \
-	{                                                     \
-#f "_over_a_unix_socket", f, NULL, NULL, path \
+#define OVER_UNIX(f)                                                 \
+	{                                                            \
+#f "_over_a_unix_socket", f, NULL, NULL, socket_path \
 	}
 #define OVER_BOTH(f) OVER_TCP(f), OVER_UNIX(f)
-
-static int make_directory(void **state)
-{
-	(void)state;
-	if (!mkdtemp(directory))
-		return -1;
-	snprintf(path, sizeof(path), "%s/s", directory);
-	return 0;
-}
-
-static int remove_directory(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(directory);
-}
 
 int main(void)
 {
@@ -398,8 +315,7 @@ int main(void)
 		OVER_BOTH(close_sends_what_is_queued),
 		OVER_BOTH(close_does_not_wait_for_a_deaf_peer),
 		OVER_BOTH(addresses_are_those_of_the_connection),
-		OVER_BOTH(an_accepted_connection_is_a_stream),
 	};
 	return cmocka_run_group_tests_name(
-		"net/stream_uv", tests, make_directory, remove_directory);
+		"net/stream_uv", tests, make_socket_path, remove_socket_path);
 }
