@@ -14,6 +14,8 @@ libpolicy_a_SOURCES = \
 	policy/retry.c policy/retry.h \
 	policy/route.h \
 	policy/set.c policy/set.h \
+	policy/set_find.c \
+	policy/set_parts.h \
 	policy/settings.c policy/settings.h \
 	policy/types.c policy/types.h \
 	policy/util.c policy/util.h

@@ -1,38 +1,16 @@
-#include "policy/set.h"
+#include "policy/set_parts.h"
 
 #include "policy/entry.h"
 #include "policy/file.h"
-#include "policy/index.h"
 #include "policy/lines.h"
 #include "policy/util.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ERRORS_MAX = 100 };
-
-/* What one file says. */
-struct part {
-	bool exists;
-	const char *path;
-	struct policy_entry *entries;
-	size_t count, cap;
-	bool has_hosts; /* some entry has "mx:" */
-	struct policy_index index;
-	uint32_t *trees; /* numbers of the TREE entries: substring matching only */
-	size_t tree_count, tree_cap;
-};
-
-struct policy_set {
-	atomic_uint refs;
-	uint64_t generation;
-	struct policy_options options;
-	struct policy_arena strings;
-	struct part parts[POLICY_FILE_COUNT];
-};
 
 const char *policy_file_name(enum policy_file file)
 {
@@ -62,7 +40,7 @@ void policy_errors_clear(struct policy_errors *errors)
 	*errors = (struct policy_errors){ 0 };
 }
 
-static void add_tree(struct part *part, size_t number)
+static void add_tree(struct policy_part *part, size_t number)
 {
 	if (part->tree_count == part->tree_cap) {
 		part->tree_cap = part->tree_cap ? 2 * part->tree_cap : 16;
@@ -72,7 +50,7 @@ static void add_tree(struct part *part, size_t number)
 	part->trees[part->tree_count++] = (uint32_t)number;
 }
 
-static struct policy_entry *new_entry(struct part *part)
+static struct policy_entry *new_entry(struct policy_part *part)
 {
 	if (part->count == part->cap) {
 		part->cap = part->cap ? 2 * part->cap : 16;
@@ -83,8 +61,8 @@ static struct policy_entry *new_entry(struct part *part)
 }
 
 /* false: an error was added. */
-static bool check_pin_is_new(const struct part *part, const struct policy_parsed *parsed,
-	unsigned line, struct policy_errors *errors)
+static bool check_pin_is_new(const struct policy_part *part,
+	const struct policy_parsed *parsed, unsigned line, struct policy_errors *errors)
 {
 	char text[POLICY_NAME_MAX + 3];
 	struct policy_error error;
@@ -103,7 +81,7 @@ static bool check_pin_is_new(const struct part *part, const struct policy_parsed
 static void add_entry(struct policy_set *set, enum policy_file file,
 	const struct policy_lines *l, const struct policy_parsed *parsed)
 {
-	struct part *part = &set->parts[file];
+	struct policy_part *part = &set->parts[file];
 	struct policy_entry *e = new_entry(part);
 	const char *name = parsed->pattern.name;
 	*e = (struct policy_entry){
@@ -128,7 +106,7 @@ static void add_entry(struct policy_set *set, enum policy_file file,
 static void parse_file(struct policy_set *set, enum policy_file file,
 	const struct policy_source *source, struct policy_errors *errors)
 {
-	struct part *part = &set->parts[file];
+	struct policy_part *part = &set->parts[file];
 	struct policy_lines l;
 	struct policy_parsed parsed;
 	struct policy_error error;
@@ -246,7 +224,7 @@ uint64_t policy_set_digest(const struct policy_set *set)
 	uint32_t match = (uint32_t)set->options.match;
 	hash = policy_hash(hash, &match, sizeof(match));
 	for (int file = 0; file < POLICY_FILE_COUNT; file++) {
-		const struct part *part = &set->parts[file];
+		const struct policy_part *part = &set->parts[file];
 		uint64_t head[2] = { part->exists, part->count };
 		hash = policy_hash(hash, head, sizeof(head));
 		for (size_t i = 0; i < part->count; i++) {
@@ -279,7 +257,7 @@ size_t policy_set_count(const struct policy_set *set, enum policy_file file)
 const struct policy_entry *policy_set_entry(
 	const struct policy_set *set, enum policy_file file, size_t index)
 {
-	const struct part *part = &set->parts[file];
+	const struct policy_part *part = &set->parts[file];
 	return index < part->count ? &part->entries[index] : NULL;
 }
 
@@ -292,114 +270,4 @@ void policy_entry_pattern(const struct policy_entry *entry, struct policy_patter
 bool policy_set_has_host_pins(const struct policy_set *set)
 {
 	return set->parts[POLICY_FILE_PINS].has_hosts;
-}
-
-/* --- looking a name up --- */
-
-struct search {
-	const struct part *part;
-	enum policy_match match;
-	bool is_host;
-	bool by_rank; /* the most specific; otherwise the first in the file */
-	const struct policy_entry *best;
-	unsigned best_score;
-};
-
-/* "mx:" counts between the length of a pattern and its kind, so that it wins
- * over a pattern for the destination of the same length. */
-static unsigned score_of(const struct policy_entry *e)
-{
-	struct policy_pattern pattern;
-	policy_entry_pattern(e, &pattern);
-	unsigned rank = policy_pattern_rank(&pattern);
-	return rank / 2 * 4 + (e->is_host ? 2 : 0) + rank % 2;
-}
-
-static void consider(struct search *s, size_t number)
-{
-	const struct policy_entry *e = &s->part->entries[number];
-	if (!s->by_rank) {
-		if (!s->best || e->line < s->best->line)
-			s->best = e;
-		return;
-	}
-	unsigned score = score_of(e);
-	if (!s->best || score > s->best_score) {
-		s->best = e;
-		s->best_score = score;
-	}
-}
-
-static void probe(struct search *s, enum policy_pattern_kind kind, const char *name)
-{
-	size_t number = policy_index_find(
-		&s->part->index, s->part->entries, kind, s->is_host, name);
-	if (number != POLICY_INDEX_NONE)
-		consider(s, number);
-}
-
-static void probe_trees(struct search *s, const char *name)
-{
-	for (size_t i = 0; i < s->part->tree_count; i++) {
-		const struct policy_entry *e = &s->part->entries[s->part->trees[i]];
-		if (e->is_host != s->is_host || !strstr(name, e->name))
-			continue;
-		consider(s, s->part->trees[i]);
-		if (!s->by_rank)
-			return;
-	}
-}
-
-static void probe_literal(struct search *s, const char *literal)
-{
-	char inner[POLICY_NAME_MAX + 1];
-	size_t len = policy_text(inner, sizeof(inner), "%s", literal + 1);
-	if (len)
-		inner[len - 1] = '\0';
-	probe(s, POLICY_PATTERN_LITERAL, inner);
-}
-
-/* Every pattern that can match has as its name the name itself or one of its
- * suffixes: as many questions as the name has labels. */
-static void search_name(struct search *s, const char *name)
-{
-	bool by_label = s->match == POLICY_MATCH_LABEL;
-	probe(s, POLICY_PATTERN_ANY, "");
-	if (name[0] == '[') {
-		probe_literal(s, name);
-		return;
-	}
-	probe(s, POLICY_PATTERN_EXACT, name);
-	if (by_label)
-		probe(s, POLICY_PATTERN_TREE, name);
-	else
-		probe_trees(s, name);
-	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.')) {
-		probe(s, POLICY_PATTERN_BELOW, dot + 1);
-		if (by_label)
-			probe(s, POLICY_PATTERN_TREE, dot + 1);
-	}
-}
-
-const struct policy_entry *policy_set_find(
-	const struct policy_set *set, enum policy_file file, const char *destination)
-{
-	struct search s = { .part = &set->parts[file], .match = set->options.match };
-	search_name(&s, destination);
-	return s.best;
-}
-
-const struct policy_entry *policy_set_pin(
-	const struct policy_set *set, const char *destination, const char *host)
-{
-	struct search s = {
-		.part = &set->parts[POLICY_FILE_PINS],
-		.match = set->options.match,
-		.by_rank = true,
-	};
-	search_name(&s, destination);
-	s.is_host = true;
-	if (host)
-		search_name(&s, host);
-	return s.best;
 }
