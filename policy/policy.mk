@@ -12,7 +12,10 @@ libpolicy_a_SOURCES = \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.h \
 	policy/retry.c policy/retry.h \
-	policy/route.h \
+	policy/route.c policy/route.h \
+	policy/route_options.c \
+	policy/route_parse.c policy/route_parse.h \
+	policy/route_targets.c \
 	policy/set.c policy/set.h \
 	policy/set_find.c \
 	policy/set_parts.h \

@@ -68,20 +68,23 @@ struct policy_relay {
 	const char *path;    /* of the unix socket; NULL: none */
 };
 
-/* Part of a policy set, and lives as long; or owned, see policy_route_parse_targets. */
+/* Part of a policy set, and lives as long; or owned, see policy_route_parse. */
 struct policy_route {
 	enum policy_route_kind kind;
-	struct policy_pattern pattern;
-	const char *path; /* of the file */
-	unsigned line;
+	enum policy_pattern_kind pattern_kind;
+	const char *pattern_name; /* as in struct policy_pattern; NULL: no pattern */
+	const char *path; /* of the file; NULL in an owned one until its owner sets it */
+	unsigned line;    /* likewise 0 */
 	const char *text; /* the entry as written */
 
-	struct policy_relay *relays;
-	size_t relay_count; /* at least 1 with RELAYS */
+	const struct policy_relay *relays;
+	size_t relay_count; /* at least 1 with RELAYS, at most POLICY_RELAYS_MAX */
 	bool takes_turns;
-	bool has_tls;
+	bool has_tls; /* tls= is written; else tls says OPPORTUNISTIC */
 	enum policy_tls_level tls;
-	const char *source_v4, *source_v6, *ehlo, *auth, *certificate, *key, *secret;
+	const char *source_v4, *source_v6; /* as inet_ntop writes them */
+	const char *ehlo;                  /* normalized; a literal with its brackets */
+	const char *auth, *certificate, *key, *secret; /* these are NULL where not set */
 
 	char status[12];        /* ERROR: "5.7.1"; its class says bounced or deferred */
 	const char *error_text; /* ERROR */
@@ -95,6 +98,8 @@ struct policy_route *policy_route_parse(
 struct policy_route *policy_route_parse_targets(
 	const char *s, size_t len, char why[POLICY_TEXT_MAX]);
 void policy_route_free(struct policy_route **route); /* owned ones only */
+
+void policy_route_pattern(const struct policy_route *route, struct policy_pattern *out);
 
 /* The name that the policy's lists, pins and destination blocks are asked for: the
  * host that the relay names, or the destination itself. */

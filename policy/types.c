@@ -36,6 +36,7 @@ static const char *const tls_level_names[POLICY_TLS_COUNT] = {
 	[POLICY_TLS_OPPORTUNISTIC] = "opportunistic",
 	[POLICY_TLS_OFF] = "off",
 	[POLICY_TLS_REQUIRED] = "required",
+	[POLICY_TLS_VERIFIED] = "verified",
 };
 
 /* By bit, oldest first. */

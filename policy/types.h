@@ -58,6 +58,7 @@ enum policy_tls_level {
 	POLICY_TLS_OPPORTUNISTIC,
 	POLICY_TLS_OFF,
 	POLICY_TLS_REQUIRED,
+	POLICY_TLS_VERIFIED, /* required, with a certificate for the host's name */
 	POLICY_TLS_COUNT
 };
 

@@ -1,6 +1,7 @@
 #include "policy/util.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,29 +96,76 @@ bool policy_equal_nocase(const char *a, const char *b, size_t len)
 	return true;
 }
 
+enum { NEAREST_MAX = 16 };
+
+/* Letters to insert, remove or change. a has at most NEAREST_MAX of them. */
+static size_t edits_between(const char *a, size_t a_len, const char *b)
+{
+	size_t costs[NEAREST_MAX + 1];
+	for (size_t i = 0; i <= a_len; i++)
+		costs[i] = i;
+	for (size_t row = 1; *b; b++, row++) {
+		size_t before = costs[0];
+		costs[0] = row;
+		for (size_t i = 1; i <= a_len; i++) {
+			size_t changed = before + (lower(a[i - 1]) != *b);
+			size_t other = costs[i] < costs[i - 1] ? costs[i] : costs[i - 1];
+			before = costs[i];
+			costs[i] = changed < other + 1 ? changed : other + 1;
+		}
+	}
+	return costs[a_len];
+}
+
+const char *policy_nearest(const char *s, size_t len, const char *const *words)
+{
+	const char *nearest = NULL;
+	size_t least = len / 3 + 2;
+	for (; len <= NEAREST_MAX && *words; words++) {
+		size_t edits = edits_between(s, len, *words);
+		if (edits < least) {
+			nearest = *words;
+			least = edits;
+		}
+	}
+	return nearest;
+}
+
 enum { CHUNK_SIZE = 32 * 1024 };
 
 struct policy_arena_chunk {
 	struct policy_arena_chunk *next;
 	size_t used, size;
-	char mem[];
+	_Alignas(max_align_t) char mem[];
 };
+
+static char *arena_take(struct policy_arena *arena, size_t size, size_t align)
+{
+	struct policy_arena_chunk *c = arena->chunks;
+	size_t at = c ? (c->used + align - 1) / align * align : 0;
+	if (!c || at > c->size || c->size - at < size) {
+		size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+		c = policy_xcalloc(1, sizeof(*c) + room);
+		c->size = room;
+		c->next = arena->chunks;
+		arena->chunks = c;
+		at = 0;
+	}
+	c->used = at + size;
+	return c->mem + at;
+}
 
 const char *policy_arena_strndup(struct policy_arena *arena, const char *s, size_t len)
 {
-	struct policy_arena_chunk *c = arena->chunks;
-	if (!c || c->size - c->used < len + 1) {
-		size_t size = len + 1 > CHUNK_SIZE ? len + 1 : CHUNK_SIZE;
-		c = policy_xcalloc(1, sizeof(*c) + size);
-		c->size = size;
-		c->next = arena->chunks;
-		arena->chunks = c;
-	}
-	char *copy = c->mem + c->used;
+	char *copy = arena_take(arena, len + 1, 1);
 	memcpy(copy, s, len);
 	copy[len] = '\0';
-	c->used += len + 1;
 	return copy;
+}
+
+void *policy_arena_alloc(struct policy_arena *arena, size_t size)
+{
+	return arena_take(arena, size, _Alignof(max_align_t));
 }
 
 void policy_arena_clear(struct policy_arena *arena)

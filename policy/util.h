@@ -28,11 +28,15 @@ size_t policy_utf8_len(const char *s, size_t len);
 /* Equal but for ASCII case; never asks the locale. */
 bool policy_equal_nocase(const char *a, const char *b, size_t len);
 
-/* Strings with one lifetime. Zero-initialized is empty. */
+/* Which of the words, the last of which is NULL, was s meant to be? NULL: none. */
+const char *policy_nearest(const char *s, size_t len, const char *const *words);
+
+/* Memory with one lifetime. Zero-initialized is empty. */
 struct policy_arena {
 	struct policy_arena_chunk *chunks;
 };
 const char *policy_arena_strndup(struct policy_arena *arena, const char *s, size_t len);
+void *policy_arena_alloc(struct policy_arena *arena, size_t size); /* zeroed, aligned */
 void policy_arena_clear(struct policy_arena *arena);
 
 /* A growing run of bytes; free(bytes) ends it. */

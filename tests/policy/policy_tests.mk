@@ -8,6 +8,7 @@ policy_tests = \
 	tests/policy/test_name \
 	tests/policy/test_pattern \
 	tests/policy/test_retry \
+	tests/policy/test_route \
 	tests/policy/test_set \
 	tests/policy/test_types
 check_PROGRAMS += $(policy_tests)
@@ -30,6 +31,8 @@ tests_policy_test_pattern_SOURCES = tests/policy/test_pattern.c tests/policy/tab
 tests_policy_test_pattern_LDADD = $(policy_test_libs)
 tests_policy_test_retry_SOURCES = tests/policy/test_retry.c tests/policy/table.h
 tests_policy_test_retry_LDADD = $(policy_test_libs)
+tests_policy_test_route_SOURCES = tests/policy/test_route.c tests/policy/table.h
+tests_policy_test_route_LDADD = $(policy_test_libs)
 tests_policy_test_set_SOURCES = \
 	tests/policy/test_set.c tests/policy/table.h tests/policy/fixture.h
 tests_policy_test_set_LDADD = $(policy_test_libs)
