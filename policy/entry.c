@@ -1,5 +1,6 @@
 #include "policy/entry.h"
 
+#include "policy/route_parse.h"
 #include "policy/util.h"
 
 #include <string.h>
@@ -105,21 +106,35 @@ bool policy_entry_parse_pattern(enum policy_file file, const char *text, size_t 
 size_t policy_entry_pattern_len(enum policy_file file, const char *text, size_t len)
 {
 	size_t n = 0;
-	if (file != POLICY_FILE_PINS)
+	if (file != POLICY_FILE_PINS && file != POLICY_FILE_ROUTES)
 		return len;
 	while (n < len && !is_separator(text[n]))
 		n++;
 	return n;
 }
 
+/* What a route says is read again with the set that it becomes part of. */
+static bool parse_route(const char *text, size_t len, size_t pattern_len,
+	struct policy_parsed *out, char why[POLICY_TEXT_MAX])
+{
+	struct policy_arena arena = { 0 };
+	struct policy_route route;
+	*out = (struct policy_parsed){ .pattern_len = pattern_len };
+	bool ok = policy_route_read(&arena, text, len, &out->pattern, &route, why);
+	policy_arena_clear(&arena);
+	return ok;
+}
+
 bool policy_entry_parse(enum policy_file file, const char *text, size_t len,
 	const struct policy_options *options, struct policy_parsed *out,
 	char why[POLICY_TEXT_MAX])
 {
-	if (file != POLICY_FILE_PINS)
-		return policy_entry_parse_pattern(file, text, len, out, why);
 	size_t pattern_len = policy_entry_pattern_len(file, text, len);
 	size_t from = pattern_len;
+	if (file == POLICY_FILE_ROUTES)
+		return parse_route(text, len, pattern_len, out, why);
+	if (file != POLICY_FILE_PINS)
+		return policy_entry_parse_pattern(file, text, len, out, why);
 	while (from < len && is_separator(text[from]))
 		from++;
 	if (!policy_entry_parse_pattern(file, text, pattern_len, out, why))

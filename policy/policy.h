@@ -8,6 +8,7 @@
 #include "policy/name.h"
 #include "policy/pattern.h"
 #include "policy/retry.h"
+#include "policy/route.h"
 #include "policy/set.h"
 #include "policy/settings.h"
 #include "policy/types.h"

@@ -1,8 +1,10 @@
-#include "policy/set_parts.h"
+#include "policy/set.h"
 
 #include "policy/entry.h"
 #include "policy/file.h"
 #include "policy/lines.h"
+#include "policy/route_parse.h"
+#include "policy/set_parts.h"
 #include "policy/util.h"
 
 #include <fcntl.h>
@@ -18,6 +20,7 @@ const char *policy_file_name(enum policy_file file)
 		[POLICY_FILE_ALLOW] = "mtatsl.txt",
 		[POLICY_FILE_EXCLUDE] = "nomtatsl.txt",
 		[POLICY_FILE_PINS] = "mtaproto.txt",
+		[POLICY_FILE_ROUTES] = "routes.txt",
 	};
 	return names[file];
 }
@@ -60,21 +63,18 @@ static struct policy_entry *new_entry(struct policy_part *part)
 	return &part->entries[part->count];
 }
 
-/* false: an error was added. */
 static bool check_pin_is_new(const struct policy_part *part,
-	const struct policy_parsed *parsed, unsigned line, struct policy_errors *errors)
+	const struct policy_parsed *parsed, char why[POLICY_TEXT_MAX])
 {
 	char text[POLICY_NAME_MAX + 3];
-	struct policy_error error;
 	size_t other = policy_index_find(&part->index, part->entries,
 		parsed->pattern.kind, parsed->is_host, parsed->pattern.name);
 	if (other == POLICY_INDEX_NONE)
 		return true;
 	policy_pattern_format(&parsed->pattern, text, sizeof(text));
-	policy_error_set(&error, part->path, line,
+	policy_text(why, POLICY_TEXT_MAX,
 		"line %u has a pin for %s%s already; keep one of the two",
 		part->entries[other].line, parsed->is_host ? "mx:" : "", text);
-	add_error(errors, &error);
 	return false;
 }
 
@@ -103,16 +103,57 @@ static void add_entry(struct policy_set *set, enum policy_file file,
 	part->count++;
 }
 
+/* The route of the entry that was just added: it stands at the same number. */
+static void add_route(struct policy_part *part, const struct policy_route *route)
+{
+	const struct policy_entry *e = &part->entries[part->count - 1];
+	if (part->route_cap < part->cap) {
+		part->route_cap = part->cap;
+		part->routes = policy_xreallocarray(
+			part->routes, part->route_cap, sizeof(*part->routes));
+	}
+	struct policy_route *r = &part->routes[part->count - 1];
+	*r = *route;
+	r->pattern_kind = e->kind;
+	r->pattern_name = e->name;
+	r->path = e->path;
+	r->line = e->line;
+	r->text = e->text;
+}
+
+/* One entry. false: why says what is wrong with it. */
+static bool parse_entry(struct policy_set *set, enum policy_file file,
+	const struct policy_lines *l, char why[POLICY_TEXT_MAX])
+{
+	struct policy_part *part = &set->parts[file];
+	struct policy_parsed parsed = { 0 };
+	struct policy_route route;
+	if (file == POLICY_FILE_ROUTES) {
+		if (!policy_route_read(&set->strings, l->entry, l->entry_len,
+			    &parsed.pattern, &route, why))
+			return false;
+		add_entry(set, file, l, &parsed);
+		add_route(part, &route);
+		return true;
+	}
+	if (!policy_entry_parse(
+		    file, l->entry, l->entry_len, &set->options, &parsed, why))
+		return false;
+	if (file == POLICY_FILE_PINS && !check_pin_is_new(part, &parsed, why))
+		return false;
+	add_entry(set, file, l, &parsed);
+	return true;
+}
+
 static void parse_file(struct policy_set *set, enum policy_file file,
 	const struct policy_source *source, struct policy_errors *errors)
 {
 	struct policy_part *part = &set->parts[file];
 	struct policy_lines l;
-	struct policy_parsed parsed;
 	struct policy_error error;
 	char why[POLICY_TEXT_MAX];
-	part->path =
-		policy_arena_strndup(&set->strings, source->path, strlen(source->path));
+	const char *path = source->path ? source->path : policy_file_name(file);
+	part->path = policy_arena_strndup(&set->strings, path, strlen(path));
 	part->exists = source->bytes != NULL;
 	if (!part->exists)
 		return;
@@ -120,13 +161,9 @@ static void parse_file(struct policy_set *set, enum policy_file file,
 	while (policy_lines_next(&l)) {
 		if (l.entry_len == 0)
 			continue;
-		if (!policy_entry_parse(
-			    file, l.entry, l.entry_len, &set->options, &parsed, why)) {
-			policy_error_set(&error, source->path, l.number, "%s", why);
+		if (!parse_entry(set, file, &l, why)) {
+			policy_error_set(&error, path, l.number, "%s", why);
 			add_error(errors, &error);
-		} else if (file != POLICY_FILE_PINS ||
-			   check_pin_is_new(part, &parsed, l.number, errors)) {
-			add_entry(set, file, &l, &parsed);
 		}
 	}
 	policy_lines_clear(&l);
@@ -198,6 +235,7 @@ void policy_set_unref(struct policy_set **set)
 		return;
 	for (int file = 0; file < POLICY_FILE_COUNT; file++) {
 		free(s->parts[file].entries);
+		free(s->parts[file].routes);
 		free(s->parts[file].trees);
 		policy_index_clear(&s->parts[file].index);
 	}
@@ -259,6 +297,12 @@ const struct policy_entry *policy_set_entry(
 {
 	const struct policy_part *part = &set->parts[file];
 	return index < part->count ? &part->entries[index] : NULL;
+}
+
+const struct policy_route *policy_set_route_at(const struct policy_set *set, size_t index)
+{
+	const struct policy_part *part = &set->parts[POLICY_FILE_ROUTES];
+	return index < part->count ? &part->routes[index] : NULL;
 }
 
 void policy_entry_pattern(const struct policy_entry *entry, struct policy_pattern *out)

@@ -14,16 +14,18 @@
 #define POLICY_SET_H
 
 #include "policy/pattern.h"
+#include "policy/route.h"
 #include "policy/types.h"
 
 enum policy_file {
 	POLICY_FILE_ALLOW,
 	POLICY_FILE_EXCLUDE,
 	POLICY_FILE_PINS,
+	POLICY_FILE_ROUTES,
 	POLICY_FILE_COUNT
 };
 
-/* "mtatsl.txt", "nomtatsl.txt", "mtaproto.txt". */
+/* "mtatsl.txt", "nomtatsl.txt", "mtaproto.txt", "routes.txt". */
 const char *policy_file_name(enum policy_file file);
 
 struct policy_options {
@@ -32,7 +34,7 @@ struct policy_options {
 };
 
 struct policy_source {
-	const char *path;  /* as shown in errors and reasons */
+	const char *path;  /* as shown in errors and reasons; NULL: the file's name */
 	const char *bytes; /* NULL: the file does not exist */
 	size_t len;
 };
@@ -47,7 +49,7 @@ void policy_errors_clear(struct policy_errors *errors);
 
 struct policy_set;
 
-/* Reads the directory. A directory that does not exist is three missing files.
+/* Reads the directory. A directory that does not exist is as many missing files.
  * Returns the set (the caller's reference) or NULL with errors filled. */
 struct policy_set *policy_set_load(const char *directory,
 	const struct policy_options *options, uint64_t generation,
@@ -96,5 +98,15 @@ bool policy_set_has_host_pins(const struct policy_set *set);
 /* The pin that counts for a destination at a host (host NULL: not known yet). */
 const struct policy_entry *policy_set_pin(
 	const struct policy_set *set, const char *destination, const char *host);
+
+/* The route that counts for a destination: that of the first line that matches.
+ * NULL: none does, the mail goes to the MX hosts of the destination. Borrowed; time
+ * as with policy_set_find. */
+const struct policy_route *policy_set_route(
+	const struct policy_set *set, const char *destination);
+
+/* The routes in the order of the file: as many as policy_set_count says. */
+const struct policy_route *policy_set_route_at(
+	const struct policy_set *set, size_t index);
 
 #endif

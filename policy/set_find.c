@@ -1,3 +1,5 @@
+#include "policy/set.h"
+
 #include "policy/set_parts.h"
 
 #include <string.h>
@@ -108,4 +110,13 @@ const struct policy_entry *policy_set_pin(
 	if (host)
 		search_name(&s, host);
 	return s.best;
+}
+
+const struct policy_route *policy_set_route(
+	const struct policy_set *set, const char *destination)
+{
+	const struct policy_part *part = &set->parts[POLICY_FILE_ROUTES];
+	const struct policy_entry *e =
+		policy_set_find(set, POLICY_FILE_ROUTES, destination);
+	return e ? &part->routes[e - part->entries] : NULL;
 }

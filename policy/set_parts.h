@@ -6,6 +6,7 @@
 #define POLICY_SET_PARTS_H
 
 #include "policy/index.h"
+#include "policy/route.h"
 #include "policy/set.h"
 #include "policy/util.h"
 
@@ -21,6 +22,8 @@ struct policy_part {
 	struct policy_index index;
 	uint32_t *trees; /* numbers of the TREE entries: substring matching only */
 	size_t tree_count, tree_cap;
+	struct policy_route *routes; /* of the entries, by number: ROUTES only */
+	size_t route_cap;
 };
 
 struct policy_set {

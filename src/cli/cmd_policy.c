@@ -32,6 +32,7 @@ static const struct {
 	[POLICY_FILE_ALLOW] = { "policy allow", "allow", "allow list" },
 	[POLICY_FILE_EXCLUDE] = { "policy exclude", "exclude", "exclude list" },
 	[POLICY_FILE_PINS] = { "policy pin", "pins", "protocol pins" },
+	[POLICY_FILE_ROUTES] = { "policy route", "routes", "routes" },
 };
 
 /* --- JSON --- */
@@ -196,6 +197,10 @@ static const char *effect_of(const struct policy_set *set, enum policy_file file
 	case POLICY_FILE_PINS:
 		return policy_set_count(set, file)
 			       ? "these versions of TLS and no others are used"
+			       : "empty";
+	case POLICY_FILE_ROUTES:
+		return policy_set_count(set, file)
+			       ? "the first line that matches says where the mail goes"
 			       : "empty";
 	case POLICY_FILE_COUNT:
 		break;
