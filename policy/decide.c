@@ -13,6 +13,10 @@ struct decider {
 	const struct policy_set *set; /* or NULL */
 	const struct policy_query *query;
 	const struct policy_settings *settings;
+	const struct policy_route *route; /* or NULL */
+	const struct policy_relay *relay; /* or NULL */
+	const char *name;                 /* what lists, pins and blocks are asked for */
+	const char *host;                 /* or NULL */
 	struct policy_decision *out;
 	bool settled;
 	struct policy_reason *permit; /* the allow list's entry, if there is one */
@@ -74,17 +78,116 @@ static const char *overridden(const struct decider *d)
 				    : ", but STARTTLS is off already";
 }
 
+static void format_line_rule(const char *path, unsigned line, char *out, size_t out_size)
+{
+	/* The line number must survive a long path. */
+	policy_text(out, out_size, "%.240s:%u", path, line);
+}
+
+/* A route of an option has no file of its own. */
+static const char *route_rule(const struct decider *d, char *out, size_t out_size)
+{
+	if (d->route && d->route->path)
+		format_line_rule(d->route->path, d->route->line, out, out_size);
+	else
+		policy_text(out, out_size, "route");
+	return out;
+}
+
+/* Where the mail goes, and for whom the other rules are asked then. */
+static void rule_route(struct decider *d)
+{
+	char rule[256], target[256];
+	if (!d->route || !d->relay)
+		return;
+	policy_relay_format(d->relay, target, sizeof(target));
+	bool is_other = strcmp(d->name, d->query->destination) != 0;
+	add_reason(d, route_rule(d, rule, sizeof(rule)), "the mail for %s goes to %s%s%s",
+		d->query->destination, target,
+		is_other ? ": lists, pins and destination blocks are asked for " : "",
+		is_other ? d->name : "");
+}
+
+static bool is_strict(enum policy_tls_level level)
+{
+	return level == POLICY_TLS_REQUIRED || level == POLICY_TLS_VERIFIED;
+}
+
+/* What counts of the levels that are written: that of the route before that of the
+ * destination. A password is for one server, so that auth= means verified. */
+static enum policy_tls_level level_of(const struct decider *d)
+{
+	if (d->route && d->route->has_tls)
+		return d->route->tls;
+	if (d->route && d->route->auth)
+		return POLICY_TLS_VERIFIED;
+	return d->settings->tls;
+}
+
+static void require(struct decider *d, struct policy_reason *r)
+{
+	d->out->tls_required = true;
+	settle(d, r, POLICY_CHANNEL_TLS);
+}
+
+static void rule_route_requires(struct decider *d)
+{
+	char rule[256];
+	const struct policy_route *route = d->route;
+	const char *verified =
+		d->out->tls_verified
+			? ", and the certificate must verify for the host's name"
+			: "";
+	if (!route || !d->relay)
+		return;
+	route_rule(d, rule, sizeof(rule));
+	if (d->out->implicit_tls)
+		require(d,
+			add_reason(d, rule,
+				"smtps: TLS from the first byte, and no failure leads to "
+				"plaintext%s",
+				verified));
+	if (route->auth)
+		require(d,
+			add_reason(d, rule,
+				"auth=%s: the password is only sent inside TLS, and no "
+				"failure leads to plaintext%s",
+				route->auth, verified));
+	if (route->has_tls && is_strict(route->tls))
+		require(d,
+			add_reason(d, rule,
+				"tls=%s: the channel is always TLS, whatever the lists "
+				"say, and no failure leads to plaintext%s",
+				policy_tls_level_name(route->tls), verified));
+	if (route->has_tls && route->tls == POLICY_TLS_OFF)
+		settle(d, add_reason(d, rule, "tls=off: STARTTLS is not used"),
+			POLICY_CHANNEL_PLAINTEXT);
+}
+
 /* A requirement of the destination is above everything, the lists too. */
 static void rule_required(struct decider *d)
 {
 	const struct policy_settings *s = d->settings;
-	if (s->tls != POLICY_TLS_REQUIRED)
+	const char *rule = option_rule(s->tls_from, "tls");
+	const char *name = policy_tls_level_name(s->tls);
+	if (d->route && d->route->has_tls) {
+		if (s->tls != POLICY_TLS_OPPORTUNISTIC)
+			add_reason(d, rule,
+				"tls = %s, but the route has tls=%s, and that weighs "
+				"more",
+				name, policy_tls_level_name(d->route->tls));
 		return;
-	d->out->tls_required = true;
-	struct policy_reason *r = add_reason(d, option_rule(s->tls_from, "tls"),
-		"tls = required: the channel is always TLS, whatever the lists say, and "
-		"no failure leads to plaintext");
-	settle(d, r, POLICY_CHANNEL_TLS);
+	}
+	if (is_strict(s->tls))
+		require(d,
+			add_reason(d, rule,
+				"tls = %s: the channel is always TLS, whatever the lists "
+				"say, and no failure leads to plaintext%s",
+				name,
+				s->tls == POLICY_TLS_VERIFIED
+					? ", and the certificate must verify for the "
+					  "host's name"
+					: ""));
 }
 
 static void rule_switches(struct decider *d)
@@ -96,18 +199,11 @@ static void rule_switches(struct decider *d)
 			"starttls = false: STARTTLS is not used%s", overridden(d));
 		settle(d, r, POLICY_CHANNEL_PLAINTEXT);
 	}
-	if (s->tls == POLICY_TLS_OFF) {
+	if (s->tls == POLICY_TLS_OFF && !(d->route && d->route->has_tls)) {
 		r = add_reason(d, option_rule(s->tls_from, "tls"),
 			"tls = off: STARTTLS is not used%s", overridden(d));
 		settle(d, r, POLICY_CHANNEL_PLAINTEXT);
 	}
-}
-
-static void format_entry_rule(
-	const struct policy_entry *entry, char *out, size_t out_size)
-{
-	/* The line number must survive a long path. */
-	policy_text(out, out_size, "%.240s:%u", entry->path, entry->line);
 }
 
 /* "the allow list has "example.com" (example.com and everything below it): ..." */
@@ -118,7 +214,7 @@ static struct policy_reason *add_list_reason(struct decider *d,
 	struct policy_pattern pattern;
 	policy_entry_pattern(entry, &pattern);
 	policy_pattern_describe(&pattern, policy_set_match(d->set), words, sizeof(words));
-	format_entry_rule(entry, rule, sizeof(rule));
+	format_line_rule(entry->path, entry->line, rule, sizeof(rule));
 	return add_reason(d, rule, "the %s list has \"%.64s\" (%s): %s%s", list,
 		entry->text, words, effect, overridden(d));
 }
@@ -126,7 +222,7 @@ static struct policy_reason *add_list_reason(struct decider *d,
 static void rule_allow(struct decider *d)
 {
 	const struct policy_entry *entry =
-		policy_set_find(d->set, POLICY_FILE_ALLOW, d->query->destination);
+		policy_set_find(d->set, POLICY_FILE_ALLOW, d->name);
 	if (entry) {
 		/* It permits TLS; the channel that is due has its say still. */
 		d->permit = add_list_reason(
@@ -139,14 +235,14 @@ static void rule_allow(struct decider *d)
 	struct policy_reason *r =
 		add_reason(d, policy_set_path(d->set, POLICY_FILE_ALLOW),
 			"the allow list exists %s %s: STARTTLS is not used%s", fact,
-			d->query->destination, overridden(d));
+			d->name, overridden(d));
 	settle(d, r, POLICY_CHANNEL_PLAINTEXT);
 }
 
 static void rule_exclude(struct decider *d)
 {
 	const struct policy_entry *entry =
-		policy_set_find(d->set, POLICY_FILE_EXCLUDE, d->query->destination);
+		policy_set_find(d->set, POLICY_FILE_EXCLUDE, d->name);
 	if (!entry)
 		return;
 	struct policy_reason *r =
@@ -217,14 +313,24 @@ static void rule_default(struct decider *d)
 	settle(d, r, POLICY_CHANNEL_TLS);
 }
 
+static bool is_tls(const struct decider *d)
+{
+	return d->out->channel == POLICY_CHANNEL_TLS;
+}
+
 static void decide_channel(struct decider *d)
 {
+	enum policy_tls_level level = level_of(d);
+	d->out->implicit_tls = d->out->transport == POLICY_TRANSPORT_SMTPS;
+	d->out->tls_verified = level == POLICY_TLS_VERIFIED;
+	rule_route(d);
+	rule_route_requires(d);
 	rule_required(d);
 	rule_switches(d);
 	rule_lists(d);
 	rule_due(d);
 	rule_default(d);
-	d->out->use_starttls = d->out->channel == POLICY_CHANNEL_TLS;
+	d->out->use_starttls = is_tls(d) && !d->out->implicit_tls;
 }
 
 static void decide_fallback(struct decider *d)
@@ -242,7 +348,7 @@ static void decide_fallback(struct decider *d)
 	const char *rule = option_rule(s->fallback_from, "fallback");
 	const char *name = policy_fallback_name(s->fallback);
 	d->out->fallback = d->out->tls_required ? POLICY_FALLBACK_NONE : s->fallback;
-	if (!d->out->use_starttls)
+	if (!is_tls(d))
 		return;
 	if (d->out->tls_required && s->fallback != POLICY_FALLBACK_NONE)
 		add_reason(d, rule, "fallback = %s%s has no effect: TLS is required",
@@ -258,13 +364,13 @@ static void decide_protocols(struct decider *d)
 	const struct policy_entry *pin = NULL;
 	char versions[40], rule[256];
 	if (d->set)
-		pin = policy_set_pin(d->set, d->query->destination, d->query->host);
+		pin = policy_set_pin(d->set, d->name, d->host);
 	d->out->protocols = pin ? pin->versions : s->protocols;
-	if (!d->out->use_starttls)
+	if (!is_tls(d))
 		return;
 	policy_versions_format(d->out->protocols, versions, sizeof(versions));
 	if (pin) {
-		format_entry_rule(pin, rule, sizeof(rule));
+		format_line_rule(pin->path, pin->line, rule, sizeof(rule));
 		add_reason(d, rule, "the pin \"%.250s\" fixes the versions to %s",
 			pin->text, versions);
 	} else {
@@ -272,8 +378,7 @@ static void decide_protocols(struct decider *d)
 			"no pin matches: the versions are %s%s", versions,
 			default_mark(s->protocols_from));
 	}
-	if (d->set && !d->query->host && d->query->destination[0] != '[' &&
-		policy_set_has_host_pins(d->set))
+	if (d->set && !d->host && d->name[0] != '[' && policy_set_has_host_pins(d->set))
 		add_reason(d, policy_set_path(d->set, POLICY_FILE_PINS),
 			"it has pins for hosts (mx:) too; whether one of them counts is "
 			"known when the MX host is");
@@ -291,20 +396,20 @@ static void decide_sni(struct decider *d)
 	const struct policy_settings *s = d->settings;
 	const char *rule = option_rule(s->sni_from, "sni");
 	const char *mark = default_mark(s->sni_from);
-	const char *host = d->query->host;
+	const char *host = d->host;
 	char *out = d->out->sni;
 	if (s->sni == POLICY_SNI_NAME)
 		policy_text(out, sizeof(d->out->sni), "%s", s->sni_name);
 	else if (s->sni == POLICY_SNI_ON && may_be_sent(host))
 		policy_text(out, sizeof(d->out->sni), "%s", host);
-	if (!d->out->use_starttls)
+	if (!is_tls(d))
 		return;
 	if (s->sni == POLICY_SNI_OFF)
 		add_reason(d, rule, "sni = off: no server name is sent");
 	else if (*out)
 		add_reason(d, rule, "sni = %s%s: the server name sent is %s",
 			s->sni == POLICY_SNI_NAME ? s->sni_name : "on", mark, out);
-	else if (d->query->destination[0] == '[')
+	else if (d->name[0] == '[')
 		add_reason(
 			d, rule, "sni = on%s, but an address has no name to send", mark);
 	else if (host)
@@ -319,24 +424,91 @@ static void decide_sni(struct decider *d)
 static void decide_greeting(struct decider *d)
 {
 	const struct policy_settings *s = d->settings;
-	d->out->greeting = s->greeting_after_starttls;
+	if (!d->out->implicit_tls)
+		d->out->greeting = s->greeting_after_starttls;
 	if (d->out->use_starttls && d->out->greeting == POLICY_GREETING_HELO)
 		add_reason(d, option_rule(s->greeting_from, "greeting_after_starttls"),
 			"greeting_after_starttls = helo: no extension is used inside "
 			"TLS");
 }
 
+static const struct policy_relay *relay_of(const struct policy_query *query)
+{
+	const struct policy_route *route = query->route;
+	if (query->relay || !route || !route->relay_count)
+		return query->relay;
+	return &route->relays[0];
+}
+
+/* A relay that is one host by name has no other host. */
+static const char *host_of(const struct policy_query *query)
+{
+	const struct policy_relay *relay = relay_of(query);
+	if (query->host || !relay || relay->looks_up_mx || !relay->host)
+		return query->host;
+	return relay->host[0] == '[' ? NULL : relay->host;
+}
+
+/* No TLS, and nothing that asks for it: the mail does not leave the machine. */
+static void decide_lmtp(struct decider *d)
+{
+	char rule[256];
+	rule_route(d);
+	settle(d,
+		add_reason(d, route_rule(d, rule, sizeof(rule)),
+			"lmtp over a unix socket does not leave the machine: without "
+			"TLS, whatever lists and blocks say"),
+		POLICY_CHANNEL_PLAINTEXT);
+}
+
+static void decide_nothing_sent(struct decider *d)
+{
+	char rule[256];
+	const struct policy_route *route = d->route;
+	route_rule(d, rule, sizeof(rule));
+	d->out->channel = POLICY_CHANNEL_PLAINTEXT;
+	struct policy_reason *r =
+		route->kind == POLICY_ROUTE_DISCARD
+			? add_reason(d, rule,
+				  "discard: the mail for %s is taken and dropped, "
+				  "nothing is sent",
+				  d->query->destination)
+			: add_reason(d, rule,
+				  "error: the mail for %s is %s with %s \"%.300s\", "
+				  "nothing is sent",
+				  d->query->destination,
+				  route->status[0] == '4' ? "deferred" : "refused",
+				  route->status, route->error_text);
+	settle(d, r, POLICY_CHANNEL_PLAINTEXT);
+}
+
 void policy_decide(const struct policy_set *set, const struct policy_query *query,
 	struct policy_decision *out)
 {
+	const struct policy_relay *relay = relay_of(query);
 	struct decider d = {
 		.set = set,
 		.query = query,
 		.settings = query->settings,
+		.route = query->route,
+		.relay = relay,
+		.name = relay ? policy_relay_name(relay, query->destination)
+			      : query->destination,
+		.host = host_of(query),
 		.out = out,
 	};
 	/* Room for reasons is 12 KiB: what reason_count does not cover stays as it is. */
 	memset(out, 0, offsetof(struct policy_decision, reasons));
+	if (relay)
+		out->transport = relay->transport;
+	if (d.route && d.route->kind != POLICY_ROUTE_RELAYS) {
+		decide_nothing_sent(&d);
+		return;
+	}
+	if (out->transport == POLICY_TRANSPORT_LMTP) {
+		decide_lmtp(&d);
+		return;
+	}
 	decide_channel(&d);
 	decide_fallback(&d);
 	decide_protocols(&d);
