@@ -210,6 +210,25 @@ struct queue_record {
 	const char *json;
 };
 
+/* The records of a message at a destination, one at a time. */
+struct queue_records {
+	size_t count; /* of them all */
+	/* The newest, then those before it; JSON, valid until the next call. NULL: no
+	 * more. */
+	const char *(*next)(struct queue_records *r);
+};
+
+/* A part of a new message that only the store can write, for it has the records. */
+struct queue_story {
+	/* On the store thread, in the transaction, when the result's own records are in:
+	 * must not call the queue. Returns malloc'ed text, or NULL for none. */
+	char *(*tell)(const void *told, size_t told_len, struct queue_records *records);
+	const void *told; /* for tell; copied as it is */
+	size_t told_len;
+	const char *domain; /* the records are of append_message_id at this destination */
+	size_t at;          /* where in body the text goes */
+};
+
 /* A message that goes in together with a result: a bounce. */
 struct queue_new_message {
 	struct mail_envelope envelope; /* id 0 */
@@ -217,6 +236,7 @@ struct queue_new_message {
 	size_t recipient_count;
 	const char *body; /* CRLF line ends */
 	size_t body_len;
+	struct queue_story story; /* tell NULL: none */
 	/* After body comes the content of the message below, whole or its header
 	 * only, copied inside the store (never in memory as a whole); then tail. */
 	enum { QUEUE_APPEND_NOTHING, QUEUE_APPEND_HEADER, QUEUE_APPEND_MESSAGE } append;

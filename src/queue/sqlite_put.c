@@ -268,13 +268,73 @@ static int append_original(
 	return chunk_copy(w, num, m->append == QUEUE_APPEND_HEADER, e);
 }
 
+struct record_cursor {
+	struct queue_records records; /* first: it is what tell gets */
+	struct store *store;
+	sqlite3_stmt *stmt;
+	int rc; /* of the last step */
+	struct err *err;
+};
+
+static const char *next_record(struct queue_records *records)
+{
+	struct record_cursor *c = (struct record_cursor *)records;
+	if (c->rc == 1)
+		c->rc = db_step(&c->store->db, c->stmt, c->err);
+	return c->rc == 1 ? db_text(c->stmt, 0) : NULL;
+}
+
+static int count_records(
+	struct store *s, const struct queue_new_message *m, size_t *out, struct err *e)
+{
+	int64_t count = 0;
+	int rc = db_value(&s->db, e, &count,
+		"SELECT count(*) FROM record INDEXED BY record_message"
+		" WHERE message_id = ?1 AND domain = ?2",
+		"it", m->append_message_id, m->story.domain);
+	*out = (size_t)count;
+	return rc;
+}
+
+static int write_story(
+	struct chunk_writer *w, const struct queue_new_message *m, struct err *e)
+{
+	struct record_cursor c = {
+		.records = { .next = next_record }, .store = w->store, .rc = 1, .err = e
+	};
+	int rc = count_records(w->store, m, &c.records.count, e);
+	if (rc != 0)
+		return rc;
+	c.stmt = db_query(&w->store->db, e,
+		"SELECT json FROM record INDEXED BY record_message"
+		" WHERE message_id = ?1 AND domain = ?2 ORDER BY id DESC",
+		"it", m->append_message_id, m->story.domain);
+	OWN(mem_free)
+	char *text = m->story.tell(m->story.told, m->story.told_len, &c.records);
+	if (c.rc < 0)
+		return c.rc;
+	if (c.stmt)
+		db_reset(c.stmt); /* tell may have had enough */
+	return text ? chunk_write(w, text, strlen(text), e) : 0;
+}
+
+static int write_body(
+	struct chunk_writer *w, const struct queue_new_message *m, struct err *e)
+{
+	size_t at = m->story.tell ? m->story.at : m->body_len;
+	int rc = chunk_write(w, m->body, at, e);
+	if (rc == 0 && m->story.tell)
+		rc = write_story(w, m, e);
+	return rc == 0 ? chunk_write(w, m->body + at, m->body_len - at, e) : rc;
+}
+
 int put_message(struct store *s, const struct queue_new_message *m, struct err *e)
 {
 	struct chunk_writer w = { .store = s };
 	int64_t id;
 	int rc = store_message(s, &m->envelope, 0, false, &w.num, &id, e);
 	if (rc == 0)
-		rc = chunk_write(&w, m->body, m->body_len, e);
+		rc = write_body(&w, m, e);
 	if (rc == 0)
 		rc = append_original(&w, m, e);
 	if (rc == 0)

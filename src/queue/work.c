@@ -84,6 +84,8 @@ static void copy_messages(struct request *r, const struct queue_result *from)
 			request_copy_recipients(r, m->recipients, m->recipient_count);
 		m->body = request_copy(r, m->body, m->body_len);
 		m->tail = request_copy(r, m->tail, m->tail_len);
+		m->story.told = request_copy(r, m->story.told, m->story.told_len);
+		m->story.domain = request_strdup(r, m->story.domain);
 	}
 	r->result.messages = list;
 }

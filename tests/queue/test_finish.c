@@ -1,6 +1,7 @@
 /* Results: all of an attempt in one transaction. */
 #include "fixture.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 
@@ -114,36 +115,51 @@ static void a_recipient_of_another_item_is_refused(void **state)
 
 static const char original[] = "Subject: hello\r\nFrom: me\r\n\r\nbody\r\n";
 
-static int bounce(struct fixture *f, struct queue_item *item, int append,
-	int64_t append_id, struct err *e)
+static const struct queue_new_recipient bounce_to = { .address = "from@example.com",
+	.domain = "example.com" };
+
+static struct queue_new_message bounce_of(int append, int64_t append_id)
 {
-	struct queue_recipient_result failed = { item->recipients[0].id,
-		QUEUE_OUTCOME_BOUNCED, "550 no" };
-	struct queue_new_recipient to = { .address = "from@example.com",
-		.domain = "example.com" };
-	struct queue_new_message m = { .envelope = { .sender = (char *)(uintptr_t) "" },
-		.recipients = &to,
+	return (struct queue_new_message){
+		.envelope = { .sender = (char *)(uintptr_t) "" },
+		.recipients = &bounce_to,
 		.recipient_count = 1,
 		.body = "report\r\n",
 		.body_len = 8,
 		.append = append,
 		.append_message_id = append_id,
 		.tail = "end\r\n",
-		.tail_len = 5 };
+		.tail_len = 5,
+	};
+}
+
+/* The first recipient of an item fails, and m tells of it. */
+static int bounce_with(struct fixture *f, struct queue_item *item,
+	const struct queue_new_message *m, const char *json, struct err *e)
+{
+	struct queue_recipient_result failed = { item->recipients[0].id,
+		QUEUE_OUTCOME_BOUNCED, "550 no" };
 	struct queue_record record = { .time_ms = 5,
 		.message_id = item->envelope.id,
 		.domain = item->domain,
 		.is_failure = true,
-		.json = "{}" };
+		.json = json };
 	struct queue_result result = { .item_id = item->id,
 		.recipients = &failed,
 		.recipient_count = 1,
 		.count_attempt = true,
-		.messages = &m,
-		.message_count = 1,
+		.messages = m,
+		.message_count = m ? 1 : 0,
 		.records = &record,
 		.record_count = 1 };
 	return finish_with(f, &result, e);
+}
+
+static int bounce(struct fixture *f, struct queue_item *item, int append,
+	int64_t append_id, struct err *e)
+{
+	struct queue_new_message m = bounce_of(append, append_id);
+	return bounce_with(f, item, &m, "{}", e);
 }
 
 static void a_bounce_carries_what_it_is_to_carry(void **state)
@@ -202,6 +218,69 @@ static void a_big_original_is_copied_inside_the_store(void **state)
 	assert_memory_equal(body + 8, bytes, BIG);
 	assert_memory_equal(body + 8 + BIG, "end\r\n", 5);
 	queue_item_free(&item);
+}
+
+/* told: how many records it wants to see. */
+static char *tell_newest(const void *told, size_t told_len, struct queue_records *records)
+{
+	struct buf text = BUF_INIT;
+	const char *json;
+	size_t wanted = strlen(told);
+	assert_int_equal(told_len, wanted + 1);
+	buf_addf(&text, "%zu:", records->count);
+	for (size_t i = 0; i < wanted && (json = records->next(records)); i++)
+		buf_addf(&text, " %s", json);
+	buf_addstr(&text, "\r\n");
+	return buf_steal(&text);
+}
+
+static char *tell_nothing(
+	const void *told, size_t told_len, struct queue_records *records)
+{
+	(void)told;
+	(void)told_len;
+	(void)records;
+	return NULL;
+}
+
+static void a_bounce_tells_of_the_records_of_its_item(void **state)
+{
+	static const struct {
+		char *(*tell)(const void *, size_t, struct queue_records *);
+		const char *wanted, *body;
+	} cases[] = {
+		{ tell_newest, "**", "rep2: {2} {1}\r\nort\r\nend\r\n" },
+		{ tell_newest, "*", "rep2: {2}\r\nort\r\nend\r\n" },
+		{ tell_newest, "****", "rep2: {2} {1}\r\nort\r\nend\r\n" },
+		{ tell_newest, "", "rep2:\r\nort\r\nend\r\n" },
+		{ tell_nothing, "", "report\r\nend\r\n" },
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t id =
+			put(f, original, "a@one.test", "b@one.test", "c@two.test", NULL);
+		struct queue_item *item = claim_one(f), *two = claim_one(f);
+		char wanted[8];
+		assert_int_equal(bounce_with(f, two, NULL, "{other}", NULL), 0);
+		assert_int_equal(bounce_with(f, item, NULL, "{1}", NULL), 0);
+		queue_item_free(&item);
+		item = claim_one(f);
+		struct queue_new_message m = bounce_of(QUEUE_APPEND_NOTHING, id);
+		snprintf(wanted, sizeof(wanted), "%s", cases[i].wanted);
+		m.story = (struct queue_story){ .tell = cases[i].tell,
+			.told = wanted,
+			.told_len = strlen(wanted) + 1,
+			.domain = "one.test",
+			.at = 3 };
+		assert_int_equal(bounce_with(f, item, &m, "{2}", NULL), 0);
+		queue_item_free(&item);
+		queue_item_free(&two);
+		item = claim_one(f);
+		assert_string_equal(item->body, cases[i].body);
+		assert_int_equal(item->envelope.content.size_bytes, item->body_len);
+		assert_int_equal(finish_all(f, item, QUEUE_OUTCOME_DELIVERED), 0);
+		queue_item_free(&item);
+	}
 }
 
 static void a_bounce_that_fails_takes_the_whole_result_back(void **state)
@@ -299,6 +378,7 @@ int main(void)
 		CASE(a_recipient_of_another_item_is_refused),
 		CASE(a_bounce_carries_what_it_is_to_carry),
 		CASE(a_big_original_is_copied_inside_the_store),
+		CASE(a_bounce_tells_of_the_records_of_its_item),
 		CASE(a_bounce_that_fails_takes_the_whole_result_back),
 		CASE(a_first_attempt_starts_as_the_destination_is_remembered),
 	};
