@@ -82,6 +82,21 @@ void buf_consume(struct buf *b, size_t len)
 		buf_reset(b);
 }
 
+void buf_consume_secret(struct buf *b, size_t len)
+{
+	ASSERT(len <= buf_len(b));
+	if (len)
+		explicit_bzero(b->mem + b->start, len);
+	buf_consume(b, len);
+}
+
+void buf_clear_secret(struct buf *b)
+{
+	if (b->mem)
+		explicit_bzero(b->mem, b->cap);
+	buf_clear(b);
+}
+
 const char *buf_text(struct buf *b)
 {
 	*buf_reserve(b, 1) = '\0';

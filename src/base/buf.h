@@ -25,12 +25,14 @@ struct buf {
 void buf_clear(struct buf *b); /* frees; the buffer may be used again */
 void buf_reset(struct buf *b); /* empties, keeps the memory */
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_addu(struct buf *b, uint64_t n);     /* decimal */
-void buf_consume(struct buf *b, size_t len);  /* len <= buf_len */
-char *buf_reserve(struct buf *b, size_t len); /* room for len bytes at the end */
-void buf_commit(struct buf *b, size_t len);   /* that many of them were written */
-const char *buf_text(struct buf *b);          /* NUL-terminated view */
-char *buf_steal(struct buf *b);               /* the caller frees; NUL-terminated */
+void buf_addu(struct buf *b, uint64_t n);           /* decimal */
+void buf_consume(struct buf *b, size_t len);        /* len <= buf_len */
+void buf_consume_secret(struct buf *b, size_t len); /* and overwrites them */
+void buf_clear_secret(struct buf *b);               /* likewise */
+char *buf_reserve(struct buf *b, size_t len);       /* room for len bytes at the end */
+void buf_commit(struct buf *b, size_t len);         /* that many of them were written */
+const char *buf_text(struct buf *b);                /* NUL-terminated view */
+char *buf_steal(struct buf *b);                     /* the caller frees; NUL-terminated */
 
 /* Inline: what writes records and commands adds a few octets at a time. */
 static inline void buf_add(struct buf *b, const void *bytes, size_t len)

@@ -79,3 +79,10 @@ void mem_free(void *pp)
 	p = NULL;
 	memcpy(pp, &p, sizeof(p));
 }
+
+void mem_free_secret(char **s)
+{
+	if (*s)
+		explicit_bzero(*s, strlen(*s));
+	mem_free(s);
+}

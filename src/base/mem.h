@@ -24,6 +24,9 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Frees *p and sets it to NULL: OWN(mem_free) for plain strings. */
 void mem_free(void *pp);
 
+/* The same for a string that is secret: overwritten first. */
+void mem_free_secret(char **s);
+
 #define OWN(free_fn) __attribute__((cleanup(free_fn)))
 #define MOVE(p)                             \
 	(__extension__({                    \

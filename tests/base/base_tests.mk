@@ -1,7 +1,7 @@
 EXTRA_DIST += tests/base/base_tests.mk
 
 if HAVE_CMOCKA
-base_tests = tests/base/test_addr tests/base/test_buf tests/base/test_err \
+base_tests = tests/base/test_addr tests/base/test_base64 tests/base/test_buf tests/base/test_err \
 	tests/base/test_log tests/base/test_mem tests/base/test_rng \
 	tests/base/test_share \
 	tests/base/test_text tests/base/test_timefmt
@@ -10,6 +10,7 @@ TESTS += $(base_tests)
 endif
 
 tests_base_test_addr_LDADD = libbase.a $(CMOCKA_LIBS)
+tests_base_test_base64_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_buf_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_err_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_log_LDADD = libbase.a $(CMOCKA_LIBS)

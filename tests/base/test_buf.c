@@ -121,6 +121,22 @@ static void stolen_text_belongs_to_the_thief(void **state)
 	free(s);
 }
 
+static void a_secret_is_overwritten_where_it_stood(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT;
+	buf_addstr(&b, "AUTH PLAIN secret, NOOP");
+	const char *at = buf_bytes(&b);
+	buf_consume_secret(&b, strlen("AUTH PLAIN secret"));
+	assert_string_equal(buf_text(&b), ", NOOP");
+	for (size_t i = 0; i < strlen("AUTH PLAIN secret"); i++)
+		assert_int_equal(at[i], 0);
+	buf_consume_secret(&b, 0);
+	buf_clear_secret(&b);
+	buf_clear_secret(&b);
+	assert_int_equal(buf_len(&b), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +144,7 @@ int main(void)
 		cmocka_unit_test(text_is_put_together),
 		cmocka_unit_test(what_is_consumed_is_gone_and_the_rest_stays),
 		cmocka_unit_test(a_stream_through_it_does_not_make_it_grow),
+		cmocka_unit_test(a_secret_is_overwritten_where_it_stood),
 		cmocka_unit_test(room_is_reserved_and_used_in_part),
 		cmocka_unit_test(nul_octets_are_octets),
 		cmocka_unit_test(numbers_are_decimal),
