@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
 	src/base/rng.c src/base/rng.h \
+	src/base/secret_file.c src/base/secret_file.h \
 	src/base/share.c src/base/share.h \
 	src/base/text.c src/base/text.h \
 	src/base/timefmt.c src/base/timefmt.h
