@@ -4,6 +4,7 @@ libnet_a_SOURCES = \
 	src/net/dir_watch.c \
 	src/net/listen.c src/net/listen.h \
 	src/net/loop.c src/net/loop.h \
+	src/net/process.c src/net/process.h src/net/process_words.c \
 	src/net/stream.c src/net/stream.h src/net/stream_impl.h \
 	src/net/stream_pair.c src/net/stream_pair.h \
 	src/net/stream_uv.c src/net/stream_uv.h \

@@ -12,6 +12,7 @@ net_tests = tests/net/test_dial \
 	tests/net/test_dir_watch \
 	tests/net/test_listen \
 	tests/net/test_loop \
+	tests/net/test_process \
 	tests/net/test_stream_uv \
 	tests/net/test_stream_tls \
 	tests/net/test_tls_facts \
@@ -35,6 +36,9 @@ tests_net_test_listen_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=timer_start
 tests_net_test_loop_SOURCES = tests/net/test_loop.c
 tests_net_test_loop_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_loop_LDADD = $(net_test_libs)
+tests_net_test_process_SOURCES = tests/net/test_process.c
+tests_net_test_process_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_process_LDADD = $(net_test_libs)
 tests_net_test_stream_uv_SOURCES = tests/net/test_stream_uv.c
 tests_net_test_stream_uv_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_stream_uv_LDADD = $(net_test_libs)
