@@ -1,8 +1,8 @@
 /* Reads a dialogue file; the format is in tests/smtp/dialogs/README. */
 #include "dialog.h"
+#include "dialog_text.h"
 
 #include "base/mem.h"
-#include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,75 +21,9 @@ static int bad(struct reader *r, const char *what, const char *arg)
 	return err_set(r->e, ERR_INVALID, "%s:%u: %s: %s", r->path, r->line, what, arg);
 }
 
-static int hex(char c)
-{
-	const char *digits = "0123456789abcdef";
-	const char *at = c ? strchr(digits, text_lower(c)) : NULL;
-	return at ? (int)(at - digits) : 0;
-}
-
-/* \r \n \0 \t \\ \xHH, \{N}c: c N times, \c at the end: no CRLF. */
-static bool unescape(const char *s, struct buf *out)
-{
-	bool wants_crlf = true;
-	unsigned long count;
-	char *end;
-	for (; *s; s++) {
-		if (*s != '\\') {
-			buf_addc(out, *s);
-			continue;
-		}
-		switch (*++s) {
-		case 'r':
-			buf_addc(out, '\r');
-			break;
-		case 'n':
-			buf_addc(out, '\n');
-			break;
-		case 't':
-			buf_addc(out, '\t');
-			break;
-		case '0':
-			buf_addc(out, '\0');
-			break;
-		case 'x':
-			if (!s[1] || !s[2])
-				return false;
-			buf_addc(out, (char)(hex(s[1]) << 4 | hex(s[2])));
-			s += 2;
-			break;
-		case '{':
-			count = strtoul(s + 1, &end, 10);
-			if (*end != '}' || !end[1])
-				return false;
-			s = end + 1;
-			while (count--)
-				buf_addc(out, *s);
-			break;
-		case 'c':
-			wants_crlf = false;
-			break;
-		case '\\':
-			buf_addc(out, '\\');
-			break;
-		default:
-			return false;
-		}
-	}
-	if (wants_crlf)
-		buf_add(out, "\r\n", 2);
-	return true;
-}
-
 static struct dialog_message *last_message(struct reader *r)
 {
 	return r->d->message_count ? &r->d->messages[r->d->message_count - 1] : NULL;
-}
-
-static const char *value_of(const char *word, const char *name)
-{
-	size_t len = strlen(name);
-	return strncmp(word, name, len) == 0 ? word + len : NULL;
 }
 
 static void replace(char **to, const char *with)
@@ -106,13 +40,13 @@ static int read_message(struct reader *r, char *args)
 	const char *value;
 	m->envelope.sender = xstrdup("a@client.example");
 	for (char *word = strtok(args, " "); word; word = strtok(NULL, " ")) {
-		if ((value = value_of(word, "from=")))
+		if ((value = dialog_value_of(word, "from=")))
 			replace(&m->envelope.sender, value);
-		else if ((value = value_of(word, "size=")))
+		else if ((value = dialog_value_of(word, "size=")))
 			m->envelope.content.size_bytes = strtoull(value, NULL, 10);
-		else if ((value = value_of(word, "envid=")))
+		else if ((value = dialog_value_of(word, "envid=")))
 			replace(&m->envelope.envid, value);
-		else if ((value = value_of(word, "ret=")))
+		else if ((value = dialog_value_of(word, "ret=")))
 			m->envelope.ret = strcmp(value, "full") == 0 ? MAIL_RET_FULL
 								     : MAIL_RET_HDRS;
 		else if (strcmp(word, "8bit") == 0)
@@ -147,9 +81,9 @@ static int read_recipient(struct reader *r, char *args, unsigned long times)
 	if (!m || !address || m->recipient_count + times > DIALOG_RECIPIENTS_MAX)
 		return bad(r, "recipient out of place", args);
 	for (char *word = strtok(NULL, " "); word; word = strtok(NULL, " ")) {
-		if ((value = value_of(word, "notify=")))
+		if ((value = dialog_value_of(word, "notify=")))
 			notify = notify_bits(value);
-		else if ((value = value_of(word, "orcpt=")))
+		else if ((value = dialog_value_of(word, "orcpt=")))
 			orcpt = (char *)value;
 		else
 			return bad(r, "unknown word", word);
@@ -160,7 +94,7 @@ static int read_recipient(struct reader *r, char *args, unsigned long times)
 		if (times > 1)
 			buf_addf(&text, "%lu", i);
 		buf_addf(&text, "%s\\c", address);
-		bool ok = unescape(buf_text(&text), &raw);
+		bool ok = dialog_unescape(buf_text(&text), &raw);
 		to->address = buf_steal(&raw);
 		to->orcpt = xstrdup(orcpt);
 		to->notify = notify;
@@ -185,7 +119,7 @@ static int read_option(struct reader *r, const char *arg)
 		{ "manual", &r->d->is_manual },
 		{ "only-whole", &r->d->only_whole },
 	};
-	const char *value = value_of(arg, "max-recipients=");
+	const char *value = dialog_value_of(arg, "max-recipients=");
 	if (value) {
 		o->max_recipients = (unsigned)strtoul(value, NULL, 10);
 		return 0;
@@ -232,16 +166,10 @@ static int read_text(
 			return bad(r, "no room or no message for", text);
 		size_t before = buf_len(to);
 		struct buf line = BUF_INIT;
-		/* # stands for the number in a repeated line. */
-		for (const char *s = text; *s; s++) {
-			if (*s == '#' && times > 1)
-				buf_addf(&line, "%lu", i);
-			else
-				buf_addc(&line, *s);
-		}
+		dialog_number(text, times, i, &line);
 		if (*head == '=')
 			buf_add(to, buf_bytes(&line), buf_len(&line));
-		else if (!unescape(buf_text(&line), to))
+		else if (!dialog_unescape(buf_text(&line), to))
 			return bad(r, "bad escape", text);
 		buf_clear(&line);
 		if (*head == 'S')
@@ -294,11 +222,11 @@ static int read_line(struct reader *r, char *s)
 		times = strtoul(star + 1, NULL, 10);
 		*star = '\0';
 	}
-	if (value_of(s, "S") == s + 1 && (s[1] == ':' || !s[1]))
+	if (dialog_value_of(s, "S") == s + 1 && (s[1] == ':' || !s[1]))
 		return read_text(r, s, arg, times);
 	if (s[0] == 'C' && (s[1] == ':' || !s[1]))
 		return read_text(r, s, arg, times);
-	if (s[0] == '=' || value_of(s, "body"))
+	if (s[0] == '=' || dialog_value_of(s, "body"))
 		return read_text(r, s, arg, times);
 	if (strcmp(s, "option") == 0)
 		return read_option(r, arg);

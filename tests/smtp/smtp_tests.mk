@@ -219,6 +219,8 @@ SMTP_TESTS = tests/smtp/test_client tests/smtp/test_command tests/smtp/test_dial
 check_PROGRAMS += $(SMTP_TESTS)
 TESTS += $(SMTP_TESTS)
 SMTP_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(top_srcdir)/tests/smtp
+SMTP_DIALOG_SOURCES = tests/smtp/dialog_folder.c tests/smtp/dialog_folder.h \
+	tests/smtp/dialog_text.c tests/smtp/dialog_text.h
 SMTP_TEST_LIBS = libsmtp.a libmail.a libbase.a $(CMOCKA_LIBS)
 
 tests_smtp_test_client_SOURCES = tests/smtp/test_client.c
@@ -228,7 +230,8 @@ tests_smtp_test_command_SOURCES = tests/smtp/test_command.c
 tests_smtp_test_command_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_command_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_dialogs_SOURCES = tests/smtp/test_dialogs.c \
-	tests/smtp/dialog.h tests/smtp/dialog_read.c tests/smtp/dialog_play.c
+	tests/smtp/dialog.h tests/smtp/dialog_read.c tests/smtp/dialog_play.c \
+	$(SMTP_DIALOG_SOURCES)
 tests_smtp_test_dialogs_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_dialogs_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_fuzz_client_SOURCES = tests/smtp/test_fuzz_client.c \
