@@ -16,8 +16,19 @@
  *	connect -> GREETING -> COMMAND -> MAIL -> RCPT -> DATA | BDAT -> COMMIT
  *	-> COMMAND ... -> CLOSED
  *
- * Replies are gathered as long as there is input to parse: a pipelined flight is
- * answered with one write.
+ * Replies are gathered as long as there is input to parse, and while the owner has an
+ * answer to give: a pipelined flight is answered with one write.
+ *
+ * Each MAIL that the owner did not refuse is followed by one COMMIT or one ABORT, and
+ * the answer to COMMIT ends the transaction. After ABORT nothing of it is asked any more.
+ *
+ * EHLO (LHLO) comes before MAIL; before it, an unknown command ends the session: a web
+ * browser can be made to send commands, but not before a line of its own. STARTTLS,
+ * AUTH and BINARYMIME are not offered. A client that sends content along with DATA
+ * breaks RFC 2920 3.1; where DATA is accepted it is taken for what it is, where not it
+ * would be taken for commands, so the session ends. So it does after a BDAT whose
+ * length cannot be read. A refused chunk is followed by 503 until RSET or, as that ends
+ * the message anyhow, BDAT LAST; its octets are dropped first (RFC 3030 2).
  *
  * Line ends are CRLF and nothing else (SMTP smuggling, CVE-2023-51764): a command
  * that ends in a bare LF, or has a bare CR in it, is answered 500 and the session
@@ -59,18 +70,19 @@ enum {
 };
 
 struct smtp_server_options {
-	const char *hostname; /* borrowed for the machine's life */
-	bool is_lmtp;         /* LHLO, and a reply a recipient after the content */
-	uint64_t max_message_size;
-	unsigned max_recipients; /* a message; further ones get 452 */
+	const char *hostname;      /* borrowed for the machine's life */
+	bool is_lmtp;              /* LHLO, and a reply a recipient after the content */
+	uint64_t max_message_size; /* octets as they come; 0: no limit */
+	unsigned max_recipients;   /* a message; further ones get 452; 0: no limit */
 };
 
 enum smtp_server_action {
 	SMTP_SERVER_READ,
-	SMTP_SERVER_WRITE,   /* send step.bytes, step.len (valid until the next call) */
+	SMTP_SERVER_WRITE,   /* send step.bytes, step.len: valid until any next call */
 	SMTP_SERVER_MAIL,    /* a transaction begins: step.path, step.mail */
 	SMTP_SERVER_RCPT,    /* step.path, step.rcpt */
-	SMTP_SERVER_CONTENT, /* step.bytes, step.len: a piece, without dots; no answer */
+	SMTP_SERVER_CONTENT, /* step.bytes, step.len: a piece, without dots, valid as in
+				WRITE; no answer */
 	SMTP_SERVER_COMMIT,  /* the content is complete */
 	SMTP_SERVER_ABORT,   /* the transaction is over; nothing of it stays; no answer */
 	SMTP_SERVER_CLOSE    /* what was written has to go out; then close */
@@ -91,22 +103,26 @@ void smtp_server_free(struct smtp_server **s);
 enum smtp_server_action smtp_server_next(
 	struct smtp_server *s, struct smtp_server_step *step);
 
+/* Copied. More than fits into the backlog ends the session with 421. */
 void smtp_server_feed(struct smtp_server *s, const char *bytes, size_t len);
-void smtp_server_lost(struct smtp_server *s); /* the end of the stream */
+/* The end of the stream. What was fed before is still used up, and answered: who
+ * has said all may close one direction. */
+void smtp_server_lost(struct smtp_server *s);
 /* 421 with the reason, then CLOSE: idle for too long, shutdown, no room. In COMMIT
- * the answer of the owner still comes first. */
+ * the answer of the owner still comes first; elsewhere what is asked is void. */
 void smtp_server_shut(struct smtp_server *s, const char *why);
 
 /* Answers. accept: to MAIL and RCPT. refuse: to MAIL, RCPT and COMMIT, with a code
- * (4xx or 5xx), an enhanced code ("5.1.3") and a text, which is cleaned. In LMTP a
- * refused COMMIT is so for each recipient. */
+ * (4xx or 5xx), an enhanced code ("5.1.3") and a text, which is cleaned and cut. In
+ * LMTP a refused COMMIT is so for each recipient. All are ignored once the session is
+ * over. */
 void smtp_server_accept(struct smtp_server *s);
 void smtp_server_refuse(
 	struct smtp_server *s, int code, const char *enhanced, const char *text);
 /* The message is stored, durably: id is shown in the reply. */
 void smtp_server_stored(struct smtp_server *s, const char *id);
 /* The owner cannot take the rest of the content (too big, no space): it is read to
- * its end and then refused so; no more CONTENT, and no COMMIT. */
+ * its end and then refused so; no more CONTENT, but ABORT. In COMMIT it is refuse. */
 void smtp_server_refuse_content(
 	struct smtp_server *s, int code, const char *enhanced, const char *text);
 

@@ -7,5 +7,7 @@ libsmtp_a_SOURCES = \
 	src/smtp/client_report.c \
 	src/smtp/command.c src/smtp/command.h \
 	src/smtp/reply.c src/smtp/reply.h \
-	src/smtp/server.h
+	src/smtp/server.c src/smtp/server.h src/smtp/server_impl.h \
+	src/smtp/server_command.c src/smtp/server_content.c \
+	src/smtp/server_mail.c src/smtp/server_reply.c
 EXTRA_DIST += src/smtp/README.md

@@ -211,11 +211,27 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/tls-mail-530.txt \
 	tests/smtp/dialogs/two-messages-one-session.txt
 
-EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS)
+# Sessions of the server machine.
+SMTP_SERVER_DIALOGS = \
+	tests/smtp/server_dialogs/bdat-chunks.txt \
+	tests/smtp/server_dialogs/bdat-flight.txt \
+	tests/smtp/server_dialogs/bdat-last-of-zero.txt \
+	tests/smtp/server_dialogs/content-is-empty.txt \
+	tests/smtp/server_dialogs/dots-are-removed.txt \
+	tests/smtp/server_dialogs/lmtp-mixed-recipients.txt \
+	tests/smtp/server_dialogs/one-message.txt \
+	tests/smtp/server_dialogs/pipelined-flight.txt \
+	tests/smtp/server_dialogs/shut-while-committing.txt \
+	tests/smtp/server_dialogs/smuggling-lf-dot-lf.txt \
+	tests/smtp/server_dialogs/two-messages.txt
+
+EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS) \
+	tests/smtp/server_dialogs/README $(SMTP_SERVER_DIALOGS)
 
 if HAVE_CMOCKA
 SMTP_TESTS = tests/smtp/test_client tests/smtp/test_command tests/smtp/test_dialogs \
-	tests/smtp/test_fuzz_client tests/smtp/test_reply
+	tests/smtp/test_fuzz_client tests/smtp/test_reply \
+	tests/smtp/test_server_dialogs
 check_PROGRAMS += $(SMTP_TESTS)
 TESTS += $(SMTP_TESTS)
 SMTP_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(top_srcdir)/tests/smtp
@@ -241,4 +257,9 @@ tests_smtp_test_fuzz_client_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_reply_SOURCES = tests/smtp/test_reply.c
 tests_smtp_test_reply_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_reply_LDADD = $(SMTP_TEST_LIBS)
+tests_smtp_test_server_dialogs_SOURCES = tests/smtp/test_server_dialogs.c \
+	tests/smtp/server_dialog.h tests/smtp/server_dialog_read.c \
+	tests/smtp/server_dialog_play.c $(SMTP_DIALOG_SOURCES)
+tests_smtp_test_server_dialogs_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_server_dialogs_LDADD = $(SMTP_TEST_LIBS)
 endif
