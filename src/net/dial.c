@@ -39,6 +39,7 @@ struct dial {
 	int64_t timeout_ms;
 	struct timer *stagger;
 	struct timer *deadline;
+	bool has_failed;   /* an address that was tried, not one passed over */
 	struct err last;   /* of the failures ... */
 	size_t last_index; /* ... and its address */
 	dial_callback *cb;
@@ -74,16 +75,43 @@ static const struct addr *bind_address(const struct dial *d, const struct addr *
 
 static void on_try_done(void *arg, const struct err *e);
 
+static void note_failure(struct dial *d, size_t i, const struct err *e)
+{
+	d->has_failed = true;
+	d->last = *e;
+	d->last_index = i;
+}
+
+/* From another address than the one that was asked for nothing is sent. */
+static bool pass_over(struct dial *d, size_t i)
+{
+	const struct addr *to = &d->addrs[i];
+	char text[ADDR_TEXT_MAX];
+	if (bind_address(d, to) || !(d->has_bind_v4 || d->has_bind_v6))
+		return false;
+	addr_format(to, text);
+	if (!d->has_failed) {
+		err_set(&d->last, ERR_NETWORK,
+			"%s is not tried: there is no source address for %s", text,
+			addr_family(to) == AF_INET6 ? "IPv6" : "IPv4");
+		d->last_index = i;
+	}
+	return true;
+}
+
 /* false: this address fails at once (no route, no such family ...). */
 static bool begin_try(struct dial *d, size_t i)
 {
 	struct dial_try *t = &d->tries[i];
 	const struct addr *to = &d->addrs[i];
+	struct err e;
+	if (pass_over(d, i))
+		return false;
 	t->dial = d;
 	t->stream = stream_uv_new(d->loop, STREAM_UV_TCP);
-	if (stream_uv_connect(
-		    t->stream, to, bind_address(d, to), on_try_done, t, &d->last) != 0) {
-		d->last_index = i;
+	if (stream_uv_connect(t->stream, to, bind_address(d, to), on_try_done, t, &e) !=
+		0) {
+		note_failure(d, i, &e);
 		stream_abort(&t->stream);
 		return false;
 	}
@@ -153,8 +181,7 @@ static void on_try_done(void *arg, const struct err *e)
 		finish(d, MOVE(t->stream), i);
 		return;
 	}
-	d->last = *e;
-	d->last_index = i;
+	note_failure(d, i, e);
 	stream_abort(&t->stream);
 	advance(d);
 }

@@ -54,7 +54,8 @@ bool stream_local(const struct stream *s, struct addr *out);
 /*
  * Dialling: addresses in the order to try them, the next one started delay_ms
  * after the last (RFC 8305 "happy eyeballs") or at once when it fails; the
- * first connection wins and the rest are closed. TCP_NODELAY is set.
+ * first connection wins and the rest are closed. TCP_NODELAY is set. With a source
+ * address for one family alone, addresses of the other are passed over.
  *
  * With unix_path there is that one place instead, and addresses must not be given.
  * While the queue of its listener is full it is tried again, up to timeout_ms.
@@ -67,7 +68,7 @@ struct dial_options {
 	const char *unix_path;                /* NULL: addrs */
 	int64_t timeout_ms;                   /* for all of it */
 	int64_t stagger_ms;                   /* usually 250 */
-	const struct addr *bind_v4, *bind_v6; /* source addresses, or NULL */
+	const struct addr *bind_v4, *bind_v6; /* source addresses (port 0), or NULL */
 };
 /* s is NULL when all failed: then e tells of the last one, which is index.
  * Runs once, from the loop; the dial frees itself after it. */

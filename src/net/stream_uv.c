@@ -11,10 +11,13 @@
 #include "base/mem.h"
 #include "net/stream_impl.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -31,6 +34,7 @@ struct stream_uv {
 	uv_timer_t linger;
 	unsigned open_handles;
 	uv_connect_t connect;
+	bool has_source; /* TCP: an address of ours was asked for */
 	stream_uv_callback *connect_cb;
 	void *connect_arg;
 	uv_shutdown_t shutdown;
@@ -315,6 +319,13 @@ static const char *unix_failure(int status)
 	}
 }
 
+static const char *tcp_failure(const struct stream_uv *t, int status)
+{
+	if (status == UV_EADDRNOTAVAIL && t->has_source)
+		return "no port is left for a connection from the source address";
+	return strerror(-status);
+}
+
 static void on_connect(uv_connect_t *req, int status)
 {
 	struct stream_uv *t = req->data;
@@ -325,7 +336,7 @@ static void on_connect(uv_connect_t *req, int status)
 		set_connected(t);
 	else
 		err_set(&e, err_from_errno(-status), "%s",
-			is_tcp(t) ? strerror(-status) : unix_failure(status));
+			is_tcp(t) ? tcp_failure(t, status) : unix_failure(status));
 	t->connect_cb(t->connect_arg, status ? &e : NULL);
 }
 
@@ -336,15 +347,42 @@ static void set_callback(struct stream_uv *t, stream_uv_callback *cb, void *arg)
 	t->connect.data = t;
 }
 
+static int fail_source(const struct addr *from, int errnum, struct err *e)
+{
+	char text[ADDR_TEXT_MAX];
+	addr_format(from, text);
+	if (errnum == EADDRNOTAVAIL)
+		return err_set(e, err_from_errno(errnum),
+			"the source address %s is not an address of this machine", text);
+	return err_errno(e, errnum, "bind to the source address %s", text);
+}
+
+/* Without a port of its own: the kernel finds one when it knows the peer, so that there
+ * are as many connections to each peer as there are ports, not to all peers together. */
+static int bind_source(struct stream_uv *t, const struct addr *from, struct err *e)
+{
+	int on = 1;
+	int fd = socket(addr_family(from), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fail_source(from, errno, e);
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	int status =
+		bind(fd, &from->sa, addr_len(from)) ? -errno : uv_tcp_open(&t->tcp, fd);
+	t->has_source = status == 0;
+	if (status == 0)
+		return 0;
+	close(fd);
+	return fail_source(from, -status, e);
+}
+
 int stream_uv_connect(struct stream *s, const struct addr *to, const struct addr *from,
 	stream_uv_callback *cb, void *arg, struct err *e)
 {
 	struct stream_uv *t = uv_of(s);
 	set_callback(t, cb, arg);
-	int status = from ? uv_tcp_bind(&t->tcp, &from->sa, 0) : 0;
-	if (status != 0)
-		return err_errno(e, -status, "bind to the source address");
-	status = uv_tcp_connect(&t->connect, &t->tcp, &to->sa, on_connect);
+	if (from && bind_source(t, from, e) != 0)
+		return e->code;
+	int status = uv_tcp_connect(&t->connect, &t->tcp, &to->sa, on_connect);
 	return status ? err_set(e, err_from_errno(-status), "%s", strerror(-status)) : 0;
 }
 

@@ -18,7 +18,7 @@ enum stream_uv_family { STREAM_UV_TCP, STREAM_UV_UNIX };
 
 struct stream *stream_uv_new(struct uv_loop_s *loop, enum stream_uv_family family);
 
-/* TCP. from: source address, or NULL. */
+/* TCP. from: source address, with port 0, or NULL. */
 int stream_uv_connect(struct stream *s, const struct addr *to, const struct addr *from,
 	stream_uv_callback *cb, void *arg, struct err *e);
 

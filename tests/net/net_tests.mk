@@ -23,6 +23,7 @@ TESTS += $(net_tests)
 tests_net_test_dial_SOURCES = tests/net/test_dial.c
 tests_net_test_dial_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_dial_LDADD = $(net_test_libs)
+tests_net_test_dial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=bind
 tests_net_test_dial_unix_SOURCES = tests/net/test_dial_unix.c
 tests_net_test_dial_unix_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_dial_unix_LDADD = $(net_test_libs)
