@@ -13,6 +13,7 @@ libnet_a_SOURCES = \
 	src/net/tls_credentials.c \
 	src/net/tls_error.c \
 	src/net/tls_facts.c \
+	src/net/tls_identity.h \
 	src/net/tls_key.c \
 	src/net/tls_global.c src/net/tls_global.h \
 	src/net/tls_session.c \
