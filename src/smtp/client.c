@@ -55,6 +55,11 @@ static const struct row {
 		smtp_enter_ehlo, smtp_on_ehlo },
 	[SMTP_STATE_HELO_TLS] = { "helo_tls", 5 * MINUTE, SMTP_ACTION_READ,
 		smtp_enter_helo, smtp_on_helo },
+	[SMTP_STATE_AUTH_CHOICE] = { "auth_choice", 0, SMTP_ACTION_AUTH, NULL,
+		on_unasked },
+	[SMTP_STATE_AUTH] = { "auth", 5 * MINUTE, SMTP_ACTION_READ, NULL, smtp_on_auth },
+	[SMTP_STATE_AUTH_CHALLENGE] = { "auth_challenge", 0, SMTP_ACTION_CHALLENGE, NULL,
+		on_unasked },
 	[SMTP_STATE_READY] = { "ready", 0, SMTP_ACTION_READY, NULL, on_unasked },
 	[SMTP_STATE_MAIL] = { "mail", 5 * MINUTE, SMTP_ACTION_READ, smtp_enter_mail,
 		smtp_on_mail },
@@ -78,20 +83,23 @@ _Static_assert(ARRAY_SIZE(rows) == SMTP_STATE_COUNT, "one row a state");
 /* Where each state may lead; to CLOSED from everywhere. */
 #define TO(state) (1U << SMTP_STATE_##state)
 static const unsigned steps[] = {
-	[SMTP_STATE_BANNER] = TO(EHLO),
+	[SMTP_STATE_BANNER] = TO(EHLO) | TO(EHLO_TLS),
 	[SMTP_STATE_EHLO] = TO(HELO) | TO(STARTTLS) | TO(READY),
 	[SMTP_STATE_HELO] = TO(READY),
 	[SMTP_STATE_STARTTLS] = TO(TLS) | TO(READY),
 	[SMTP_STATE_TLS] = TO(EHLO_TLS) | TO(HELO_TLS),
-	[SMTP_STATE_EHLO_TLS] = TO(HELO_TLS) | TO(READY),
-	[SMTP_STATE_HELO_TLS] = TO(READY),
+	[SMTP_STATE_EHLO_TLS] = TO(HELO_TLS) | TO(AUTH_CHOICE) | TO(READY),
+	[SMTP_STATE_HELO_TLS] = TO(AUTH_CHOICE) | TO(READY),
+	[SMTP_STATE_AUTH_CHOICE] = TO(AUTH),
+	[SMTP_STATE_AUTH] = TO(AUTH) | TO(AUTH_CHOICE) | TO(AUTH_CHALLENGE) | TO(READY),
+	[SMTP_STATE_AUTH_CHALLENGE] = TO(AUTH),
 	[SMTP_STATE_READY] = TO(RSET) | TO(MARK) | TO(MAIL) | TO(QUIT),
 	[SMTP_STATE_MAIL] = TO(RCPT) | TO(READY),
 	[SMTP_STATE_RCPT] = TO(RCPT) | TO(DATA) | TO(BODY) | TO(BDAT) | TO(READY),
 	[SMTP_STATE_DATA] = TO(BODY) | TO(FINAL) | TO(READY),
 	[SMTP_STATE_BODY] = TO(BODY) | TO(MARK) | TO(FINAL) | TO(BDAT) | TO(READY),
 	[SMTP_STATE_MARK] = TO(MARK) | TO(MAIL) | TO(FINAL) | TO(BDAT) | TO(READY),
-	[SMTP_STATE_FINAL] = TO(READY),
+	[SMTP_STATE_FINAL] = TO(FINAL) | TO(READY),
 	[SMTP_STATE_BDAT] = TO(BDAT) | TO(READY),
 	[SMTP_STATE_RSET] = TO(MARK) | TO(MAIL),
 	[SMTP_STATE_QUIT] = 0,
@@ -149,9 +157,11 @@ enum smtp_state smtp_fail_reply(struct smtp_client *c, const struct smtp_reply *
 	char text[64];
 	snprintf(text, sizeof(text), "host replied %d in state %s", reply->code,
 		rows[c->state].name);
-	/* The reply answers the final dot: it is a verdict, if not a good one. */
 	enum smtp_state next = smtp_fail(c, SMTP_CAUSE_REPLY, reply, text);
-	c->failure.in_doubt = false;
+	/* The reply answers the final dot: it is a verdict, if not a good one. In LMTP
+	 * it is so for one recipient. */
+	if (!c->options.lmtp)
+		c->failure.in_doubt = false;
 	return next;
 }
 
@@ -197,6 +207,7 @@ struct smtp_client *smtp_client_new(const struct smtp_client_options *options)
 	struct smtp_client *c = xcalloc(1, sizeof(*c));
 	c->options = *options;
 	c->expected = 1; /* the banner */
+	c->is_tls = options->implicit_tls;
 	smtp_reply_parser_init(&c->parser);
 	return c;
 }
@@ -206,8 +217,11 @@ void smtp_client_free(struct smtp_client **c)
 	if (!*c)
 		return;
 	smtp_mail_clear(*c);
+	smtp_auth_clear(*c);
 	smtp_reply_parser_clear(&(*c)->parser);
 	buf_clear(&(*c)->in);
+	if ((*c)->out_is_secret)
+		buf_clear_secret(&(*c)->out);
 	buf_clear(&(*c)->out);
 	mem_free(c);
 }
@@ -249,9 +263,13 @@ static enum smtp_state judge_reply(struct smtp_client *c, const struct smtp_repl
 	c->expected--;
 	if (c->state == SMTP_STATE_QUIT || c->state == SMTP_STATE_STARTTLS)
 		return rows[c->state].on_reply(c, r);
-	if (r->code == 421)
+	if (r->code == 421) {
+		if (c->options.lmtp && c->mail.end_was_handed)
+			smtp_settle_next(c, r);
 		return smtp_fail_reply(c, r);
-	if (smtp_reply_class(r) == 3 && c->state != SMTP_STATE_DATA)
+	}
+	if (smtp_reply_class(r) == 3 && c->state != SMTP_STATE_DATA &&
+		c->state != SMTP_STATE_AUTH)
 		return smtp_fail(
 			c, SMTP_CAUSE_PROTOCOL, NULL, "3xx reply where none may be");
 	return rows[c->state].on_reply(c, r);
@@ -306,6 +324,17 @@ static enum smtp_action close_action(struct smtp_client *c, struct smtp_step *st
 	return SMTP_ACTION_FAILED;
 }
 
+/* What was handed out has been written. */
+static void forget_written(struct smtp_client *c)
+{
+	if (c->out_is_secret)
+		buf_consume_secret(&c->out, c->handed);
+	else
+		buf_consume(&c->out, c->handed);
+	c->out_is_secret &= buf_len(&c->out) > 0;
+	c->handed = 0;
+}
+
 static enum smtp_action write_action(struct smtp_client *c, struct smtp_step *step)
 {
 	step->bytes = buf_bytes(&c->out);
@@ -317,7 +346,8 @@ static enum smtp_action write_action(struct smtp_client *c, struct smtp_step *st
 
 static bool is_question(enum smtp_action action)
 {
-	return action == SMTP_ACTION_BODY || action == SMTP_ACTION_MARK;
+	return action == SMTP_ACTION_BODY || action == SMTP_ACTION_MARK ||
+	       action == SMTP_ACTION_AUTH || action == SMTP_ACTION_CHALLENGE;
 }
 
 /* What the owner is to do, when there is nothing to write. It is asked once: if
@@ -330,10 +360,22 @@ static enum smtp_action owner_action(const struct smtp_client *c)
 	return action;
 }
 
+static enum smtp_action ask_owner(
+	struct smtp_client *c, enum smtp_action action, struct smtp_step *step)
+{
+	if (action == SMTP_ACTION_AUTH)
+		step->mechanisms = c->offer.mechanisms;
+	if (action == SMTP_ACTION_CHALLENGE) {
+		step->bytes = buf_bytes(&c->auth.challenge);
+		step->len = buf_len(&c->auth.challenge);
+	}
+	return action;
+}
+
 /* All of it but the texts, which are long and end where they begin. */
 static void clear_step(struct smtp_step *step)
 {
-	step->bytes = NULL;
+	step->bytes = step->mechanisms = NULL;
 	step->len = step->recipient = step->undecided = 0;
 	step->verdict = SMTP_VERDICT_DELIVERED;
 	step->verdict_state = SMTP_STATE_BANNER;
@@ -347,8 +389,7 @@ enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
 {
 	enum smtp_action action;
 	clear_step(step);
-	buf_consume(&c->out, c->handed);
-	c->handed = 0;
+	forget_written(c);
 	for (;;) {
 		if (smtp_report(c, step, &action))
 			return action;
@@ -369,7 +410,7 @@ enum smtp_action smtp_client_next(struct smtp_client *c, struct smtp_step *step)
 		c->is_asked |= is_question(action) && buf_len(&c->out) < WRITE_ENOUGH;
 		if (buf_len(&c->out) && !(is_question(action) && c->is_asked))
 			return write_action(c, step);
-		return action;
+		return ask_owner(c, action, step);
 	}
 }
 

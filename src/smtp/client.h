@@ -70,9 +70,10 @@
  * whether the exchange is complete as far as it goes; a 235 before that is no success
  * (a host that has proved nothing), and fails the session. A host that refuses a
  * mechanism and not the credentials (504, 534, 5.5.4, 5.7.9) is asked with another
- * one; each is tried once. Every other refusal ends the session with cause REPLY in
- * state AUTH. No security layer is ever negotiated. What is sent and received is in no
- * log, and the machine's own copies of it are wiped.
+ * one, as long as the owner has one (else: cause REPLY in state AUTH_CHOICE); each is
+ * tried once. Every other refusal ends the session with cause REPLY in state AUTH. No
+ * security layer is ever negotiated. What is sent is in no log, and the machine's own
+ * copies of it are wiped.
  *
  * LMTP: LHLO for EHLO, without HELO to fall back on, and after the content a reply
  * for each recipient that was accepted, in their order. Who has a reply has a
@@ -97,7 +98,7 @@
 #include <stdint.h>
 
 /* States; smtp_state_name gives the names that logs, JSON ("stage") and tests
- * show: "banner", "ehlo", "helo", "starttls", "tls", "ehlo_tls", ... */
+ * show: "banner", "ehlo", "helo", "starttls", "tls", "ehlo_tls", "auth_choice", ... */
 enum smtp_state {
 	SMTP_STATE_BANNER,
 	SMTP_STATE_EHLO,
@@ -106,7 +107,10 @@ enum smtp_state {
 	SMTP_STATE_TLS, /* waiting for the owner's handshake */
 	SMTP_STATE_EHLO_TLS,
 	SMTP_STATE_HELO_TLS,
-	SMTP_STATE_READY, /* a transaction may begin */
+	SMTP_STATE_AUTH_CHOICE,    /* waiting for the owner's choice of a mechanism */
+	SMTP_STATE_AUTH,           /* the command or an answer sent */
+	SMTP_STATE_AUTH_CHALLENGE, /* waiting for the owner's answer */
+	SMTP_STATE_READY,          /* a transaction may begin */
 	SMTP_STATE_MAIL,
 	SMTP_STATE_RCPT,
 	SMTP_STATE_DATA,

@@ -13,13 +13,25 @@
 
 bool smtp_waits_for_chunk(const struct smtp_client *c)
 {
-	return c->mail.uses_bdat && !c->mail.is_pipelined && c->expected;
+	return c->mail.uses_bdat && (!c->mail.is_pipelined || c->options.lmtp) &&
+	       c->expected;
+}
+
+/* RFC 2033 4.2: the end has one reply for each recipient that was accepted. */
+static void end_is_queued(struct smtp_client *c)
+{
+	c->mail.end_is_queued = true;
+	if (c->options.lmtp) {
+		c->expected += (unsigned)c->mail.accepted - 1;
+		c->unsent += (unsigned)c->mail.accepted - 1;
+	}
 }
 
 static void announce_chunk(struct smtp_client *c, size_t len, bool is_last)
 {
 	smtp_command_bdat(c, len, is_last);
-	c->mail.end_is_queued = is_last;
+	if (is_last)
+		end_is_queued(c);
 }
 
 static void queue_chunk(struct smtp_client *c, size_t len, bool is_last)
@@ -161,7 +173,9 @@ static enum smtp_state do_without_chunking(
 	struct smtp_client *c, const struct smtp_reply *r)
 {
 	c->refused_chunking = true;
-	return smtp_fail_refused(c, r);
+	enum smtp_state next = smtp_fail_refused(c, r);
+	c->failure.in_doubt = false;
+	return next;
 }
 
 enum smtp_state smtp_on_chunk(struct smtp_client *c, const struct smtp_reply *r)
@@ -191,12 +205,31 @@ static bool is_out_of_step(const struct smtp_client *c)
 	       *buf_bytes(&c->in) == '2';
 }
 
+void smtp_settle_next(struct smtp_client *c, const struct smtp_reply *r)
+{
+	struct transaction *t = &c->mail;
+	while (t->rcpts[t->batch[t->settle_at]].state != RCPT_ACCEPTED)
+		t->settle_at++;
+	smtp_reply_copy(&t->by, r);
+	smtp_decide(c, t->batch[t->settle_at],
+		smtp_reply_class(r) == 2 ? SMTP_VERDICT_DELIVERED : smtp_refusal(c, r));
+	t->settled++;
+}
+
+static enum smtp_state on_settled(struct smtp_client *c, const struct smtp_reply *r)
+{
+	smtp_settle_next(c, r);
+	return c->expected ? c->state : smtp_finish(c, false);
+}
+
 enum smtp_state smtp_on_bdat(struct smtp_client *c, const struct smtp_reply *r)
 {
 	struct transaction *t = &c->mail;
 	bool is_positive = smtp_reply_class(r) == 2;
-	if (is_unknown_command(r))
+	if (is_unknown_command(r) && !t->settled)
 		return do_without_chunking(c, r);
+	if (c->options.lmtp)
+		return on_settled(c, r);
 	if (is_positive && is_out_of_step(c))
 		return smtp_fail(
 			c, SMTP_CAUSE_PROTOCOL, NULL, "one reply too many to a flight");
@@ -214,13 +247,17 @@ enum smtp_state smtp_on_bdat(struct smtp_client *c, const struct smtp_reply *r)
 
 void smtp_enter_final(struct smtp_client *c)
 {
+	if (c->mail.end_is_queued)
+		return;
 	smtp_command_line(c, ".", 1);
-	c->mail.end_is_queued = true;
+	end_is_queued(c);
 }
 
 enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r)
 {
 	struct transaction *t = &c->mail;
+	if (c->options.lmtp)
+		return on_settled(c, r);
 	smtp_reply_copy(&t->by, r);
 	if (!t->is_lone_dot)
 		smtp_decide_all(c, RCPT_ACCEPTED,

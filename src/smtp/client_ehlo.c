@@ -1,4 +1,4 @@
-/* From the banner to READY: EHLO and HELO, what a host offers, STARTTLS. */
+/* From the banner to READY or AUTH: EHLO, HELO and LHLO, what a host offers, STARTTLS. */
 #include "smtp/client_impl.h"
 
 #include "base/err.h"
@@ -12,13 +12,15 @@ static bool is_positive(const struct smtp_reply *r)
 
 enum smtp_state smtp_on_banner(struct smtp_client *c, const struct smtp_reply *r)
 {
-	return is_positive(r) ? SMTP_STATE_EHLO : smtp_fail_refused(c, r);
+	if (!is_positive(r))
+		return smtp_fail_refused(c, r);
+	return c->is_tls ? SMTP_STATE_EHLO_TLS : SMTP_STATE_EHLO;
 }
 
 void smtp_enter_ehlo(struct smtp_client *c)
 {
 	c->parser.max_lines = SMTP_REPLY_EHLO_LINES_MAX;
-	smtp_command(c, "EHLO %s", c->options.hostname);
+	smtp_command(c, "%s %s", c->options.lmtp ? "LHLO" : "EHLO", c->options.hostname);
 }
 
 void smtp_enter_helo(struct smtp_client *c)
@@ -60,6 +62,9 @@ static void note_keyword(struct smtp_offer *offer, const char *s, size_t len)
 			text_has_prefix(s, word, known[i].keyword))
 			*known[i].flag = true;
 	}
+	/* "AUTH=" is how it was written before it was a standard; some do to this day. */
+	if (len > 5 && text_has_prefix(s, len, "AUTH") && strchr(" \t=", s[4]))
+		smtp_note_mechanisms(offer, s + 5, len - 5);
 	if (word == 4 && text_has_prefix(s, word, "SIZE"))
 		offer->size_limit =
 			word == len ? 0 : parse_size_limit(s + word + 1, len - word - 1);
@@ -80,22 +85,23 @@ static void parse_offer(struct smtp_client *c)
 enum smtp_state smtp_on_ehlo(struct smtp_client *c, const struct smtp_reply *r)
 {
 	c->parser.max_lines = SMTP_REPLY_LINES_MAX;
-	/* RFC 5321 3.2: a host that does not know EHLO may know HELO. */
-	if (smtp_reply_class(r) == 5)
+	/* RFC 5321 3.2: a host that does not know EHLO may know HELO. RFC 2033 4.1: one
+	 * that does not know LHLO is none. */
+	if (smtp_reply_class(r) == 5 && !c->options.lmtp)
 		return c->is_tls ? SMTP_STATE_HELO_TLS : SMTP_STATE_HELO;
 	if (!is_positive(r))
 		return smtp_fail_refused(c, r);
 	parse_offer(c);
 	if (c->is_tls)
-		return SMTP_STATE_READY; /* STARTTLS in here means nothing */
+		return smtp_after_greeting(c); /* STARTTLS in here means nothing */
 	c->offered_starttls = c->offer.starttls;
 	return c->offer.starttls && c->options.use_starttls ? SMTP_STATE_STARTTLS
-							    : SMTP_STATE_READY;
+							    : smtp_after_greeting(c);
 }
 
 enum smtp_state smtp_on_helo(struct smtp_client *c, const struct smtp_reply *r)
 {
-	return is_positive(r) ? SMTP_STATE_READY : smtp_fail_refused(c, r);
+	return is_positive(r) ? smtp_after_greeting(c) : smtp_fail_refused(c, r);
 }
 
 void smtp_enter_starttls(struct smtp_client *c)
@@ -115,7 +121,7 @@ enum smtp_state smtp_on_starttls(struct smtp_client *c, const struct smtp_reply 
 	/* RFC 3207 4: the session is as it was before the command; not so
 	 * after 421, which closes it. */
 	if (c->options.plaintext_after_refusal && r->code != 421)
-		return SMTP_STATE_READY;
+		return smtp_after_greeting(c);
 	c->says_goodbye = r->code != 421;
 	return smtp_fail(c, SMTP_CAUSE_STARTTLS_REFUSED, r, "host refused STARTTLS");
 }
@@ -157,7 +163,7 @@ void smtp_client_tls_done(struct smtp_client *c)
 	c->last_reply = (struct smtp_reply){ 0 };
 	c->is_tls = true;
 	smtp_change_state(c,
-		c->options.helo_after_starttls ? SMTP_STATE_HELO_TLS
-					       : SMTP_STATE_EHLO_TLS,
+		c->options.helo_after_starttls && !c->options.lmtp ? SMTP_STATE_HELO_TLS
+								   : SMTP_STATE_EHLO_TLS,
 		"handshake done");
 }

@@ -4,6 +4,7 @@
  * client.c		the table of states, the one function that changes state,
  *			input, output, how a session ends
  * client_ehlo.c	banner to READY: EHLO, HELO, STARTTLS, what a host offers
+ * client_auth.c	from there to READY where the owner wants AUTH
  * client_mail.c	one transaction, MAIL to the reply to the final dot
  * client_body.c	the content, as DATA or in chunks
  * client_command.c	the text of MAIL and RCPT with their parameters
@@ -24,10 +25,34 @@
 enum { SMTP_CHUNK_MAX = 64 * 1024 }; /* octets a BDAT, and of one flight's content */
 enum { SMTP_BATCH_MAX = 100 };       /* RCPT a transaction: RFC 5321 4.5.3.1.8 */
 
+enum {
+	SMTP_MECHANISMS_MAX = 32,                      /* that are looked at */
+	SMTP_MECHANISM_LEN_MAX = 20,                   /* RFC 4422 3.1 */
+	SMTP_AUTH_LINE_MAX = SMTP_REPLY_AUTH_LINE_MAX, /* of ours, CRLF included */
+	SMTP_AUTH_COMMAND_MAX = 512,                   /* RFC 5321 4.5.3.1.4 */
+	SMTP_CHALLENGES_MAX = 16                       /* no mechanism has as many */
+};
+
 /* What the last EHLO offered; all zero before it and after HELO. */
 struct smtp_offer {
 	bool starttls, pipelining, chunking, eightbitmime, smtputf8, dsn, size;
 	uint64_t size_limit; /* 0: none */
+	unsigned mechanism_count;
+	/* Each followed by a blank, but the last one. */
+	char mechanisms[SMTP_MECHANISMS_MAX * (SMTP_MECHANISM_LEN_MAX + 1)];
+};
+
+struct auth {
+	char mechanism[SMTP_MECHANISM_LEN_MAX + 1]; /* of the last AUTH */
+	struct buf initial; /* base64: waits for an empty challenge */
+	bool has_initial;
+	bool is_complete; /* as far as the owner goes: 235 may come */
+	bool is_done;     /* it did */
+	bool is_cancelled;
+	unsigned challenges;
+	struct buf challenge;      /* decoded, for the owner */
+	struct smtp_reply refusal; /* of the mechanism before this one; code 0: none */
+	char why[128];             /* it was cancelled */
 };
 
 enum rcpt_state { RCPT_NEW, RCPT_ASKED, RCPT_ACCEPTED, RCPT_DECIDED, RCPT_REPORTED };
@@ -65,6 +90,8 @@ struct transaction {
 	bool is_refused;     /* a chunk was: no more of them are sent */
 	bool end_is_queued;  /* the final dot, or the last chunk, is in out */
 	bool end_was_handed; /* the write with it went out */
+	size_t settled;      /* LMTP: recipients with a verdict on the content */
+	size_t settle_at;    /* of the batch: nobody before it waits for one */
 	bool is_done;        /* MESSAGE_DONE is due */
 	size_t undecided;    /* verdicts AGAIN */
 	size_t report_at;    /* no DECIDED recipient stands before this one */
@@ -89,6 +116,8 @@ struct smtp_client {
 	struct smtp_reply last_reply;
 	struct smtp_reply refusal; /* of STARTTLS */
 	struct smtp_offer offer;
+	struct auth auth;
+	bool out_is_secret;    /* some of it: overwritten when it was written */
 	bool offered_starttls; /* in the first EHLO */
 	bool refused_chunking;
 	bool is_tls;
@@ -127,6 +156,13 @@ enum smtp_state smtp_on_helo(struct smtp_client *c, const struct smtp_reply *r);
 void smtp_enter_starttls(struct smtp_client *c);
 enum smtp_state smtp_on_starttls(struct smtp_client *c, const struct smtp_reply *r);
 
+/* READY, or what comes before it where the owner wants AUTH. */
+enum smtp_state smtp_after_greeting(struct smtp_client *c);
+/* The words behind AUTH in an answer to EHLO. */
+void smtp_note_mechanisms(struct smtp_offer *offer, const char *s, size_t len);
+enum smtp_state smtp_on_auth(struct smtp_client *c, const struct smtp_reply *r);
+void smtp_auth_clear(struct smtp_client *c);
+
 void smtp_enter_mail(struct smtp_client *c);
 enum smtp_state smtp_on_mail(struct smtp_client *c, const struct smtp_reply *r);
 void smtp_enter_rcpt(struct smtp_client *c);
@@ -145,6 +181,8 @@ void smtp_enter_final(struct smtp_client *c);
 enum smtp_state smtp_on_final(struct smtp_client *c, const struct smtp_reply *r);
 void smtp_enter_rset(struct smtp_client *c);
 enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r);
+/* LMTP: the reply is the verdict on the next recipient alone. */
+void smtp_settle_next(struct smtp_client *c, const struct smtp_reply *r);
 /* The transaction has its last reply. */
 enum smtp_state smtp_finish(struct smtp_client *c, bool needs_rset);
 /* What a reply that refuses means for those whom it concerns. */

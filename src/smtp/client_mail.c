@@ -33,6 +33,7 @@ void smtp_mail_clear(struct smtp_client *c)
 static bool is_for_nobody(const struct transaction *t)
 {
 	return t->mail_failed || t->is_refused ||
+	       (t->settled && t->settled == t->accepted) ||
 	       (t->answered == t->batch_count && !t->accepted);
 }
 
@@ -123,9 +124,9 @@ static void fill_batch(struct smtp_client *c)
 /* Everything can leave in one write, and be counted before. */
 static bool is_one_flight(const struct smtp_client *c, const struct smtp_message *m)
 {
-	return m->may_be_one_flight && m->body && m->body_len <= SMTP_CHUNK_MAX &&
-	       c->mail.uses_bdat && c->mail.is_pipelined &&
-	       m->body_len == m->envelope->content.size_bytes;
+	return m->may_be_one_flight && !c->options.lmtp && m->body &&
+	       m->body_len <= SMTP_CHUNK_MAX && c->mail.uses_bdat &&
+	       c->mail.is_pipelined && m->body_len == m->envelope->content.size_bytes;
 }
 
 /* The mark goes before what could be the end of the content. */
@@ -258,6 +259,10 @@ enum smtp_state smtp_on_data(struct smtp_client *c, const struct smtp_reply *r)
 	struct transaction *t = &c->mail;
 	switch (smtp_reply_class(r)) {
 	case 3:
+		/* RFC 2033 4.2: it must refuse DATA; how it answers a dot is not said. */
+		if (!t->accepted && c->options.lmtp)
+			return smtp_fail(c, SMTP_CAUSE_PROTOCOL, NULL,
+				"354 to DATA, and no recipient was accepted");
 		t->is_lone_dot = !t->accepted;
 		return t->is_lone_dot ? SMTP_STATE_FINAL : SMTP_STATE_BODY;
 	case 2:

@@ -29,7 +29,8 @@ void smtp_reply_status(const struct smtp_reply *r, char out[SMTP_ENHANCED_MAX])
 
 void smtp_reply_parser_init(struct smtp_reply_parser *p)
 {
-	*p = (struct smtp_reply_parser){ .max_lines = SMTP_REPLY_LINES_MAX };
+	*p = (struct smtp_reply_parser){ .max_lines = SMTP_REPLY_LINES_MAX,
+		.max_line = SMTP_REPLY_LINE_MAX };
 }
 
 void smtp_reply_parser_clear(struct smtp_reply_parser *p)
@@ -176,7 +177,7 @@ enum smtp_parse smtp_reply_feed(struct smtp_reply_parser *p, const char *bytes,
 	while (at < len && result == SMTP_PARSE_MORE) {
 		const char *lf = memchr(bytes + at, '\n', len - at);
 		size_t n = lf ? (size_t)(lf - bytes) + 1 - at : len - at;
-		if (buf_len(&p->line) + n > SMTP_REPLY_LINE_MAX) {
+		if (buf_len(&p->line) + n > p->max_line) {
 			*why_out = "reply line is too long";
 			result = SMTP_PARSE_ERROR;
 			break;

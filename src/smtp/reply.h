@@ -2,8 +2,8 @@
  * SMTP replies, RFC 5321 4.2, with enhanced status codes, RFC 2034.
  *
  * An incremental parser: bytes in, one whole reply at a time out. Limits keep
- * a hostile peer cheap: a line of 4,096 octets, 100 lines and 64 KiB a reply
- * (200 lines for EHLO); over a limit, or lines of one reply with different
+ * a hostile peer cheap: a line of 4,096 octets (12,288 in AUTH), 100 lines and 64 KiB
+ * a reply (200 lines for EHLO); over a limit, or lines of one reply with different
  * codes, or no three digits: a protocol error. Kept text is cut and cleaned.
  */
 #ifndef SMTP_REPLY_H
@@ -17,6 +17,7 @@
 
 enum {
 	SMTP_REPLY_LINE_MAX = 4096,
+	SMTP_REPLY_AUTH_LINE_MAX = 12288, /* RFC 4954 4 */
 	SMTP_REPLY_LINES_MAX = 100,
 	SMTP_REPLY_EHLO_LINES_MAX = 200,
 	SMTP_REPLY_BYTES_MAX = 65536,
@@ -45,7 +46,8 @@ struct smtp_reply_parser {
 	int code;        /* of the first line; 0 between replies */
 	unsigned lines;
 	unsigned max_lines;
-	bool is_done; /* a whole reply was returned; the next call starts afresh */
+	size_t max_line; /* octets, CRLF included */
+	bool is_done;    /* a whole reply was returned; the next call starts afresh */
 };
 
 enum smtp_parse { SMTP_PARSE_MORE, SMTP_PARSE_REPLY, SMTP_PARSE_ERROR };

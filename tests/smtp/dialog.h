@@ -22,6 +22,12 @@ enum dialog_verb {
 	DIALOG_BODY_END,
 	DIALOG_BODY_FAIL,
 	DIALOG_MARK,
+	DIALOG_AUTH,      /* bytes: the initial response, if has_response */
+	DIALOG_AUTH_MORE, /* likewise, and the exchange is not complete */
+	DIALOG_AUTH_NONE, /* bytes: why */
+	DIALOG_ANSWER,
+	DIALOG_ANSWER_MORE,
+	DIALOG_CANCEL,
 	DIALOG_LOST,
 	DIALOG_TIMEOUT,
 	DIALOG_ABORT
@@ -31,6 +37,8 @@ struct dialog_item {
 	enum dialog_verb verb;
 	struct buf bytes;
 	size_t number; /* of the message */
+	char mechanism[32];
+	bool has_response;
 	unsigned line;
 };
 

@@ -3,7 +3,8 @@
  * no recipient is judged twice, a finished message has a verdict for each, a
  * message without an end is covered by FAILED, and in_doubt is said exactly
  * when the final dot or the last chunk was out, and somebody was asked about who
- * has no verdict. That end never leaves before the mark.
+ * has no verdict. That end never leaves before the mark, and AUTH never outside
+ * of TLS.
  */
 #include "dialog.h"
 
@@ -20,9 +21,9 @@ struct player {
 	struct err *e;
 	struct smtp_client *c;
 	enum smtp_action pending; /* what the machine waits for */
-	enum smtp_action asked;   /* BODY or MARK that the script has to answer */
-	struct buf out;           /* written and not yet compared */
-	struct buf log;           /* events and not yet compared, each "text\n" */
+	enum smtp_action asked; /* what the script has to answer: BODY, MARK, AUTH ... */
+	struct buf out;         /* written and not yet compared */
+	struct buf log;         /* events and not yet compared, each "text\n" */
 	size_t fed;
 	struct dialog_message *message; /* under way */
 	bool reported[DIALOG_RECIPIENTS_MAX];
@@ -62,6 +63,8 @@ static const char *cause_name(enum smtp_cause cause)
 		[SMTP_CAUSE_LOST] = "lost",
 		[SMTP_CAUSE_TIMEOUT] = "timeout",
 		[SMTP_CAUSE_ABORTED] = "aborted",
+		[SMTP_CAUSE_AUTH_PLAINTEXT] = "auth_plaintext",
+		[SMTP_CAUSE_AUTH_IMPOSSIBLE] = "auth_impossible",
 	};
 	return names[cause];
 }
@@ -109,7 +112,8 @@ static int on_failed(struct player *p, const struct smtp_failure *f)
 		return wrong(p, "the session failed twice");
 	p->has_failed = true;
 	bool in_doubt = p->end_is_out && p->at_stake;
-	if (f->cause == SMTP_CAUSE_REPLY) /* 421 to the dot: a verdict of a kind */
+	/* 421 to the dot: a verdict of a kind; in LMTP on one recipient. */
+	if (f->cause == SMTP_CAUSE_REPLY && (!p->d->options.lmtp || f->reply.code != 421))
 		in_doubt = false;
 	if (f->state == SMTP_STATE_QUIT || f->state == SMTP_STATE_CLOSED)
 		return wrong(p, "a failure where nothing is at stake");
@@ -155,6 +159,8 @@ static int note_write(struct player *p, const struct smtp_step *step)
 {
 	bool is_last_chunk = count_text(step, " LAST\r\n") > 0;
 	buf_add(&p->out, step->bytes, step->len);
+	if (count_text(step, "AUTH ") && !p->is_tls)
+		return wrong(p, "AUTH outside of TLS");
 	if (is_last_chunk && !p->end_may_go)
 		return wrong(p, "the last chunk left before the mark");
 	p->at_stake += count_text(step, "RCPT TO:<");
@@ -163,6 +169,18 @@ static int note_write(struct player *p, const struct smtp_step *step)
 		p->end_is_out = true;
 	p->end_is_out |= is_last_chunk;
 	return 0;
+}
+
+static void on_auth(struct player *p, const struct smtp_step *step)
+{
+	char text[200];
+	p->asked = p->pending;
+	if (p->pending == SMTP_ACTION_AUTH) {
+		buf_addf(&p->log, "auth %s\n", step->mechanisms);
+		return;
+	}
+	text_clean(step->bytes, step->len, text, sizeof(text));
+	buf_addf(&p->log, "challenge %s\n", text);
 }
 
 /* Runs until the machine waits for the script. */
@@ -194,6 +212,10 @@ static int pump(struct player *p)
 				p->asked = p->pending;
 			else
 				give_body(p);
+			break;
+		case SMTP_ACTION_AUTH:
+		case SMTP_ACTION_CHALLENGE:
+			on_auth(p, &step);
 			break;
 		case SMTP_ACTION_MARK:
 			if (p->d->is_manual) {
@@ -290,8 +312,41 @@ static enum smtp_action action_for(enum dialog_verb verb)
 		return SMTP_ACTION_READY;
 	case DIALOG_MARK:
 		return SMTP_ACTION_MARK;
+	case DIALOG_AUTH:
+	case DIALOG_AUTH_MORE:
+	case DIALOG_AUTH_NONE:
+		return SMTP_ACTION_AUTH;
+	case DIALOG_ANSWER:
+	case DIALOG_ANSWER_MORE:
+	case DIALOG_CANCEL:
+		return SMTP_ACTION_CHALLENGE;
 	default:
 		return SMTP_ACTION_BODY;
+	}
+}
+
+static void answer_auth(struct player *p, const struct dialog_item *item)
+{
+	const char *bytes = buf_bytes(&item->bytes);
+	size_t len = buf_len(&item->bytes);
+	char why[100];
+	text_clean(bytes, len, why, sizeof(why));
+	switch (item->verb) {
+	case DIALOG_AUTH:
+	case DIALOG_AUTH_MORE:
+		smtp_client_auth_begin(p->c, item->mechanism,
+			item->has_response ? bytes : NULL, len,
+			item->verb == DIALOG_AUTH);
+		break;
+	case DIALOG_AUTH_NONE:
+		smtp_client_auth_none(p->c, why);
+		break;
+	case DIALOG_CANCEL:
+		smtp_client_auth_cancel(p->c, why);
+		break;
+	default:
+		smtp_client_auth_answer(p->c, bytes, len, item->verb == DIALOG_ANSWER);
+		break;
 	}
 }
 
@@ -316,6 +371,14 @@ static int answer(struct player *p, const struct dialog_item *item)
 	case DIALOG_MARK:
 		smtp_client_marked(p->c);
 		p->end_may_go = true;
+		break;
+	case DIALOG_AUTH:
+	case DIALOG_AUTH_MORE:
+	case DIALOG_AUTH_NONE:
+	case DIALOG_ANSWER:
+	case DIALOG_ANSWER_MORE:
+	case DIALOG_CANCEL:
+		answer_auth(p, item);
 		break;
 	case DIALOG_BODY_FAIL:
 		smtp_client_body_failed(p->c, "body cannot be read");
@@ -399,7 +462,9 @@ static int play(struct player *p)
 
 int dialog_play(struct dialog *d, const struct dialog_mode *mode, struct err *e)
 {
-	struct player p = { .d = d, .mode = mode, .e = e };
+	struct player p = {
+		.d = d, .mode = mode, .e = e, .is_tls = d->options.implicit_tls
+	};
 	p.c = smtp_client_new(&d->options);
 	int rc = play(&p);
 	smtp_client_free(&p.c);

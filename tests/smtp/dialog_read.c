@@ -116,6 +116,9 @@ static int read_option(struct reader *r, const char *arg)
 		{ "helo-after-starttls", &o->helo_after_starttls },
 		{ "plaintext-after-refusal", &o->plaintext_after_refusal },
 		{ "no-mark", &o->no_mark },
+		{ "lmtp", &o->lmtp },
+		{ "implicit-tls", &o->implicit_tls },
+		{ "auth", &o->use_auth },
 		{ "manual", &r->d->is_manual },
 		{ "only-whole", &r->d->only_whole },
 	};
@@ -178,6 +181,23 @@ static int read_text(
 	return 0;
 }
 
+/* "AUTH MECHANISM RESPONSE", "ANSWER RESPONSE", "NOAUTH WHY", "CANCEL WHY". */
+static int read_auth(struct reader *r, struct dialog_item *item, const char *arg)
+{
+	bool begins = item->verb == DIALOG_AUTH || item->verb == DIALOG_AUTH_MORE;
+	if (begins) {
+		size_t len = strcspn(arg, " ");
+		snprintf(item->mechanism, sizeof(item->mechanism), "%.*s", (int)len, arg);
+		item->has_response = arg[len];
+		arg += len + item->has_response;
+	}
+	struct buf text = BUF_INIT;
+	buf_addf(&text, "%s\\c", begins && strcmp(arg, "=") == 0 ? "" : arg);
+	bool ok = dialog_unescape(buf_text(&text), &item->bytes);
+	buf_clear(&text);
+	return ok ? 0 : bad(r, "bad escape", arg);
+}
+
 static int read_directive(struct reader *r, const char *word, const char *arg)
 {
 	static const struct {
@@ -191,6 +211,12 @@ static int read_directive(struct reader *r, const char *word, const char *arg)
 		{ "BODYEND", DIALOG_BODY_END },
 		{ "BODYFAIL", DIALOG_BODY_FAIL },
 		{ "MARK", DIALOG_MARK },
+		{ "AUTH", DIALOG_AUTH },
+		{ "AUTHMORE", DIALOG_AUTH_MORE },
+		{ "NOAUTH", DIALOG_AUTH_NONE },
+		{ "ANSWER", DIALOG_ANSWER },
+		{ "ANSWERMORE", DIALOG_ANSWER_MORE },
+		{ "CANCEL", DIALOG_CANCEL },
 		{ "LOST", DIALOG_LOST },
 		{ "TIMEOUT", DIALOG_TIMEOUT },
 		{ "ABORT", DIALOG_ABORT },
@@ -199,6 +225,8 @@ static int read_directive(struct reader *r, const char *word, const char *arg)
 		if (strcmp(table[i].word, word) != 0)
 			continue;
 		struct dialog_item *item = new_item(r, table[i].verb);
+		if (item->verb >= DIALOG_AUTH && item->verb <= DIALOG_CANCEL)
+			return read_auth(r, item, arg);
 		item->number = *arg ? strtoul(arg, NULL, 10) - 1 : 0;
 		if (table[i].verb == DIALOG_SEND && item->number >= r->d->message_count)
 			return bad(r, "no such message", arg);

@@ -15,10 +15,14 @@ static const char *const words[] = { "220 x\r\n", "250 x\r\n", "250 x\r\n", "250
 	"250-x\r\n250-CHUNKING\r\n250 PIPELINING\r\n", "250-x\r\n250 CHUNKING\r\n",
 	"250-x\r\n250 SIZE 99\r\n", "250-", "354 x\r\n", "354 x\r\n", "421 x\r\n",
 	"450 4.1.1 x\r\n", "452 x\r\n", "500 x\r\n", "550 5.1.1 x\r\n", "552 x\r\n",
-	"503 x\r\n", "\r\n", "x", "2", "250 x\r\n250 x\r\n354 x\r\n" };
+	"503 x\r\n", "235 x\r\n", "334 eA==\r\n", "334 \r\n", "334 x\r\n", "504 x\r\n",
+	"535 x\r\n", "250-x\r\n250-AUTH A B\r\n250 AUTH=C \1\r\n", "\r\n", "x", "2",
+	"250 x\r\n250 x\r\n354 x\r\n" };
 
 static const char content[] = "From: x\r\n\r\n.\r\n..\r\nx";
 enum { CONTENT_LEN = sizeof(content) - 1 };
+
+static const char long_response[1000]; /* more than fits into a command */
 
 struct session {
 	const uint8_t *data;
@@ -33,6 +37,8 @@ struct session {
 	unsigned sent;
 	bool is_flight; /* messages come with their body */
 	bool uses_chunking;
+	bool is_lmtp;
+	bool is_tls;
 	bool offers_chunking;        /* where the host behaves well */
 	bool end_may_go, end_is_out; /* of this message */
 	int at_stake;                /* asked about, and no verdict yet */
@@ -92,8 +98,10 @@ static void check_failed(struct session *s, const struct smtp_failure *f)
 {
 	ASSERT(!s->has_failed && f->cause != SMTP_CAUSE_NONE && f->text[0]);
 	ASSERT(f->state != SMTP_STATE_CLOSED && f->state != SMTP_STATE_QUIT);
-	ASSERT(f->in_doubt ==
-		(s->end_is_out && s->at_stake > 0 && f->cause != SMTP_CAUSE_REPLY));
+	bool is_settled =
+		f->cause == SMTP_CAUSE_REPLY && (!s->is_lmtp || f->reply.code != 421);
+	ASSERT(f->in_doubt == (s->end_is_out && s->at_stake > 0 && !is_settled));
+	ASSERT(f->inside_tls == s->is_tls);
 	s->has_failed = true;
 	s->is_busy = false;
 	s->result->failed++;
@@ -109,6 +117,8 @@ static size_t check_line(struct session *s, const char *line, size_t len)
 	char *after;
 	if (used > 4 && memcmp(line, "RCPT", 4) == 0)
 		s->at_stake++;
+	if (used > 4 && memcmp(line, "AUTH", 4) == 0)
+		ASSERT(s->is_tls);
 	if (used < 5 || memcmp(line, "BDAT ", 5) != 0)
 		return used;
 	size_t announced = strtoul(line + 5, &after, 10);
@@ -149,6 +159,33 @@ static void answer_body(struct session *s)
 	s->is_given = true;
 }
 
+/* Of made-up mechanisms: the machine knows none. */
+static void answer_auth(struct session *s, const char *mechanisms)
+{
+	uint8_t choice = take(s);
+	char name[64];
+	size_t len = strcspn(mechanisms, " ");
+	ASSERT(len <= 20 && strspn(mechanisms, "ABC ") == strlen(mechanisms));
+	memcpy(name, mechanisms, len);
+	name[len] = '\0';
+	if (!len || choice > 0xf0)
+		smtp_client_auth_none(s->c, "none");
+	else if (choice & 1)
+		smtp_client_auth_begin(s->c, name, NULL, 0, choice & 2);
+	else
+		smtp_client_auth_begin(s->c, name, long_response,
+			choice & 4 ? sizeof(long_response) : choice, choice & 2);
+}
+
+static void answer_challenge(struct session *s)
+{
+	uint8_t choice = take(s);
+	if (choice > 0xf0)
+		smtp_client_auth_cancel(s->c, "cancelled");
+	else
+		smtp_client_auth_answer(s->c, long_response, choice, choice & 1);
+}
+
 static bool answer_ready(struct session *s)
 {
 	uint8_t choice = take(s);
@@ -183,8 +220,15 @@ static bool step(struct session *s)
 	case SMTP_ACTION_START_TLS:
 		if (take(s) & 1)
 			return false;
+		s->is_tls = true;
 		smtp_client_tls_done(s->c);
 		return true;
+	case SMTP_ACTION_AUTH:
+		answer_auth(s, st.mechanisms);
+		return take(s) < 0xf0;
+	case SMTP_ACTION_CHALLENGE:
+		answer_challenge(s);
+		return take(s) < 0xf0;
 	case SMTP_ACTION_READY:
 		return answer_ready(s);
 	case SMTP_ACTION_BODY:
@@ -216,8 +260,13 @@ static const char *fitting_word(const struct session *s)
 	case SMTP_STATE_EHLO:
 		return "250-x\r\n250-STARTTLS\r\n250 PIPELINING\r\n";
 	case SMTP_STATE_EHLO_TLS:
-		return s->offers_chunking ? "250-x\r\n250-CHUNKING\r\n250 PIPELINING\r\n"
-					  : "250 x\r\n";
+		return s->offers_chunking ? "250-x\r\n250-AUTH A\r\n250-CHUNKING\r\n250 "
+					    "PIPELINING\r\n"
+					  : "250-x\r\n250 AUTH A B\r\n";
+	case SMTP_STATE_AUTH:
+		return s->len & 1 ? "235 x\r\n" : "334 \r\n";
+	case SMTP_STATE_AUTH_CHOICE:
+	case SMTP_STATE_AUTH_CHALLENGE:
 	case SMTP_STATE_DATA:
 		return "354 x\r\n";
 	case SMTP_STATE_TLS:
@@ -257,14 +306,19 @@ static void let_something_happen(struct session *s)
 void fuzz_client_run(const uint8_t *data, size_t len, struct fuzz_client_result *result)
 {
 	struct session s = { .data = data, .len = len, .result = result };
-	uint8_t options = take(&s);
+	uint8_t options = take(&s), more = take(&s);
 	const struct smtp_client_options o = {
 		.hostname = "client.example",
 		.use_starttls = options & 1,
 		.helo_after_starttls = options & 2,
 		.plaintext_after_refusal = options & 4,
 		.max_recipients = options & 8 ? 2 : 0,
+		.lmtp = more & 1,
+		.implicit_tls = (more & 6) == 6,
+		.use_auth = (more & 24) == 24,
 	};
+	s.is_lmtp = o.lmtp;
+	s.is_tls = o.implicit_tls;
 	s.offers_chunking = options & 16;
 	s.is_flight = options & 32;
 	s.uses_chunking = (options & 0xc0) != 0xc0;

@@ -3,6 +3,52 @@
 SMTP_DIALOGS = \
 	tests/smtp/dialogs/aborted-in-final.txt \
 	tests/smtp/dialogs/all-replies-at-once.txt \
+	tests/smtp/dialogs/auth-250.txt \
+	tests/smtp/dialogs/auth-421-in-choice.txt \
+	tests/smtp/dialogs/auth-aborted.txt \
+	tests/smtp/dialogs/auth-cancelled.txt \
+	tests/smtp/dialogs/auth-cancelled-235.txt \
+	tests/smtp/dialogs/auth-cancelled-334.txt \
+	tests/smtp/dialogs/auth-challenge-345.txt \
+	tests/smtp/dialogs/auth-challenge-and-success-at-once.txt \
+	tests/smtp/dialogs/auth-challenge-long.txt \
+	tests/smtp/dialogs/auth-challenge-not-base64.txt \
+	tests/smtp/dialogs/auth-challenge-of-two-lines.txt \
+	tests/smtp/dialogs/auth-challenge-too-long.txt \
+	tests/smtp/dialogs/auth-challenges-without-end.txt \
+	tests/smtp/dialogs/auth-empty-challenge.txt \
+	tests/smtp/dialogs/auth-empty-initial-response.txt \
+	tests/smtp/dialogs/auth-error-challenge.txt \
+	tests/smtp/dialogs/auth-final-data.txt \
+	tests/smtp/dialogs/auth-helo.txt \
+	tests/smtp/dialogs/auth-initial-response-fits.txt \
+	tests/smtp/dialogs/auth-list-is-bounded.txt \
+	tests/smtp/dialogs/auth-list-is-cleaned.txt \
+	tests/smtp/dialogs/auth-lmtp.txt \
+	tests/smtp/dialogs/auth-login.txt \
+	tests/smtp/dialogs/auth-long-initial-response.txt \
+	tests/smtp/dialogs/auth-long-initial-response-challenged.txt \
+	tests/smtp/dialogs/auth-long-initial-response-refused.txt \
+	tests/smtp/dialogs/auth-long-lines-are-for-auth.txt \
+	tests/smtp/dialogs/auth-lost.txt \
+	tests/smtp/dialogs/auth-lost-in-choice.txt \
+	tests/smtp/dialogs/auth-mechanism-refused.txt \
+	tests/smtp/dialogs/auth-mechanisms-all-refused.txt \
+	tests/smtp/dialogs/auth-only-before-tls.txt \
+	tests/smtp/dialogs/auth-plain.txt \
+	tests/smtp/dialogs/auth-refused-421.txt \
+	tests/smtp/dialogs/auth-refused-432.txt \
+	tests/smtp/dialogs/auth-refused-454.txt \
+	tests/smtp/dialogs/auth-refused-500.txt \
+	tests/smtp/dialogs/auth-refused-535.txt \
+	tests/smtp/dialogs/auth-response-too-long.txt \
+	tests/smtp/dialogs/auth-starttls-refused.txt \
+	tests/smtp/dialogs/auth-success-too-soon.txt \
+	tests/smtp/dialogs/auth-timeout.txt \
+	tests/smtp/dialogs/auth-two-challenges-at-once.txt \
+	tests/smtp/dialogs/auth-unasked-235.txt \
+	tests/smtp/dialogs/auth-without-tls.txt \
+	tests/smtp/dialogs/auth-without-tls-helo.txt \
 	tests/smtp/dialogs/banner-3xx.txt \
 	tests/smtp/dialogs/banner-421.txt \
 	tests/smtp/dialogs/banner-554.txt \
@@ -119,6 +165,32 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/injection-in-recipient.txt \
 	tests/smtp/dialogs/injection-in-sender.txt \
 	tests/smtp/dialogs/injection-of-brackets.txt \
+	tests/smtp/dialogs/lmtp-354-for-nobody.txt \
+	tests/smtp/dialogs/lmtp-3xx-midway.txt \
+	tests/smtp/dialogs/lmtp-421-at-data.txt \
+	tests/smtp/dialogs/lmtp-421-last.txt \
+	tests/smtp/dialogs/lmtp-421-midway.txt \
+	tests/smtp/dialogs/lmtp-503-for-nobody.txt \
+	tests/smtp/dialogs/lmtp-chunking.txt \
+	tests/smtp/dialogs/lmtp-chunking-421.txt \
+	tests/smtp/dialogs/lmtp-chunking-500-is-a-verdict.txt \
+	tests/smtp/dialogs/lmtp-chunking-chunk-refused.txt \
+	tests/smtp/dialogs/lmtp-chunking-lost.txt \
+	tests/smtp/dialogs/lmtp-chunking-one-by-one.txt \
+	tests/smtp/dialogs/lmtp-chunking-unknown.txt \
+	tests/smtp/dialogs/lmtp-garbage-midway.txt \
+	tests/smtp/dialogs/lmtp-lhlo-refused.txt \
+	tests/smtp/dialogs/lmtp-lost-after-all.txt \
+	tests/smtp/dialogs/lmtp-lost-midway.txt \
+	tests/smtp/dialogs/lmtp-one-by-one.txt \
+	tests/smtp/dialogs/lmtp-rcpt-full.txt \
+	tests/smtp/dialogs/lmtp-rcpt-mixed.txt \
+	tests/smtp/dialogs/lmtp-reply-a-recipient.txt \
+	tests/smtp/dialogs/lmtp-reply-too-many.txt \
+	tests/smtp/dialogs/lmtp-same-address-twice.txt \
+	tests/smtp/dialogs/lmtp-starttls.txt \
+	tests/smtp/dialogs/lmtp-timeout-midway.txt \
+	tests/smtp/dialogs/lmtp-two-messages.txt \
 	tests/smtp/dialogs/lost-with-verdict.txt \
 	tests/smtp/dialogs/mail-354.txt \
 	tests/smtp/dialogs/mail-421.txt \
@@ -200,6 +272,11 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/starttls-refused-454.txt \
 	tests/smtp/dialogs/starttls-refused-554.txt \
 	tests/smtp/dialogs/starttls-refused-plaintext.txt \
+	tests/smtp/dialogs/tls-at-once.txt \
+	tests/smtp/dialogs/tls-at-once-helo.txt \
+	tests/smtp/dialogs/tls-at-once-lost-after-greeting.txt \
+	tests/smtp/dialogs/tls-at-once-lost-before-greeting.txt \
+	tests/smtp/dialogs/tls-at-once-refused.txt \
 	tests/smtp/dialogs/tls-ehlo-4xx.txt \
 	tests/smtp/dialogs/tls-ehlo-refused-helo.txt \
 	tests/smtp/dialogs/tls-half-a-reply.txt \
@@ -229,8 +306,8 @@ EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS)
 	tests/smtp/server_dialogs/README $(SMTP_SERVER_DIALOGS)
 
 if HAVE_CMOCKA
-SMTP_TESTS = tests/smtp/test_client tests/smtp/test_command tests/smtp/test_dialogs \
-	tests/smtp/test_fuzz_client tests/smtp/test_reply \
+SMTP_TESTS = tests/smtp/test_client tests/smtp/test_client_auth tests/smtp/test_command \
+	tests/smtp/test_dialogs tests/smtp/test_fuzz_client tests/smtp/test_reply \
 	tests/smtp/test_server_dialogs
 check_PROGRAMS += $(SMTP_TESTS)
 TESTS += $(SMTP_TESTS)
@@ -242,6 +319,9 @@ SMTP_TEST_LIBS = libsmtp.a libmail.a libbase.a $(CMOCKA_LIBS)
 tests_smtp_test_client_SOURCES = tests/smtp/test_client.c
 tests_smtp_test_client_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_client_LDADD = $(SMTP_TEST_LIBS)
+tests_smtp_test_client_auth_SOURCES = tests/smtp/test_client_auth.c
+tests_smtp_test_client_auth_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_client_auth_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_command_SOURCES = tests/smtp/test_command.c
 tests_smtp_test_command_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_command_LDADD = $(SMTP_TEST_LIBS)

@@ -67,8 +67,9 @@ static enum smtp_action reach_body(struct smtp_client *c, struct smtp_step *step
 static void states_have_names(void **state)
 {
 	static const char *const names[] = { "banner", "ehlo", "helo", "starttls", "tls",
-		"ehlo_tls", "helo_tls", "ready", "mail", "rcpt", "data", "body", "mark",
-		"final", "bdat", "rset", "quit", "closed" };
+		"ehlo_tls", "helo_tls", "auth_choice", "auth", "auth_challenge", "ready",
+		"mail", "rcpt", "data", "body", "mark", "final", "bdat", "rset", "quit",
+		"closed" };
 	(void)state;
 	assert_int_equal(ARRAY_SIZE(names), SMTP_STATE_COUNT);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
