@@ -316,6 +316,8 @@ void config_free(struct config **cp)
 	free(c->policy_dir);
 	free(c->dns_servers);
 	free(c->prohibited);
+	free(c->listen);
+	free(c->relay_clients);
 	free(c->trust_file);
 	free(c->tls_log);
 	free(c->log);

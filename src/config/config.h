@@ -31,6 +31,17 @@ struct config_destination {
 	int64_t bounce_delay_warning_ms; /* 0: none */
 };
 
+/* A place to listen at. */
+enum { CONFIG_SOCKET_PATH_MAX = 107, CONFIG_LISTEN_MAX = CONFIG_SOCKET_PATH_MAX + 6 };
+struct config_listen {
+	bool is_lmtp;                          /* else SMTP */
+	char path[CONFIG_SOCKET_PATH_MAX + 1]; /* of a unix socket; "": addr */
+	struct addr addr;                      /* with its port */
+};
+bool config_listen_equal(const struct config_listen *a, const struct config_listen *b);
+/* As it stands in the file: "lmtp:/path", "smtp:[::1]:25". */
+void config_listen_format(const struct config_listen *l, char out[CONFIG_LISTEN_MAX]);
+
 struct config {
 	char *path; /* of the file; NULL: built-in defaults */
 	char *hostname;
@@ -47,6 +58,13 @@ struct config {
 	unsigned max_sessions;
 	unsigned workers;
 	uint64_t max_message_size;
+	struct config_listen *listen;
+	size_t listen_count;
+	unsigned listen_mode;
+	struct addr_range *relay_clients;
+	size_t relay_client_count;
+	unsigned max_clients, max_recipients;
+	int64_t client_timeout_ms;
 	int64_t log_retention_ms;
 	char *postmaster;
 	struct config_destination defaults;

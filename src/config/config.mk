@@ -10,5 +10,6 @@ libconfig_a_SOURCES = \
 	src/config/options.c src/config/options.h \
 	src/config/read.c src/config/read.h \
 	src/config/scan.c src/config/scan.h \
-	src/config/types_list.c src/config/types_text.c src/config/types_word.c
+	src/config/types_list.c src/config/types_listen.c \
+	src/config/types_text.c src/config/types_word.c
 EXTRA_DIST += src/config/README.md

@@ -95,6 +95,26 @@ const struct config_option config_options[] = {
 		.max = INT64_C(2) << 30, GLOBAL(max_message_size),
 		.help = "largest message that is accepted for the queue" },
 
+	{ "listen", &config_type_listen, "", .max = 32, GLOBAL(listen),
+		COUNT(listen_count),
+		.help = "where mail servers hand their mail over: lmtp:/PATH, "
+			"smtp:ADDRESS:PORT ...; empty: nowhere" },
+	{ "listen_mode", &config_type_mode, "0660", GLOBAL(listen_mode),
+		.help = "mode of the unix sockets of listen" },
+	{ "relay_clients", &config_type_ranges, "127.0.0.0/8, ::1/128", .max = 256,
+		GLOBAL(relay_clients), COUNT(relay_client_count),
+		.help = "clients that may hand mail over on TCP, as address ranges" },
+	{ "max_clients", &config_type_number, "100", .min = 1, .max = 10000,
+		GLOBAL(max_clients),
+		.help = "clients that may be connected at a time, in all" },
+	{ "max_recipients", &config_type_number, "1000", .min = 100, .max = 50000,
+		GLOBAL(max_recipients),
+		.help = "recipients of one message from a client" },
+	{ "client_timeout", &config_type_duration, "5m", .min = 100, .max = DAY,
+		GLOBAL(client_timeout_ms),
+		.help = "how long a client may take for a command, or for each piece of "
+			"a message" },
+
 	{ "tls", &config_type_word, "opportunistic", .word = tls_word,
 		.place = CONFIG_DESTINATION_ONLY,
 		.offset = offsetof(struct config_destination, policy.tls), FROM(tls_from),

@@ -64,6 +64,33 @@ static const struct {
 	{ "no address range", "prohibited_addresses = { \"10.0.0.0/33\" }",
 		"1: prohibited_addresses: \"10.0.0.0/33\" is not an address range: write "
 		"192.0.2.0/24, ::1 or fe80::/10\n" },
+	{ "a place to listen at without its protocol", "listen = { \"127.0.0.1:25\" }",
+		"1: listen: \"127.0.0.1:25\" does not begin with lmtp: or smtp: : write "
+		"lmtp:/run/hikyaku/lmtp.sock or smtp:127.0.0.1:10025\n" },
+	{ "a slip in the protocol brings the right one", "listen = { \"lmpt:/s\" }",
+		"1: listen: \"lmpt:/s\": did you mean \"lmtp:/s\"?\n" },
+	{ "a path to listen at as Postfix writes it", "listen = { \"lmtp:unix:/s\" }",
+		"1: listen: \"lmtp:unix:/s\": write the path without unix:\n" },
+	{ "a name to listen at", "listen = { \"smtp:localhost:25\" }",
+		"1: listen: \"smtp:localhost:25\": after the protocol comes a path that "
+		"begins with / or an address with a port, such as 127.0.0.1:10025 or "
+		"[::1]:24\n" },
+	{ "an address to listen at without a port", "listen = { \"smtp:127.0.0.1\" }",
+		"1: listen: \"smtp:127.0.0.1\" needs a port, such as "
+		"smtp:127.0.0.1:10025\n" },
+	{ "a directory to listen at", "listen = { \"lmtp:/run/\" }",
+		"1: listen: \"/run/\" is a directory: add the name of a socket\n" },
+	{ "one place to listen at with two protocols",
+		"listen = { \"lmtp:/s\", \"smtp:/s\" }",
+		"1: listen: \"lmtp:/s\" and \"smtp:/s\" are the same place\n" },
+	{ "a mode that is not octal", "listen_mode = 0680",
+		"1: listen_mode: \"0680\" is not the mode of a file: write 0660 or "
+		"0666\n" },
+	{ "a mode with more than permissions", "listen_mode = 4755",
+		"1: listen_mode: \"4755\" is not the mode of a file: write 0660 or "
+		"0666\n" },
+	{ "fewer recipients than every server takes", "max_recipients = 99",
+		"1: max_recipients: 99 is out of range; the range is 100 to 50000\n" },
 	{ "an unknown TLS version", "protocols = { \"TLS1.4\" }",
 		"1: protocols: \"TLS1.4\" is not a TLS version; they are SSL3.0 TLS1.0 "
 		"TLS1.1 TLS1.2 TLS1.3\n" },
@@ -221,6 +248,12 @@ static const struct {
 	{ "dns_servers = 192.0.2.1", "dns_servers", "192.0.2.1" },
 	{ "prohibited_addresses = {}", "prohibited_addresses", "" },
 	{ "prohibited_addresses = { 10.0.0.0/8 }", "prohibited_addresses", "10.0.0.0/8" },
+	{ "listen = { \"LMTP:/run/a b\", \"smtp:[::1]:25\", smtp:192.0.2.1:25 }",
+		"listen", "lmtp:/run/a b, smtp:[::1]:25, smtp:192.0.2.1:25" },
+	{ "listen = { }", "listen", "" },
+	{ "listen_mode = 600", "listen_mode", "0600" },
+	{ "relay_clients = { 192.0.2.7 }", "relay_clients", "192.0.2.7/32" },
+	{ "client_timeout = 90", "client_timeout", "90s" },
 	{ "protocols = { tls1.3 }", "protocols", "TLS1.3" },
 	{ "sni = off", "sni", "off" },
 	{ "sni = \"MX.Example.com\"", "sni", "mx.example.com" },
@@ -290,6 +323,7 @@ static const char round_trip[] = "hostname = mail.example.com\n"
 				 "queue = '/var/a \"b\" $c \\d/queue.db'\n"
 				 "dns_servers = { 192.0.2.1, \"[::1]:5353\" }\n"
 				 "prohibited_addresses = { }\n"
+				 "listen = { \"lmtp:/a b\", \"smtp:[::1]:25\" }\n"
 				 "retry_schedule = \"30s*4, 2h\"\n"
 				 "trust_file = /etc/ssl/own.pem\n"
 				 "sni = \"sni.example.com\"\n"
