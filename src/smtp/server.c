@@ -192,7 +192,7 @@ void smtp_server_feed(struct smtp_server *s, const char *bytes, size_t len)
 	if (s->state == SMTP_SERVER_STATE_CLOSED || s->is_lost || s->shut_is_due)
 		return;
 	if (len > SMTP_SERVER_BACKLOG_MAX - buf_len(&s->in)) {
-		smtp_server_shut(s, "too much input at once");
+		smtp_server_shut(s, "4.7.0", "too much input at once");
 		return;
 	}
 	buf_add(&s->in, bytes, len);
@@ -203,10 +203,11 @@ void smtp_server_lost(struct smtp_server *s)
 	s->is_lost = true;
 }
 
-void smtp_server_shut(struct smtp_server *s, const char *why)
+void smtp_server_shut(struct smtp_server *s, const char *enhanced, const char *why)
 {
 	if (s->state == SMTP_SERVER_STATE_CLOSED || s->shut_is_due)
 		return;
+	snprintf(s->shut_enhanced, sizeof(s->shut_enhanced), "%s", enhanced);
 	snprintf(s->shut_text, sizeof(s->shut_text), "%s", why);
 	s->shut_is_due = true;
 	if (s->state != SMTP_SERVER_STATE_COMMIT)
@@ -217,7 +218,7 @@ void smtp_server_shut_if_due(struct smtp_server *s)
 {
 	if (s->shut_is_due)
 		smtp_server_change_state(
-			s, smtp_server_hang_up(s, "4.3.2", s->shut_text));
+			s, smtp_server_hang_up(s, s->shut_enhanced, s->shut_text));
 }
 
 /* ---- facts ---- */

@@ -108,9 +108,10 @@ void smtp_server_feed(struct smtp_server *s, const char *bytes, size_t len);
 /* The end of the stream. What was fed before is still used up, and answered: who
  * has said all may close one direction. */
 void smtp_server_lost(struct smtp_server *s);
-/* 421 with the reason, then CLOSE: idle for too long, shutdown, no room. In COMMIT
- * the answer of the owner still comes first; elsewhere what is asked is void. */
-void smtp_server_shut(struct smtp_server *s, const char *why);
+/* 421 with an enhanced code ("4.4.2": idle for too long, "4.3.2": shutdown) and the
+ * reason, then CLOSE. In COMMIT the answer of the owner still comes first; elsewhere
+ * what is asked is void. */
+void smtp_server_shut(struct smtp_server *s, const char *enhanced, const char *why);
 
 /* Answers. accept: to MAIL and RCPT. refuse: to MAIL, RCPT and COMMIT, with a code
  * (4xx or 5xx), an enhanced code ("5.1.3") and a text, which is cleaned and cut. In

@@ -61,6 +61,7 @@ struct smtp_server {
 	bool shut_is_due; /* after the owner's answer */
 	bool is_extended; /* EHLO or LHLO, not HELO */
 	unsigned errors;  /* bad commands since the last message */
+	char shut_enhanced[SMTP_ENHANCED_MAX];
 	char shut_text[SMTP_SERVER_TEXT_MAX];
 	char client_name[SMTP_SERVER_NAME_MAX + 1];
 	struct smtp_server_transaction transaction;

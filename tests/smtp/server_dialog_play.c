@@ -354,6 +354,15 @@ static int compare_writes(struct player *p, const struct server_dialog_item *ite
 	return err_set(p->e, ERR_INVALID, "%u writes instead", writes);
 }
 
+/* "4.3.2 the reason" */
+static void shut(struct player *p, const char *text)
+{
+	char enhanced[12];
+	size_t len = strcspn(text, " ");
+	snprintf(enhanced, sizeof(enhanced), "%.*s", (int)len, text);
+	smtp_server_shut(p->s, enhanced, text + len + (text[len] != '\0'));
+}
+
 static int give_answer(struct player *p, struct server_dialog_item *item)
 {
 	const struct smtp_reply *r = &item->reply;
@@ -391,7 +400,7 @@ static int play_item(struct player *p, struct server_dialog_item *item)
 		smtp_server_lost(p->s);
 		return pump(p);
 	case SERVER_DIALOG_SHUT:
-		smtp_server_shut(p->s, buf_text(&item->bytes));
+		shut(p, buf_text(&item->bytes));
 		return pump(p);
 	case SERVER_DIALOG_REFUSE_CONTENT:
 		p->is_refused |= p->is_open;
@@ -419,7 +428,7 @@ static int end_session(struct player *p)
 {
 	bool was_closed = p->is_closed;
 	if (p->mode->is_shut)
-		smtp_server_shut(p->s, "enough");
+		smtp_server_shut(p->s, "4.3.2", "enough");
 	else
 		smtp_server_lost(p->s);
 	int rc = answer_all(p);
