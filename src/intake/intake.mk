@@ -2,5 +2,6 @@ noinst_LIBRARIES += libintake.a
 libintake_a_SOURCES = \
 	src/intake/message.c src/intake/message.h \
 	src/intake/message_internal.h \
+	src/intake/session.c src/intake/session.h \
 	src/intake/wait.c src/intake/wait.h
 EXTRA_DIST += src/intake/README.md

@@ -82,6 +82,16 @@ static void unlink_message(struct intake_message *m)
 	m->link = NULL;
 }
 
+static void forget_known(struct intake_message *m)
+{
+	struct known_recipient *k, *next;
+	HASH_ITER (hh, m->known, k, next) {
+		HASH_DEL(m->known, k);
+		free(k->key);
+		free(k);
+	}
+}
+
 void intake_message_free(struct intake_message **mp)
 {
 	struct intake_message *m = *mp;
@@ -96,6 +106,7 @@ void intake_message_free(struct intake_message **mp)
 		free((char *)(uintptr_t)m->recipients[i].domain);
 		free((char *)(uintptr_t)m->recipients[i].orcpt);
 	}
+	forget_known(m);
 	free(m->recipients);
 	free(m->received[0]);
 	free(m->received[1]);
@@ -183,17 +194,18 @@ static char *qualify(const struct intake_message *m, const char *s, size_t len)
 }
 
 /* Local parts are the receiver's business: case counts there. */
-static bool is_known(
-	const struct intake_message *m, const struct address *a, const char *domain)
+static bool note_known(
+	struct intake_message *m, const struct address *a, const char *domain)
 {
-	for (size_t i = 0; i < m->count; i++) {
-		const struct queue_new_recipient *r = &m->recipients[i];
-		if (strcmp(r->domain, domain) == 0 &&
-			strncmp(r->address, a->text, a->at) == 0 &&
-			strrchr(r->address, '@') == r->address + a->at)
-			return true;
-	}
-	return false;
+	struct known_recipient *k;
+	OWN(mem_free) char *key = xasprintf("%.*s@%s", (int)a->at, a->text, domain);
+	HASH_FIND_STR(m->known, key, k);
+	if (k)
+		return false;
+	k = xcalloc(1, sizeof(*k));
+	k->key = MOVE(key);
+	HASH_ADD_KEYPTR(hh, m->known, k->key, strlen(k->key), k);
+	return true;
 }
 
 int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
@@ -212,7 +224,7 @@ int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
 	if (address_parse_recipient(full, strlen(full), &a, e) != 0 ||
 		normalize(&a, domain, e) != 0)
 		return complain(e, "recipient", s, len);
-	if (is_known(m, &a, domain))
+	if (!note_known(m, &a, domain))
 		return 0;
 	if (m->count == m->cap) {
 		m->cap = m->cap ? 2 * m->cap : 8;

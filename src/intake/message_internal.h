@@ -11,6 +11,8 @@
 #include "mail/envelope.h"
 #include "queue/queue.h"
 
+#include <uthash.h>
+
 struct intake {
 	const struct config *config;
 	struct queue_port *port;
@@ -20,11 +22,18 @@ struct intake {
 	struct intake_message *under_way;
 };
 
+/* What is there already is not added again. */
+struct known_recipient {
+	char *key; /* local@domain, the domain normalized */
+	UT_hash_handle hh;
+};
+
 struct intake_message {
 	struct intake *in;
 	struct mail_envelope envelope;
 	struct queue_new_recipient *recipients; /* owned, with their strings */
 	size_t count, cap;
+	struct known_recipient *known;
 	char *received[2]; /* the trace field around the id; NULL: not said yet */
 	struct queue_put *put;
 	struct content_intake content;

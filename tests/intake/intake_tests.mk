@@ -1,0 +1,22 @@
+EXTRA_DIST += tests/intake/intake_tests.mk
+
+if HAVE_CMOCKA
+check_LIBRARIES += tests/intake/libintaketest.a
+tests_intake_libintaketest_a_SOURCES = \
+	tests/intake/intake_fixture.c tests/intake/intake_fixture.h
+tests_intake_libintaketest_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+intake_test_libs = tests/intake/libintaketest.a libqueuetest.a libintake.a libconfig.a \
+	libsmtp.a libnet.a libqueue.a libmail.a libpolicy.a libbase.a \
+	$(UV_LIBS) $(GNUTLS_LIBS) $(IDN2_LIBS) $(SQLITE_LIBS) $(CONFUSE_LIBS) \
+	$(CMOCKA_LIBS) -lpthread
+
+intake_tests = tests/intake/test_message tests/intake/test_session
+check_PROGRAMS += $(intake_tests)
+TESTS += $(intake_tests)
+tests_intake_test_message_SOURCES = tests/intake/test_message.c
+tests_intake_test_message_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_intake_test_message_LDADD = $(intake_test_libs)
+tests_intake_test_session_SOURCES = tests/intake/test_session.c
+tests_intake_test_session_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_intake_test_session_LDADD = $(intake_test_libs)
+endif
