@@ -1,4 +1,4 @@
-/* The course of an attempt: from the destination to its hosts and addresses. */
+/* The course of an attempt: its life, and what follows from each turn. */
 #include "delivery/attempt_internal.h"
 
 #include "base/err.h"
@@ -10,11 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void begin_host(struct attempt *a);
-static void find_route(struct attempt *a);
-
-/* Has no verdict that stays, and may be asked for again. */
-static bool is_unsettled(enum standing s)
+bool standing_is_unsettled(enum standing s)
 {
 	return s == STANDING_OPEN || s == STANDING_TEMPORARY || s == STANDING_HOST;
 }
@@ -22,7 +18,7 @@ static bool is_unsettled(enum standing s)
 bool attempt_has_work(const struct attempt *a)
 {
 	for (size_t i = 0; i < a->item->recipient_count; i++) {
-		if (is_unsettled(a->recipients[i].standing))
+		if (standing_is_unsettled(a->recipients[i].standing))
 			return true;
 	}
 	return false;
@@ -30,8 +26,9 @@ bool attempt_has_work(const struct attempt *a)
 
 void attempt_decide(struct attempt *a, const char *host)
 {
+	struct way way = attempt_way(a);
 	terms_unref(&a->turn.terms);
-	a->turn.terms = terms_decide(a->config, a->env->policy, a->item, host);
+	a->turn.terms = terms_decide(a->config, a->env->policy, &way, a->item, host);
 	a->turn.channel = a->turn.terms->decision.channel;
 }
 
@@ -51,10 +48,14 @@ static bool can_reuse(
 	struct delivery_env *env, const struct queue_item *item, struct session *s)
 {
 	struct terms *t = session_terms(s);
-	if (!session_is_ready(s))
+	const struct policy_route *route = way_route_of(env->policy, item->domain);
+	struct way way = t->way;
+	const char *mx = session_mx(s);
+	if (!session_is_ready(s) ||
+		(route != way.route && !way_find(route, &t->way, &way)))
 		return false;
-	if (!terms_still_hold(t, env->config, env->policy, item, session_mx(s))) {
-		t = terms_decide(env->config, env->policy, item, session_mx(s));
+	if (!terms_still_hold(t, env->config, env->policy, &way, item, mx)) {
+		t = terms_decide(env->config, env->policy, &way, item, mx);
 		bool are_alike = terms_are_alike(t, session_terms(s));
 		if (are_alike)
 			session_set_terms(s, t);
@@ -68,88 +69,7 @@ static bool can_reuse(
 	       has_due_channel(&t->decision, s);
 }
 
-/* ---- addresses ---- */
-
-static void note_host_without_address(struct attempt *a)
-{
-	if (a->addrs.is_temporary)
-		a->any_temporary = true;
-	turn_begin(a);
-	turn_fail_without_session(a, POLICY_FAILURE_DNS, "dns", a->addrs.text);
-}
-
-static void on_addrs(void *arg, const struct host_addrs *found)
-{
-	struct attempt *a = arg;
-	a->lookup = NULL;
-	a->addrs = *found;
-	a->next_addr = 0;
-	if (found->count)
-		attempt_next(a);
-	else
-		note_host_without_address(a);
-}
-
-static void use_literal(struct attempt *a, const struct route_host *host)
-{
-	const struct config *config = a->config->config;
-	struct host_addrs found = { 0 };
-	bool is_v6 = addr_family(&host->literal) == AF_INET6;
-	host_addrs_merge(
-		&host->literal, is_v6, &host->literal, !is_v6, a->settings->port, &found);
-	if (host_addr_is_prohibited(
-		    &found.addrs[0], config->prohibited, config->prohibited_count)) {
-		found.count = 0;
-		snprintf(found.text, sizeof(found.text),
-			"address %.200s is among prohibited_addresses", host->name);
-	}
-	on_addrs(a, &found);
-}
-
-static void begin_host(struct attempt *a)
-{
-	const struct config *config = a->config->config;
-	if (a->host >= a->route->host_count || !attempt_has_work(a)) {
-		attempt_finish(a);
-		return;
-	}
-	const struct route_host *host = &a->route->hosts[a->host];
-	if (strcmp(host->name, a->skip_host) == 0) {
-		a->host++;
-		begin_host(a);
-		return;
-	}
-	memset(&a->addrs, 0, sizeof(a->addrs));
-	if (host->is_literal)
-		use_literal(a, host);
-	else
-		a->lookup = host_lookup_start(a->env->resolver, host->name,
-			a->settings->port, config->prohibited, config->prohibited_count,
-			on_addrs, a);
-}
-
-void attempt_next(struct attempt *a)
-{
-	bool may_try = a->addrs_tried < HOSTS_ADDRS_MAX && !a->is_aborted;
-	if (may_try && !a->route && attempt_has_work(a)) {
-		find_route(a);
-		return;
-	}
-	if (may_try && attempt_has_work(a) && a->next_addr < a->addrs.count) {
-		size_t left = a->addrs.count - a->next_addr;
-		size_t allowed = HOSTS_ADDRS_MAX - a->addrs_tried;
-		turn_begin(a);
-		turn_open(a, a->addrs.addrs + a->next_addr,
-			left < allowed ? left : allowed);
-		return;
-	}
-	if (!may_try || !a->route) {
-		attempt_finish(a);
-		return;
-	}
-	a->host++;
-	begin_host(a);
-}
+/* ---- one turn after another ---- */
 
 /* The address that a session got connected to is done with, and so are those
  * that were dialled before it. */
@@ -161,6 +81,14 @@ static void skip_tried(struct attempt *a, const struct addr *address)
 			return;
 		}
 	}
+}
+
+/* A kept session was at this host already. */
+static void skip_host_of(struct attempt *a, const struct session *s)
+{
+	const struct terms *t = session_terms(s);
+	snprintf(a->skip_host, sizeof(a->skip_host), "%s", session_mx(s));
+	a->skip_port = way_port(&t->way, t->settings);
 }
 
 static void next_in_plaintext(struct attempt *a, const struct addr *address)
@@ -176,8 +104,7 @@ void attempt_after_step(struct attempt *a)
 	struct addr address;
 	bool has_address = a->session && session_address(a->session, &address);
 	if (a->turn.is_reused && a->session && !a->turn.tries_again)
-		snprintf(
-			a->skip_host, sizeof(a->skip_host), "%s", session_mx(a->session));
+		skip_host_of(a, a->session);
 	bool was_dialling = a->turn.failure == POLICY_FAILURE_CONNECT &&
 			    !a->turn.was_open && !a->turn.is_reconnect;
 	enum policy_step step =
@@ -188,10 +115,12 @@ void attempt_after_step(struct attempt *a)
 	/* The dial tried all that were left, of which turn_open counted one. */
 	if (was_dialling && !a->turn.is_reconnect && a->next_addr < a->addrs.count)
 		a->addrs_tried += a->addrs.count - a->next_addr - 1;
-	if (has_address && !a->turn.is_reconnect && !a->turn.tries_again)
+	bool is_done = !a->turn.is_reconnect && !a->turn.tries_again;
+	if (has_address && is_done)
 		skip_tried(a, &address);
-	if (was_dialling)
-		a->next_addr = a->addrs.count; /* the dial went through all of them */
+	/* The dial went through all of them; a path is the only one. */
+	if (was_dialling || (a->addrs.is_path && is_done))
+		a->next_addr = a->addrs.count;
 	switch (step) {
 	case POLICY_STEP_PLAINTEXT_SESSION:
 	case POLICY_STEP_PLAINTEXT_RECONNECT:
@@ -211,61 +140,10 @@ void attempt_after_step(struct attempt *a)
 	}
 }
 
-/* ---- the route ---- */
-
-/* No host at all: the same for everybody whom a kept session did not settle. */
-static void fail_route(struct attempt *a)
-{
-	bool is_final = a->route->status == ROUTE_PERMANENT;
-	turn_begin(a);
-	for (size_t i = 0; i < a->item->recipient_count; i++) {
-		struct attempt_recipient *r = &a->recipients[i];
-		if (!is_unsettled(r->standing))
-			continue;
-		r->standing = is_final ? STANDING_PERMANENT : STANDING_TEMPORARY;
-		snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "%s",
-			a->route->enhanced);
-		snprintf(r->detail, sizeof(r->detail), "%.310s", a->route->text);
-		r->turn = a->turns;
-	}
-	a->any_temporary = !is_final;
-	turn_fail_without_session(a, POLICY_FAILURE_DNS, "dns", a->route->text);
-}
-
-static void on_route(struct attempt *a)
-{
-	a->host = 0;
-	if (a->route->status == ROUTE_OK)
-		begin_host(a);
-	else
-		fail_route(a);
-}
-
-static void on_mx(void *arg, const struct dns_answer *answer)
-{
-	struct attempt *a = arg;
-	a->mx_query = NULL;
-	a->route = xmalloc(sizeof(*a->route));
-	route_from_mx(answer, a->item->domain, a->config->config->hostname, rng_below,
-		a->route);
-	on_route(a);
-}
-
-static void find_route(struct attempt *a)
-{
-	a->route = xmalloc(sizeof(*a->route));
-	if (route_from_literal(a->item->domain, a->route)) {
-		on_route(a);
-		return;
-	}
-	mem_free(&a->route);
-	a->mx_query = dns_lookup_mx(a->env->resolver, a->item->domain, on_mx, a);
-}
-
 void attempt_start_over(struct attempt *a)
 {
 	session_close(&a->session);
-	find_route(a);
+	attempt_follow_route(a);
 }
 
 /* ---- life ---- */
@@ -287,6 +165,16 @@ static struct attempt_recipient *new_recipients(size_t count)
 	return list;
 }
 
+/* Those of the domain; mostly they are those of the terms. */
+static const struct config_destination *settings_of(
+	const struct attempt *a, const struct terms *t)
+{
+	const char *domain = a->item->domain;
+	if (strcmp(t->destination, domain) == 0)
+		return t->settings;
+	return config_destination(a->config->config, domain);
+}
+
 struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
 	struct session *kept, const struct attempt_events *events)
 {
@@ -300,14 +188,14 @@ struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
 	a->asked_index = xcalloc(item->recipient_count, sizeof(*a->asked_index));
 	if (kept && can_reuse(env, item, kept)) {
 		a->session = kept;
-		a->settings = session_terms(kept)->settings;
+		a->settings = settings_of(a, session_terms(kept));
 		turn_begin(a);
 		turn_use_kept(a);
 	} else {
 		a->settings = config_destination(a->config->config, item->domain);
 		if (kept)
 			session_quit(&kept);
-		find_route(a);
+		attempt_follow_route(a);
 	}
 	return a;
 }
@@ -325,6 +213,7 @@ void attempt_free(struct attempt *a)
 	queue_item_free(&a->item);
 	config_ref_drop(&a->config);
 	terms_unref(&a->turn.terms);
+	policy_set_unref(&a->policy);
 	free(a->route);
 	free(a->recipients);
 	free(a->asked);

@@ -1,5 +1,6 @@
-/* The inside of an attempt, shared by attempt.c (its course), attempt_turn.c
- * (one host's turn) and attempt_result.c (what it comes to). */
+/* The inside of an attempt, shared by attempt.c (its course), attempt_hosts.c (its
+ * relays, hosts and addresses), attempt_turn.c (one host's turn) and attempt_result.c
+ * (what it comes to). */
 #ifndef DELIVERY_ATTEMPT_INTERNAL_H
 #define DELIVERY_ATTEMPT_INTERNAL_H
 
@@ -7,6 +8,7 @@
 #include "delivery/hosts.h"
 #include "delivery/route.h"
 #include "delivery/terms.h"
+#include "delivery/way.h"
 
 /* Where a recipient stands. */
 enum standing {
@@ -56,16 +58,25 @@ struct attempt {
 	struct attempt_events events;
 	struct queue_item *item; /* owned */
 	struct config_ref *config;
-	const struct config_destination *settings; /* of config */
+	/* Of the recipients' domain, in config: how often and how long it is tried. */
+	const struct config_destination *settings;
+
+	struct policy_set *policy;       /* that the line is of; NULL: no line */
+	const struct policy_route *line; /* NULL: none matches */
+	const struct policy_relay *relays[POLICY_RELAYS_MAX]; /* in their order */
+	size_t relay_count; /* 0: not looked for yet: a kept session came first */
+	size_t relay;       /* index of the one whose turn it is */
+	uint16_t port;      /* of its hosts */
 
 	struct dns_query *mx_query;
-	struct route *route;          /* owned; NULL: a kept session came first */
-	char skip_host[DNS_NAME_MAX]; /* the host of that session */
-	size_t host;                  /* index of the host whose turn it is */
+	struct route *route;          /* of the relay; owned */
+	char skip_host[DNS_NAME_MAX]; /* the host of the kept session, and its port */
+	uint16_t skip_port;
+	size_t host; /* index of the host whose turn it is */
 	struct host_lookup *lookup;
 	struct host_addrs addrs; /* of that host */
 	size_t next_addr;        /* the first that was not tried */
-	size_t addrs_tried;      /* over all hosts */
+	size_t addrs_tried;      /* over all hosts of the relay */
 
 	struct session *session; /* owned while it works for us */
 	struct session *kept;    /* the same, done and still good: to be handed on */
@@ -97,13 +108,19 @@ struct attempt {
 	bool store_failed;
 };
 
+bool standing_is_unsettled(enum standing s); /* no verdict that stays */
+
 /* attempt.c */
-void attempt_next(struct attempt *a);       /* next address or host, or the end */
 void attempt_after_step(struct attempt *a); /* does what turn.step says */
 bool attempt_has_work(const struct attempt *a);
 void attempt_start_over(struct attempt *a); /* from the route on */
 void attempt_free(struct attempt *a);
 void attempt_decide(struct attempt *a, const char *host); /* turn.terms */
+
+/* attempt_hosts.c */
+void attempt_follow_route(struct attempt *a); /* from its beginning */
+void attempt_next(struct attempt *a); /* next address, host or relay, or the end */
+struct way attempt_way(const struct attempt *a); /* relay NULL: the route has none */
 
 /* attempt_turn.c */
 void turn_begin(struct attempt *a);
@@ -111,6 +128,7 @@ void turn_open(struct attempt *a, const struct addr *addrs, size_t count);
 void turn_use_kept(struct attempt *a);
 void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 	const char *stage, const char *text);
+void turn_end_by_route(struct attempt *a, const char *text);
 void turn_abort(struct attempt *a, const char *why);
 
 /* attempt_record.c */

@@ -73,7 +73,7 @@ static void add_recipients(const struct attempt *a, struct event_attempt *e)
 static const char *downgrade(const struct attempt *a, const char **rule_out)
 {
 	const struct turn *t = &a->turn;
-	const char *from = a->settings->policy.fallback_from;
+	const char *from = t->terms->settings->policy.fallback_from;
 	*rule_out = strcmp(from, "default") == 0 ? "fallback" : from;
 	if (t->is_reconnect)
 		return "TLS failed at this address, and fallback = plaintext goes on "
@@ -112,10 +112,12 @@ static void add_policy(const struct attempt *a, struct event_attempt *e)
 		rule = d->decided_by[0] ? d->decided_by : NULL;
 		text = decided_text(d);
 	}
-	e->channel = policy_channel_name(channel);
 	event_set(e, &e->rule, rule);
 	event_set(e, &e->rule_text, text);
-	e->fallback = policy_fallback_name(d->fallback);
+	if (a->turn.terms->way.relay) { /* else nothing was to be sent */
+		e->channel = policy_channel_name(channel);
+		e->fallback = policy_fallback_name(d->fallback);
+	}
 	e->policy_generation = a->turn.policy_generation;
 }
 
@@ -124,6 +126,7 @@ static void add_connection(const struct attempt *a, struct event_attempt *e)
 	struct addr address;
 	char text[ADDR_TEXT_MAX];
 	const struct tls_facts *tls = NULL;
+	e->port = a->port;
 	if (a->session) {
 		event_set(e, &e->mx, session_mx(a->session));
 		event_set(e, &e->sni, session_sni(a->session));
@@ -131,11 +134,11 @@ static void add_connection(const struct attempt *a, struct event_attempt *e)
 		if (session_address(a->session, &address)) {
 			addr_format(&address, text);
 			event_set(e, &e->address, text);
+			e->port = addr_port(&address);
 		}
 	} else if (a->route && a->host < a->route->host_count) {
 		event_set(e, &e->mx, a->route->hosts[a->host].name);
 	}
-	e->port = a->settings->port;
 	e->has_tls = tls != NULL;
 	if (tls) {
 		event_set(e, &e->tls.version, tls->version);

@@ -263,7 +263,7 @@ static void on_ready(void *arg)
 		a->turn.sent_mono_ms = loop_now_ms(a->env->loop);
 	a->body_offset = 0;
 	bool is_trusted =
-		a->settings->chunking &&
+		a->turn.terms->settings->chunking &&
 		chunking_memory_is_trusted(a->env->chunking, session_mx(a->session));
 	a->message = (struct smtp_message){ .envelope = &a->item->envelope,
 		.recipients = a->asked,
@@ -357,6 +357,15 @@ void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 	note_failure(a, failure, false);
 	turn_end(a);
 	attempt_after_step(a);
+}
+
+/* The route was the answer, and the recipients have it. */
+void turn_end_by_route(struct attempt *a, const char *text)
+{
+	attempt_decide(a, NULL);
+	a->turn.stage = "route";
+	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", text);
+	turn_end(a);
 }
 
 /* Who was not spoken to says nothing of the channel. */

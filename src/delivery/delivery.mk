@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libdelivery.a
 libdelivery_a_SOURCES = \
 	src/delivery/attempt.c src/delivery/attempt.h src/delivery/attempt_internal.h \
-	src/delivery/attempt_record.c src/delivery/attempt_result.c \
+	src/delivery/attempt_hosts.c src/delivery/attempt_record.c src/delivery/attempt_result.c \
 	src/delivery/attempt_turn.c \
 	src/delivery/chunking_memory.c src/delivery/chunking_memory.h \
 	src/delivery/env.c src/delivery/env.h \
@@ -19,6 +19,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/session_facts.c src/delivery/session_internal.h \
 	src/delivery/target.c src/delivery/target.h \
 	src/delivery/terms.c src/delivery/terms.h \
+	src/delivery/way.c src/delivery/way.h \
 	src/delivery/window.c src/delivery/window.h \
 	src/delivery/worker.c src/delivery/worker.h
 EXTRA_DIST += src/delivery/README.md

@@ -18,6 +18,7 @@ struct host_addrs {
 	struct addr addrs[HOSTS_ADDRS_MAX]; /* with port */
 	size_t count;
 	bool is_temporary; /* none found, but later there may be some */
+	bool is_path;      /* not an address but the path of a socket: the one of them */
 	char text[320];    /* why none were found */
 };
 

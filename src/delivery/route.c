@@ -134,6 +134,13 @@ void route_from_mx(const struct dns_answer *answer, const char *domain, const ch
 	out->status = ROUTE_OK;
 }
 
+void route_from_host(const char *name, struct route *out)
+{
+	clear(out);
+	out->status = ROUTE_OK;
+	add_host(out, name, 0);
+}
+
 bool route_from_literal(const char *domain, struct route *out)
 {
 	size_t len = strlen(domain);

@@ -20,7 +20,8 @@ enum route_status {
 };
 
 struct route_host {
-	char name[DNS_NAME_MAX]; /* A-label; the literal's text for a literal */
+	char name[DNS_NAME_MAX]; /* A-label; of a literal its text, of a socket the path
+				  */
 	uint16_t preference;
 	bool is_literal;
 	struct addr literal; /* port 0 */
@@ -39,6 +40,9 @@ struct route {
 /* random_below: uniform in [0, bound); a parameter so that tests decide. */
 void route_from_mx(const struct dns_answer *answer, const char *domain, const char *self,
 	uint32_t (*random_below)(uint32_t bound), struct route *out);
+
+/* That host, without a look-up: its name, or the path of a socket. */
+void route_from_host(const char *name, struct route *out);
 
 /* "[192.0.2.1]" or "[IPv6:...]"; false: domain is no literal. */
 bool route_from_literal(const char *domain, struct route *out);

@@ -8,26 +8,34 @@
 
 static const char *host_name(const char *host)
 {
-	return host && host[0] != '[' ? host : NULL;
+	return host && host[0] != '[' && host[0] != '/' ? host : NULL;
+}
+
+static const char *asked_for(const struct way *way, const struct queue_item *item)
+{
+	return way->relay ? policy_relay_name(way->relay, item->domain) : item->domain;
 }
 
 struct terms *terms_decide(struct config_ref *config, struct policy_set *policy,
-	const struct queue_item *item, const char *host)
+	const struct way *way, const struct queue_item *item, const char *host)
 {
 	/* Not cleared: the decision clears what it uses of its 12 KiB. */
 	struct terms *t = xmalloc(sizeof(*t));
 	t->refs = 1;
 	t->config = config_ref_take(config);
 	t->policy = policy ? policy_set_ref(policy) : NULL;
-	t->destination = xstrdup(item->domain);
+	t->way = *way;
+	t->destination = xstrdup(asked_for(way, item));
 	t->host = xstrdup(host_name(host));
 	t->next_channel = xstrdup(item->next_channel);
 	t->channel_reason = xstrdup(item->channel_reason);
 	t->attempts = item->attempts;
 	t->settings = config_destination(t->config->config, t->destination);
 	struct policy_query query = {
-		.destination = t->destination,
+		.destination = item->domain,
 		.host = t->host,
+		.route = way->route,
+		.relay = way->route ? way->relay : NULL,
 		.settings = &t->settings->policy,
 		.due_channel = POLICY_CHANNEL_TLS,
 		.attempts = t->attempts,
@@ -45,13 +53,14 @@ static bool same_text(const char *a, const char *b)
 }
 
 bool terms_still_hold(const struct terms *t, const struct config_ref *config,
-	const struct policy_set *policy, const struct queue_item *item, const char *host)
+	const struct policy_set *policy, const struct way *way,
+	const struct queue_item *item, const char *host)
 {
-	return t->config == config && t->policy == policy &&
-	       t->attempts == item->attempts &&
+	return t->config == config && t->policy == policy && t->way.route == way->route &&
+	       t->way.relay == way->relay && t->attempts == item->attempts &&
 	       same_text(t->next_channel, item->next_channel) &&
 	       same_text(t->channel_reason, item->channel_reason) &&
-	       same_text(t->destination, item->domain) &&
+	       same_text(t->destination, asked_for(way, item)) &&
 	       same_text(t->host, host_name(host));
 }
 
@@ -59,8 +68,11 @@ bool terms_are_alike(const struct terms *ta, const struct terms *tb)
 {
 	const struct policy_decision *a = &ta->decision, *b = &tb->decision;
 	return a->channel == b->channel && a->use_starttls == b->use_starttls &&
-	       a->tls_required == b->tls_required && a->protocols == b->protocols &&
-	       a->greeting == b->greeting && strcmp(a->sni, b->sni) == 0;
+	       a->tls_required == b->tls_required && a->tls_verified == b->tls_verified &&
+	       a->protocols == b->protocols && a->greeting == b->greeting &&
+	       strcmp(a->sni, b->sni) == 0 &&
+	       same_text(ta->destination, tb->destination) &&
+	       way_is_alike(&ta->way, &tb->way);
 }
 
 struct terms *terms_ref(struct terms *t)

@@ -123,7 +123,7 @@ static void add_reason(
 		if (reply->code)
 			words_reply(out, reply);
 		else
-			buf_addstr(out, "delivered");
+			buf_addstr(out, a->detail ? a->detail : "delivered");
 	} else if (reply->code) {
 		add_remote(a, reply, out);
 	} else {

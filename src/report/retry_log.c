@@ -178,10 +178,17 @@ static void tell_downgrade(const struct retry_log_style *style,
 	buf_clear(&text);
 }
 
+/* Discarded or refused here: nothing was to be sent. */
+static bool is_by_route(const struct event_attempt *a)
+{
+	return is(a->stage, "route");
+}
+
 static void add_host(struct buf *text, const struct event_attempt *a)
 {
 	if (!a->mx && !a->address) {
-		buf_addstr(text, "none was found");
+		buf_addstr(
+			text, is_by_route(a) ? "none, by the route" : "none was found");
 		return;
 	}
 	bool has_name = a->mx && (a->mx[0] != '[' || !a->address);
@@ -294,6 +301,10 @@ static void add_reason(
 	bool is_delivered = is(r->outcome, "delivered");
 	/* A delivered recipient owes nothing to the failure of the session. */
 	const char *failure = is_delivered ? "" : words_failure(a->failure);
+	if (is_by_route(a)) {
+		buf_addstr(text, a->detail ? a->detail : "no reason known");
+		return;
+	}
 	if (reply->code) {
 		buf_addstr(text, "the host said \"");
 		words_reply(text, reply);

@@ -6,7 +6,7 @@ delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/del
 	tests/delivery/test_chunking_memory tests/delivery/test_hop tests/delivery/test_idle \
 	tests/delivery/test_lane tests/delivery/test_notices \
 	tests/delivery/test_scheduler tests/delivery/test_target \
-	tests/delivery/test_window
+	tests/delivery/test_relays tests/delivery/test_way tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
 
@@ -30,6 +30,8 @@ tests_delivery_test_idle_SOURCES = tests/delivery/test_idle.c
 tests_delivery_test_idle_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_target_SOURCES = tests/delivery/test_target.c
 tests_delivery_test_target_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_way_SOURCES = tests/delivery/test_way.c
+tests_delivery_test_way_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_window_SOURCES = tests/delivery/test_window.c
 tests_delivery_test_window_LDADD = $(DELIVERY_TEST_LIBS)
 
@@ -52,6 +54,9 @@ tests_delivery_test_attempt_trouble_CPPFLAGS = $(delivery_test_cppflags) $(SQLIT
 # What our own side cannot begin: no version of the library fails to order.
 tests_delivery_test_attempt_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tls_check
 tests_delivery_test_attempt_trouble_LDADD = $(delivery_world_libs)
+tests_delivery_test_relays_SOURCES = tests/delivery/test_relays.c
+tests_delivery_test_relays_CPPFLAGS = $(delivery_test_cppflags)
+tests_delivery_test_relays_LDADD = $(delivery_world_libs)
 tests_delivery_test_scheduler_SOURCES = tests/delivery/test_scheduler.c
 tests_delivery_test_scheduler_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
 tests_delivery_test_scheduler_LDADD = $(delivery_world_libs)

@@ -38,6 +38,7 @@ static struct policy_set *new_policy(const char *exclude, const char *pins)
 struct given {
 	struct config_ref *config;
 	struct policy_set *policy;
+	struct way way;
 	struct queue_item item;
 	const char *host;
 };
@@ -46,6 +47,7 @@ static void set_up(struct given *g)
 {
 	*g = (struct given){ .config = new_config(),
 		.policy = new_policy(NULL, NULL),
+		.way = way_own,
 		.item = { .domain = "a.test",
 			.attempts = 1,
 			.next_channel = "tls",
@@ -61,12 +63,12 @@ static void tear_down(struct given *g)
 
 static struct terms *decide(struct given *g)
 {
-	return terms_decide(g->config, g->policy, &g->item, g->host);
+	return terms_decide(g->config, g->policy, &g->way, &g->item, g->host);
 }
 
 static bool still_hold(const struct terms *t, struct given *g)
 {
-	return terms_still_hold(t, g->config, g->policy, &g->item, g->host);
+	return terms_still_hold(t, g->config, g->policy, &g->way, &g->item, g->host);
 }
 
 static void change_config(struct given *g)
@@ -99,6 +101,18 @@ static void change_host(struct given *g)
 static void change_to_literal(struct given *g)
 {
 	g->host = "[192.0.2.1]";
+}
+
+static void change_relay(struct given *g)
+{
+	static const struct policy_relay other = { .host = "a.test" };
+	g->way.relay = &other;
+}
+
+static void change_route(struct given *g)
+{
+	static const struct policy_route other = { .path = "routes.txt", .line = 1 };
+	g->way.route = &other;
 }
 
 static void change_attempts(struct given *g)
@@ -136,6 +150,8 @@ static const struct {
 	{ "another destination", change_domain },
 	{ "another host", change_host },
 	{ "a host without a name", change_to_literal },
+	{ "another relay", change_relay },
+	{ "another route with it", change_route },
 	{ "another attempt", change_attempts },
 	{ "another channel is due", change_channel },
 	{ "no channel is due", forget_channel },

@@ -19,8 +19,12 @@ static void on_record(void *arg, const struct event_attempt *e)
 {
 	struct world *w = arg;
 	w->records++;
-	buf_addf(&w->log, "%s%s %s %s %s", buf_len(&w->log) ? "; " : "", e->channel,
-		e->outcome, e->failure ? e->failure : "-", e->stage);
+	buf_addf(&w->domains, "%s ", e->domain);
+	free(w->last_record);
+	w->last_record = event_attempt_to_json(e);
+	buf_addf(&w->log, "%s%s %s %s %s", buf_len(&w->log) ? "; " : "",
+		e->channel ? e->channel : "-", e->outcome, e->failure ? e->failure : "-",
+		e->stage);
 	if (e->next_channel)
 		buf_addf(&w->log, " -> %s", e->next_channel);
 }
@@ -90,7 +94,9 @@ void world_configure(struct world *w, const char *options)
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);
 	fprintf(f, "hostname = \"client.test\"\npolicy_dir = \"%s\"\n", w->policy_dir);
-	fprintf(f, "prohibited_addresses = {}\nretry_jitter = 0\n");
+	fprintf(f, "retry_jitter = 0\n");
+	if (!options || !strstr(options, "prohibited_addresses"))
+		fprintf(f, "prohibited_addresses = {}\n");
 	if (w->has_server)
 		fprintf(f, "port = %u\n", addr_port(&w->server.addr));
 	fprintf(f, "%s\n", options ? options : "");
@@ -102,20 +108,41 @@ void world_configure(struct world *w, const char *options)
 	w->env.config = config_ref_new(config);
 }
 
-void world_policy(
-	struct world *w, const char *allow, const char *exclude, const char *pins)
+static void set_policy(struct world *w, const char *allow, const char *exclude,
+	const char *pins, const char *routes)
 {
 	struct policy_source sources[POLICY_FILE_COUNT] = {
 		{ "mtatsl.txt", allow, allow ? strlen(allow) : 0 },
 		{ "nomtatsl.txt", exclude, exclude ? strlen(exclude) : 0 },
 		{ "mtaproto.txt", pins, pins ? strlen(pins) : 0 },
+		{ "routes.txt", routes, routes ? strlen(routes) : 0 },
 	};
 	struct policy_options options = { POLICY_MATCH_LABEL, tls_versions_available() };
 	struct policy_errors errors = { 0 };
 	uint64_t generation = w->env.policy ? policy_set_generation(w->env.policy) : 0;
 	policy_set_unref(&w->env.policy);
 	w->env.policy = policy_set_parse(sources, &options, generation + 1, &errors);
-	assert_non_null(w->env.policy);
+	if (!w->env.policy)
+		fail_msg("%s", errors.list[0].text);
+}
+
+void world_policy(
+	struct world *w, const char *allow, const char *exclude, const char *pins)
+{
+	set_policy(w, allow, exclude, pins, NULL);
+}
+
+void world_routes(struct world *w, const char *fmt)
+{
+	struct buf text = BUF_INIT;
+	for (; *fmt; fmt++) {
+		if (*fmt == '@')
+			buf_addu(&text, addr_port(&w->server.addr));
+		else
+			buf_addc(&text, *fmt);
+	}
+	set_policy(w, NULL, NULL, NULL, buf_text(&text));
+	buf_clear(&text);
 }
 
 void world_answer(struct world *w, const struct fake_step *steps, size_t count)
@@ -185,8 +212,10 @@ void world_clear(struct world *w)
 	buf_clear(&w->log);
 	buf_clear(&w->told);
 	buf_clear(&w->handshakes);
+	buf_clear(&w->domains);
 	OWN(mem_free) char *command = xasprintf("rm -rf '%s'", w->dir);
 	assert_int_equal(system(command), 0);
+	free(w->last_record);
 	free(w->dir);
 	free(w->queue_path);
 	free(w->policy_dir);

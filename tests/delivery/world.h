@@ -49,7 +49,9 @@ struct world {
 	 * after what is tried again later; a line a commit. */
 	struct buf log;
 	struct buf handshakes; /* "ok" or "STAGE failed", "; " between them */
+	struct buf domains;    /* of the records, a blank behind each */
 	size_t records;
+	char *last_record; /* the JSON of the last one, or NULL */
 
 	/* Of attempts that world_attempt starts. */
 	struct session *kept;
@@ -71,6 +73,9 @@ void world_configure(struct world *w, const char *options); /* after the server 
 /* Texts of the three files; NULL: there is none. */
 void world_policy(
 	struct world *w, const char *allow, const char *exclude, const char *pins);
+
+/* Text of routes.txt; '@' is the port of the server. */
+void world_routes(struct world *w, const char *text);
 
 typedef bool world_condition(struct world *w, void *arg);
 void world_run(struct world *w, world_condition *until, void *arg);

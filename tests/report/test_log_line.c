@@ -107,6 +107,29 @@ static const struct line_case line_cases[] = {
 		HEAD "relay=none, " DELAY
 		     "dsn=4.4.3, status=deferred (no host to talk to was found: server "
 		     "failure), tls=none, channel=none" },
+	{ "discarded by a route",
+		{ .stage = "route",
+			.mx = "-",
+			.address = "-",
+			.channel = "-",
+			.enhanced = "2.0.0",
+			.detail = "discarded by routes.txt:12",
+			.without_tls = true },
+		HEAD "relay=none, " DELAY
+		     "dsn=2.0.0, status=sent (discarded by routes.txt:12), tls=none, "
+		     "channel=none" },
+	{ "refused by a route",
+		{ .outcome = "bounced",
+			.stage = "route",
+			.mx = "-",
+			.address = "-",
+			.channel = "-",
+			.enhanced = "5.7.1",
+			.detail = "no mail for you (routes.txt:13)",
+			.without_tls = true },
+		HEAD "relay=none, " DELAY
+		     "dsn=5.7.1, status=bounced (no mail for you (routes.txt:13)), "
+		     "tls=none, channel=none" },
 	{ "a failed handshake",
 		{ .outcome = "deferred",
 			.failure = "tls_handshake",
