@@ -112,6 +112,7 @@ static void apply(struct lane *l, struct letter *letter)
 	if (letter->policy) {
 		policy_set_unref(&l->env.policy);
 		l->env.policy = MOVE(letter->policy);
+		scheduler_policy_changed(l->scheduler);
 	}
 	if (letter->wakes)
 		scheduler_wake(l->scheduler);

@@ -295,6 +295,102 @@ static void late_message(void **state)
 	end(&p);
 }
 
+/* ---- one relay for many destinations ---- */
+
+#define RELAY "smtp://[127.0.0.1]:@"
+
+/* count messages to each of so many destinations. */
+static void put_each(struct play *p, size_t domains, size_t count)
+{
+	for (size_t i = 0; i < domains * count; i++) {
+		OWN(mem_free) char *to = xasprintf("x@d%zu.test", i % domains);
+		world_put(&p->w, to, UNTIMED);
+	}
+}
+
+static void relay_limit(void **state)
+{
+	static const struct server_plan plan = { .offers = "" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, "max_sessions_per_destination = 2");
+	world_routes(&p.w, "* " RELAY "\n");
+	put_each(&p, 30, 2);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_int_equal(p.w.records, 60);
+	assert_null(strstr(buf_text(&p.w.log), "deferred"));
+	assert_in_range(smtp_server_connections(&p.w.server), 1, 2);
+	end(&p);
+}
+
+/* The block of the relay's name, of which one loop of three has its part. */
+static void relay_limit_of_a_lane(void **state)
+{
+	static const struct server_plan plan = { .offers = "" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan,
+		"destination \"[127.0.0.1]\" {\n"
+		"max_sessions_per_destination = 3 }\n");
+	world_routes(&p.w, "* " RELAY "\n");
+	put_each(&p, 30, 2);
+	p.w.env.share = (struct share){ 1, 3 };
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_in_range(p.w.records, 2, 58); /* those of its share */
+	assert_int_equal(smtp_server_connections(&p.w.server), 1);
+	end(&p);
+}
+
+/* A long queue for one destination does not keep the others waiting. */
+static void relay_turns(void **state)
+{
+	static const struct server_plan plan = { .offers = "", .hold_at = "MAIL" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, "max_sessions_per_destination = 1");
+	world_routes(&p.w, "* " RELAY "\n");
+	put(&p, "x@long.test", 40);
+	schedule(&p, false);
+	wait_until_held(&p, 1);
+	world_run(&p.w, world_is_stored, NULL);
+	put(&p, "x@short.test", 1);
+	scheduler_wake(p.scheduler);
+	world_run(&p.w, world_is_stored, NULL);
+	for (size_t n = 1; n <= 3; n++) {
+		smtp_server_release(&p.w.server);
+		wait_for_records(&p, n);
+	}
+	stop(&p, 0);
+	assert_non_null(strstr(buf_text(&p.w.domains), "long.test short.test "));
+	end(&p);
+}
+
+/* What waits goes the new way at once; what runs ends where it began. */
+static void relay_replaced(void **state)
+{
+	static const struct server_plan plan = { .offers = "", .hold_at = "MAIL" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, "max_sessions_per_destination = 1");
+	world_routes(&p.w, "* " RELAY "\n");
+	put_each(&p, 3, 4);
+	schedule(&p, false);
+	wait_until_held(&p, 1);
+	world_run(&p.w, world_is_stored, NULL);
+	world_routes(&p.w, "* discard\n");
+	scheduler_policy_changed(p.scheduler);
+	wait_for_records(&p, 11);
+	assert_null(strstr(buf_text(&p.w.log), "final"));
+	smtp_server_release(&p.w.server);
+	wait_for_records(&p, 12);
+	assert_non_null(strstr(buf_text(&p.w.log), "plaintext delivered - final"));
+	stop(&p, 0);
+	assert_int_equal(smtp_server_connections(&p.w.server), 1);
+	end(&p);
+}
+
 /* ---- a store that fails ---- */
 
 static bool has_next_claim(struct world *w, void *arg)
@@ -401,6 +497,11 @@ int main(int argc, char **argv)
 		NAMED("two long queues take turns over the only session", long_queues),
 		NAMED("destinations that answer nothing leave room", tarpit),
 		NAMED("a message for a busy destination is not forgotten", late_message),
+		NAMED("a relay's limit is for all its destinations together",
+			relay_limit),
+		NAMED("of a relay's limit each loop has its part", relay_limit_of_a_lane),
+		NAMED("destinations of one relay take turns", relay_turns),
+		NAMED("what waits follows a change of the routes", relay_replaced),
 		NAMED("a claim that failed is not repeated at once", claim_fails),
 		NAMED("a stop lets what is under way end well", grace),
 		NAMED("a stop does not wait for the answer to QUIT", silent_quit),
