@@ -51,15 +51,6 @@ static bool is(const char *text, const char *word)
 	return text && strcmp(text, word) == 0;
 }
 
-static void format_local(int64_t ms, char *out)
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-	if (!localtime_r(&t, &tm) ||
-		!strftime(out, TIMEFMT_MAX, "%Y-%m-%d %H:%M:%S %z", &tm))
-		snprintf(out, TIMEFMT_MAX, "(time out of range)");
-}
-
 static void add_wrapped(const struct retry_log_style *style, struct buf *out, unsigned at,
 	unsigned indent, const char *text)
 {
@@ -124,7 +115,7 @@ static void tell_heading(const struct retry_log_style *style,
 	const struct outcome_words *words = words_of(a->outcome);
 	char when[TIMEFMT_MAX];
 	struct buf text = BUF_INIT;
-	format_local(a->time_ms, when);
+	words_time(a->time_ms, when);
 	buf_addf(&text, "attempt %u to %s:", a->attempt, a->domain ? a->domain : "?");
 	buf_addf(out, "%s  ", when);
 	add_wrapped(style, out, (unsigned)strlen(when) + 2, INDENT, buf_text(&text));
@@ -279,19 +270,6 @@ static void tell_tls(const struct retry_log_style *style, const struct event_att
 	buf_clear(&text);
 }
 
-/* The host's own words, and the command they answer, are all of it. */
-static bool is_told_by_reply(const struct event_attempt *a)
-{
-	return is(a->failure, "smtp_temporary") || is(a->failure, "smtp_permanent") ||
-	       is(a->failure, "starttls_refused");
-}
-
-/* That it was STARTTLS that was refused says the command after the reply. */
-static bool is_refusal(const struct event_attempt *a)
-{
-	return is(a->detail, "host refused STARTTLS");
-}
-
 /* What the host said to the recipient, or what happened instead. */
 static void add_reason(
 	struct buf *text, const struct event_attempt *a, const struct event_recipient *r)
@@ -311,28 +289,15 @@ static void add_reason(
 		buf_addc(text, '"');
 		if (command && !is_delivered)
 			buf_addf(text, " to our %s", command);
-		if (*failure && !is_told_by_reply(a))
+		if (*failure && !words_is_told_by_reply(a))
 			buf_addf(text, "; %s", failure);
 	} else {
 		buf_addstr(text, *failure       ? failure
 				 : is_delivered ? "the host took it"
 						: "no reason known");
 	}
-	if (a->detail && !is_delivered && !is_refusal(a))
-		buf_addf(text, ": %s", a->detail);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool is_same_verdict(
-	const struct event_recipient *a, const struct event_recipient *b)
-{
-	return same_text(a->outcome, b->outcome) && a->reply.code == b->reply.code &&
-	       same_text(a->reply.enhanced, b->reply.enhanced) &&
-	       same_text(a->reply.text, b->reply.text);
+	if (words_detail(a) && !is_delivered)
+		buf_addf(text, ": %s", words_detail(a));
 }
 
 /* Recipients with one verdict share a line. */
@@ -343,7 +308,7 @@ static void tell_verdict(const struct retry_log_style *style,
 	const struct outcome_words *words = words_of(r->outcome);
 	struct buf text = BUF_INIT;
 	for (size_t i = first; i < a->recipient_count; i++) {
-		if (told[i] || !is_same_verdict(r, &a->recipients[i]))
+		if (told[i] || !words_is_same_verdict(r, &a->recipients[i]))
 			continue;
 		buf_addf(&text, "%s<%s>", i == first ? "" : ", ",
 			a->recipients[i].address);
@@ -385,7 +350,7 @@ static void add_next(struct buf *text, const struct event_attempt *a)
 			: is(a->next_channel, "plaintext") ? "in plaintext"
 							   : a->next_channel);
 	if (a->next_attempt_ms) {
-		format_local(a->next_attempt_ms, when);
+		words_time(a->next_attempt_ms, when);
 		timefmt_human(a->next_attempt_ms - a->time_ms, span);
 		buf_addf(text, " at %s, %s after this one", when, span);
 	}

@@ -2,10 +2,17 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/timefmt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+static bool is(const char *text, const char *word)
+{
+	return text && strcmp(text, word) == 0;
+}
 
 void words_reply(struct buf *out, const struct event_reply *reply)
 {
@@ -175,6 +182,40 @@ const char *words_failure(const char *failure)
 	return failure ? failure : "";
 }
 
+bool words_is_told_by_reply(const struct event_attempt *a)
+{
+	return is(a->failure, "smtp_temporary") || is(a->failure, "smtp_permanent") ||
+	       is(a->failure, "starttls_refused");
+}
+
+const char *words_detail(const struct event_attempt *a)
+{
+	/* The class says it already, and which command was refused. */
+	return is(a->detail, "host refused STARTTLS") ? NULL : a->detail;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool words_is_same_verdict(
+	const struct event_recipient *a, const struct event_recipient *b)
+{
+	return same_text(a->outcome, b->outcome) && a->reply.code == b->reply.code &&
+	       same_text(a->reply.enhanced, b->reply.enhanced) &&
+	       same_text(a->reply.text, b->reply.text);
+}
+
+void words_time(int64_t ms, char *out)
+{
+	time_t t = (time_t)(ms / 1000);
+	struct tm tm;
+	if (!localtime_r(&t, &tm) ||
+		!strftime(out, TIMEFMT_MAX, "%Y-%m-%d %H:%M:%S %z", &tm))
+		snprintf(out, TIMEFMT_MAX, "(time out of range)");
+}
+
 const char *words_then(const struct event_attempt *a)
 {
 	static const struct {
@@ -292,25 +333,52 @@ bool words_hint(const struct event_attempt *a, struct buf *hint, struct buf *com
 	return true;
 }
 
+enum { UTF8_MAX = 4 }; /* octets of a character */
+
 /* Columns of a character on a terminal: those from U+3000 on are mostly wide. */
 static unsigned columns_of(const char *s, size_t octets)
 {
 	return octets >= 3 && (unsigned char)s[0] >= 0xe3 ? 2 : 1;
 }
 
+/* A line may end before or after a wide character, as it may at a blank, but does not
+ * begin with the marks that belong to what is before them, nor end with an opening
+ * one (JIS X 4051, in short). */
+static bool may_break_between(
+	const char *before, size_t before_len, const char *after, size_t after_len)
+{
+	static const char *const never_first[] = { "、", "。", "，", "．", "」", "』",
+		"）", "！", "？", "ー", "・", "：", "；", NULL };
+	static const char *const never_last[] = { "「", "『", "（", NULL };
+	if (columns_of(before, before_len) < 2 && columns_of(after, after_len) < 2)
+		return false;
+	for (size_t i = 0; never_first[i]; i++) {
+		if (strncmp(after, never_first[i], strlen(never_first[i])) == 0)
+			return false;
+	}
+	for (size_t i = 0; never_last[i]; i++) {
+		if (strncmp(before, never_last[i], strlen(never_last[i])) == 0)
+			return false;
+	}
+	/* An address and the like stays with its brackets. */
+	return !strchr(")>]},.;:!?", *after) && !strchr("(<[{", *before);
+}
+
 /* Octets and columns of the word that begins here. */
 static size_t measure(const char *s, unsigned *columns_out)
 {
-	size_t len = 0, step;
+	size_t len = 0, last = 0, step;
 	*columns_out = 0;
 	while (s[len] && s[len] != ' ') {
-		step = text_utf8_len(s + len, strlen(s + len));
+		step = text_utf8_len(s + len, strnlen(s + len, UTF8_MAX));
 		if (!step)
 			step = 1;
-		if (len + step > WORDS_WORD_MAX)
+		if (len + step > WORDS_WORD_MAX ||
+			(len && may_break_between(s + len - last, last, s + len, step)))
 			break;
 		*columns_out += columns_of(s + len, step);
 		len += step;
+		last = step;
 	}
 	return len;
 }

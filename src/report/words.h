@@ -30,6 +30,20 @@ const char *words_command(const char *stage);
  * is not known, "" for NULL. */
 const char *words_failure(const char *failure);
 
+/* The reply is all there is to tell of the failure. */
+bool words_is_told_by_reply(const struct event_attempt *a);
+
+/* A fact of ours that neither the reply nor the failure class tells, or NULL. */
+const char *words_detail(const struct event_attempt *a);
+
+/* Two recipients were told the same. */
+bool words_is_same_verdict(
+	const struct event_recipient *a, const struct event_recipient *b);
+
+/* A time for people: "2026-11-21 20:43:00 +0900", in the zone of this machine. out
+ * has TIMEFMT_MAX octets. */
+void words_time(int64_t ms, char *out);
+
 /* What came next within the attempt, for people; NULL at its end. */
 const char *words_then(const struct event_attempt *a);
 
