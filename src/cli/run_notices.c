@@ -16,6 +16,11 @@ static const enum dsn_kind kinds[NOTICE_KIND_COUNT] = {
 	[NOTICE_SUCCESS] = DSN_SUCCESS,
 };
 
+static const enum dsn_language languages[] = {
+	[CONFIG_LANGUAGE_EN] = DSN_ENGLISH,
+	[CONFIG_LANGUAGE_JA] = DSN_JAPANESE,
+};
+
 static bool is_wanted(const struct notice *n, size_t i)
 {
 	/* A lost notice is reported whatever its NOTIFY says: the postmaster is the
@@ -41,6 +46,7 @@ static size_t collect(const struct notice *n, struct dsn_recipient *out)
 			.detail = from->detail,
 			.status = from->status,
 			.is_final = from->handover == NOTICE_DELIVERED,
+			.may_have_arrived = from->may_have_arrived,
 		};
 	}
 	return count;
@@ -80,13 +86,16 @@ static bool make_notice(void *arg, const struct notice *n, struct queue_new_mess
 		xcalloc(n->recipient_count, sizeof(*recipients));
 	struct dsn_request request = {
 		.kind = kinds[n->kind],
+		.language = languages[n->language],
 		.hostname = n->hostname,
 		.postmaster = n->postmaster,
 		.envelope = n->envelope,
+		.content = n->content,
+		.content_len = n->content_len,
+		.domain = n->domain,
 		.recipients = recipients,
 		.recipient_count = collect(n, recipients),
 		.now_ms = n->now_ms,
-		.attempts = n->attempts,
 		.expires_ms = n->expires_ms,
 	};
 	(void)arg;

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of notices to senders. */
+enum config_language { CONFIG_LANGUAGE_EN, CONFIG_LANGUAGE_JA };
+
 /* Values that may differ by destination. */
 struct config_destination {
 	struct policy_settings policy;
@@ -67,6 +70,7 @@ struct config {
 	int64_t client_timeout_ms;
 	int64_t log_retention_ms;
 	char *postmaster;
+	enum config_language dsn_language;
 	struct config_destination defaults;
 	struct config_block *blocks; /* destination blocks; opaque */
 	size_t block_count;

@@ -45,6 +45,14 @@ static const char *memory_word(unsigned value)
 	return value < ARRAY_SIZE(words) ? words[value] : NULL;
 }
 
+static const char *language_word(unsigned value)
+{
+	static const char *const words[] = {
+		[CONFIG_LANGUAGE_EN] = "en", [CONFIG_LANGUAGE_JA] = "ja"
+	};
+	return value < ARRAY_SIZE(words) ? words[value] : NULL;
+}
+
 #define GLOBAL(field) .place = CONFIG_GLOBAL, .offset = offsetof(struct config, field)
 #define DESTINATION(field) \
 	.place = CONFIG_EVERYWHERE, .offset = offsetof(struct config_destination, field)
@@ -59,6 +67,9 @@ const struct config_option config_options[] = {
 	{ "postmaster", &config_type_address, "", GLOBAL(postmaster),
 		.help = "address that bounces name for questions; empty: "
 			"postmaster@HOSTNAME" },
+	{ "dsn_language", &config_type_word, "en", .word = language_word,
+		GLOBAL(dsn_language),
+		.help = "language of what people read in bounces and other notices" },
 	{ "queue", &config_type_path, HIKYAKU_STATEDIR "/queue.db", .min = 1,
 		GLOBAL(queue),
 		.help = "database that holds the queue and the retry log" },

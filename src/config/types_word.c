@@ -226,6 +226,7 @@ _Static_assert(sizeof(enum policy_fallback) == sizeof(int), "enumerations are in
 _Static_assert(sizeof(enum policy_tls_level) == sizeof(int), "enumerations are ints");
 _Static_assert(sizeof(enum policy_greeting) == sizeof(int), "enumerations are ints");
 _Static_assert(sizeof(enum policy_match) == sizeof(int), "enumerations are ints");
+_Static_assert(sizeof(enum config_language) == sizeof(int), "enumerations are ints");
 
 #define TYPE(text, field_type, parser, formatter)                          \
 	{                                                                  \

@@ -178,6 +178,7 @@ static void tell(struct attempt *a, size_t i, struct finishing *f, enum notice_k
 			.text = r->reply.text },
 		.detail = detail,
 		.status = f->statuses[i],
+		.may_have_arrived = r->standing == STANDING_IN_DOUBT,
 	};
 }
 
@@ -239,13 +240,16 @@ static void add_notice(
 	struct notice n = {
 		.kind = kind,
 		.envelope = &a->item->envelope,
+		.content = a->item->body,
+		.content_len = a->item->body_len,
+		.domain = a->item->domain,
 		.recipients = f->told[kind].recipients,
 		.recipient_count = f->told[kind].count,
 		.now_ms = now_ms,
 		.expires_ms = a->item->envelope.arrival_ms + a->settings->max_age_ms,
-		.attempts = a->item->attempts + 1,
 		.hostname = config->hostname,
 		.postmaster = config->postmaster,
+		.language = config->dsn_language,
 	};
 	size_t at = f->result.message_count;
 	if (n.recipient_count &&

@@ -53,19 +53,23 @@ struct notice_recipient {
 	const char *mx;
 	struct event_reply reply; /* code 0: none */
 	const char *detail;
-	const char *status; /* "5.1.1" */
+	const char *status;    /* "5.1.1" */
+	bool may_have_arrived; /* its last attempt ended in doubt */
 };
 
 struct notice {
 	enum notice_kind kind;
 	const struct mail_envelope *envelope;
+	const char *content; /* of the message, as much as is at hand, or NULL */
+	size_t content_len;
+	const char *domain; /* destination of the recipients */
 	const struct notice_recipient *recipients;
 	size_t recipient_count;
 	int64_t now_ms;
 	int64_t expires_ms;
-	unsigned attempts;
 	const char *hostname;
 	const char *postmaster;
+	enum config_language language;
 };
 
 /* Who writes bounces: not the delivery. make returns false where nobody is to

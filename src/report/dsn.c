@@ -3,12 +3,13 @@
  * message is not ASCII):
  *
  *	multipart/report; report-type=delivery-status
- *	    text/plain				for people
+ *	    text/plain				for people, with the retry log
  *	    message/delivery-status		[message/global-delivery-status]
  *	    message/rfc822			[message/global]
  *	    or text/rfc822-headers		[message/global-headers]
  *
- * body ends with the head of the third part; the store appends the message;
+ * body ends with the head of the third part, and lacks the first but for its
+ * Content-Description: both are put in by the store (dsn_log.h, and the message).
  * tail is the end of the multipart. The boundary is random: nobody who writes
  * the message or a reply can know it.
  */
@@ -19,7 +20,9 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "base/timefmt.h"
-#include "policy/types.h"
+#include "report/dsn_log.h"
+#include "report/dsn_text.h"
+#include "report/mime.h"
 #include "report/words.h"
 
 #include <inttypes.h>
@@ -27,7 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 76, LONGEST = 900, BOUNDARY_MAX = 48 };
+enum { WIDTH = 76, LONGEST = 900, BOUNDARY_MAX = 48, MESSAGE_ID_MAX = 250 };
 
 /* One notification under construction. */
 struct draft {
@@ -36,7 +39,7 @@ struct draft {
 	bool is_utf8;  /* RFC 6533 types */
 	bool is_whole; /* the message comes back, not only its header */
 	char boundary[BOUNDARY_MAX];
-	struct buf text;   /* first part */
+	struct buf told;   /* what the first part is made from */
 	struct buf status; /* second part */
 };
 
@@ -205,8 +208,10 @@ static void add_diagnostic(
 {
 	struct buf text = BUF_INIT;
 	if (r->reply.code) {
+		/* RFC 3464 2.1.2: names outside of the DNS have a type of their own. */
 		if (r->mx)
-			add_typed(d, out, "Remote-MTA", "dns", r->mx);
+			add_typed(d, out, "Remote-MTA",
+				r->mx[0] == '/' ? "x-unix" : "dns", r->mx);
 		words_reply(&text, &r->reply);
 		add_typed(d, out, "Diagnostic-Code", "smtp", buf_text(&text));
 	} else if (r->detail) {
@@ -258,126 +263,77 @@ static void write_status(struct draft *d)
 
 /* ---- first part ---- */
 
-static void add_paragraph(struct draft *d, unsigned indent, const char *text)
-{
-	const struct words_wrap how = { indent, indent, WIDTH, "\r\n" };
-	buf_addf(&d->text, "%*s", (int)indent, "");
-	words_wrap(&d->text, &how, text);
-	buf_addstr(&d->text, "\r\n");
-}
-
-static bool ends(const char *text, const char *suffix)
-{
-	size_t n = strlen(text), m = strlen(suffix);
-	return n >= m && strcmp(text + n - m, suffix) == 0;
-}
-
-/* The last error of the queue may be the reply once more, "MX said: CODE TEXT",
- * perhaps with the reason for giving up before it. NULL: it is not. */
-static const char *find_reply(const struct dsn_recipient *r)
-{
-	char said[POLICY_NAME_MAX + 32];
-	if (!r->detail || !r->reply.code || !r->reply.text ||
-		!ends(r->detail, r->reply.text))
-		return NULL;
-	snprintf(said, sizeof(said), "%s said: %d ", r->mx ? r->mx : "", r->reply.code);
-	return strstr(r->detail, said);
-}
-
-static void add_said(struct draft *d, const struct dsn_recipient *r)
-{
-	struct buf text = BUF_INIT;
-	buf_addf(&text, "%s said: ", r->mx ? r->mx : "the other side");
-	words_reply(&text, &r->reply);
-	add_paragraph(d, 4, buf_text(&text));
-	buf_clear(&text);
-}
-
-static void add_recipient_text(struct draft *d, const struct dsn_recipient *r)
-{
-	struct buf text = BUF_INIT;
-	const char *again = find_reply(r);
-	buf_addf(&text, "<%s>", r->address);
-	add_paragraph(d, 0, buf_text(&text));
-	if (r->reply.code && (!again || again == r->detail))
-		add_said(d, r);
-	if (r->detail && again != r->detail)
-		add_paragraph(d, 4, r->detail);
-	if (!r->reply.code && !r->detail && d->request->kind != DSN_SUCCESS)
-		add_paragraph(d, 4, "no reason is known");
-	buf_addstr(&d->text, "\r\n");
-	buf_clear(&text);
-}
-
-static void add_opening(struct draft *d)
-{
-	struct buf text = BUF_INIT;
-	char when[TIMEFMT_MAX];
-	timefmt_rfc5322(d->request->envelope->arrival_ms, when);
-	buf_addf(&text, "This is the mail system at %s.", d->request->hostname);
-	add_paragraph(d, 0, buf_text(&text));
-	buf_addstr(&d->text, "\r\n");
-	buf_reset(&text);
-	buf_addf(&text, "Your message of %s ", when);
-	if (d->request->kind == DSN_FAILURE)
-		buf_addstr(&text,
-			"could not be delivered to the recipients below. It will "
-			"not be tried again.");
-	else if (d->request->kind == DSN_SUCCESS)
-		buf_addstr(&text,
-			"was taken by the mail server of the recipients below, as "
-			"you asked to be told.");
-	else
-		buf_addstr(&text, "has not been delivered to the recipients below yet. "
-				  "You do not need to send it again: it is still being "
-				  "tried.");
-	add_paragraph(d, 0, buf_text(&text));
-	buf_addstr(&d->text, "\r\n");
-	buf_clear(&text);
-}
-
-static void write_text(struct draft *d)
+static void write_told(struct draft *d)
 {
 	const struct dsn_request *request = d->request;
-	char when[TIMEFMT_MAX];
-	struct buf text = BUF_INIT;
-	add_opening(d);
-	for (size_t i = 0; i < request->recipient_count; i++)
-		add_recipient_text(d, &request->recipients[i]);
-	if (request->attempts > 1)
-		buf_addf(&text, "It was tried %u times. ", request->attempts);
-	if (request->kind == DSN_DELAY && request->expires_ms) {
-		timefmt_rfc5322(request->expires_ms, when);
-		buf_addf(&text, "It will be given up on %s. ", when);
-	}
-	buf_addf(&text, "If you need help, write to <%s> and enclose this report.",
-		request->postmaster);
-	add_paragraph(d, 0, buf_text(&text));
-	buf_clear(&text);
+	size_t n = request->recipient_count;
+	struct buf before = BUF_INIT, after = BUF_INIT;
+	OWN(mem_free) const char **addresses = xcalloc(n, sizeof(*addresses));
+	for (size_t i = 0; i < n; i++)
+		addresses[i] = request->recipients[i].address;
+	dsn_text_before(request, &before);
+	dsn_text_after(request, &after);
+	const struct dsn_told told = { request->language, buf_text(&before),
+		buf_text(&after), addresses, n };
+	dsn_log_pack(&told, &d->told);
+	buf_clear(&before);
+	buf_clear(&after);
 }
 
 /* ---- the whole ---- */
 
-static bool is_8bit(const struct buf *b)
+/* The value of the field Message-ID, if it is one, in what there is of the header. */
+static const char *find_message_id(const char *content, size_t len, size_t *len_out)
 {
-	return !text_is_ascii(buf_bytes(b), buf_len(b));
+	static const char field[] = "Message-ID:";
+	const char *end = content + len, *at = content, *next;
+	for (; at < end && *at != '\r'; at = next) {
+		const char *line_end = memchr(at, '\n', (size_t)(end - at));
+		next = line_end ? line_end + 1 : end;
+		if (!text_has_prefix(at, (size_t)(end - at), field))
+			continue;
+		at += strlen(field);
+		while (at < end && strchr(" \t\r\n", *at))
+			at++;
+		for (next = at; next<end && * next> ' ' && *next < 0x7f && *next != '>';)
+			next++;
+		*len_out = (size_t)(next + 1 - at);
+		return next < end && *next == '>' && *at == '<' &&
+				       *len_out <= MESSAGE_ID_MAX
+			       ? at
+			       : NULL;
+	}
+	return NULL;
+}
+
+/* So that a mail program shows the notice with the message. */
+static void add_references(const struct dsn_request *request, struct buf *out)
+{
+	size_t len;
+	const char *id = request->content ? find_message_id(request->content,
+						    request->content_len, &len)
+					  : NULL;
+	if (id)
+		buf_addf(out, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", (int)len, id,
+			(int)len, id);
 }
 
 static void write_header(const struct draft *d, bool any_8bit, struct buf *out)
 {
-	static const char *const subjects[DSN_KIND_COUNT] = {
-		[DSN_FAILURE] = "Undelivered mail returned to sender",
-		[DSN_DELAY] = "Delayed mail (still being tried)",
-		[DSN_SUCCESS] = "Successful mail delivery report",
+	static const enum dsn_phrase subjects[DSN_KIND_COUNT] = {
+		[DSN_FAILURE] = DSN_SUBJECT_FAILURE,
+		[DSN_DELAY] = DSN_SUBJECT_DELAY,
+		[DSN_SUCCESS] = DSN_SUBJECT_SUCCESS,
 	};
 	const struct dsn_request *request = d->request;
-	char when[TIMEFMT_MAX];
-	timefmt_rfc5322(request->now_ms, when);
-	buf_addf(out, "Date: %s\r\n", when);
+	add_time_field(d, out, "Date", request->now_ms);
 	add_address(d, out, "From", "Mail Delivery System <", request->postmaster, ">");
 	add_address(d, out, "To", "<", d->to, ">");
-	buf_addf(out, "Subject: %s\r\n", subjects[request->kind]);
-	buf_addf(out, "Message-ID: <%s@%s>\r\n", d->boundary, request->hostname);
+	buf_addstr(out, "Subject: ");
+	mime_add_unstructured(
+		out, dsn_phrase(request->language, subjects[request->kind]));
+	buf_addf(out, "\r\nMessage-ID: <%s@%s>\r\n", d->boundary, request->hostname);
+	add_references(request, out);
 	buf_addstr(out, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n");
 	buf_addf(out,
 		"Content-Type: multipart/report; report-type=delivery-status;\r\n"
@@ -387,12 +343,14 @@ static void write_header(const struct draft *d, bool any_8bit, struct buf *out)
 		out, "Content-Transfer-Encoding: %s\r\n\r\n", any_8bit ? "8bit" : "7bit");
 }
 
-static void begin_part(const struct draft *d, const char *description, const char *type,
-	bool part_8bit, struct buf *out)
+static void begin_part(const struct draft *d, const char *description, struct buf *out)
 {
-	buf_addf(out, "--%s\r\nContent-Description: %s\r\nContent-Type: %s\r\n",
-		d->boundary, description, type);
-	buf_addf(out, "Content-Transfer-Encoding: %s\r\n\r\n",
+	buf_addf(out, "--%s\r\nContent-Description: %s\r\n", d->boundary, description);
+}
+
+static void add_type(struct buf *out, const char *type, bool part_8bit)
+{
+	buf_addf(out, "Content-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n", type,
 		part_8bit ? "8bit" : "7bit");
 }
 
@@ -403,27 +361,28 @@ static const char *returned_type(const struct draft *d)
 	return d->is_utf8 ? "message/global-headers" : "text/rfc822-headers";
 }
 
-static char *assemble(const struct draft *d, bool *is_8bit_out)
+static void assemble(const struct draft *d, struct dsn_message *m)
 {
 	struct buf out = BUF_INIT;
-	bool returned_8bit = d->request->envelope->content.is_8bit ||
-			     d->request->envelope->content.needs_smtputf8;
-	bool text_8bit = is_8bit(&d->text), status_8bit = is_8bit(&d->status);
-	*is_8bit_out = d->is_utf8 || returned_8bit || text_8bit || status_8bit;
-	write_header(d, *is_8bit_out, &out);
-	begin_part(d, "Notification",
-		text_8bit ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii",
-		text_8bit, &out);
-	buf_add(&out, buf_bytes(&d->text), buf_len(&d->text));
+	const struct mail_content *content = &d->request->envelope->content;
+	bool returned_8bit = content->is_8bit || content->needs_smtputf8;
+	bool status_8bit = !text_is_ascii(buf_bytes(&d->status), buf_len(&d->status));
+	bool any_8bit = d->is_utf8 || returned_8bit || status_8bit;
+	write_header(d, any_8bit, &out);
+	begin_part(d, "Notification", &out);
+	m->message.story.at = buf_len(&out);
 	buf_addstr(&out, "\r\n");
-	begin_part(d, "Delivery report",
+	begin_part(d, "Delivery report", &out);
+	add_type(&out,
 		d->is_utf8 ? "message/global-delivery-status" : "message/delivery-status",
-		status_8bit, &out);
+		status_8bit);
 	buf_add(&out, buf_bytes(&d->status), buf_len(&d->status));
 	buf_addstr(&out, "\r\n");
-	begin_part(d, d->is_whole ? "Undelivered message" : "Header of the message",
-		returned_type(d), returned_8bit, &out);
-	return buf_steal(&out);
+	begin_part(d, d->is_whole ? "Message" : "Header of the message", &out);
+	add_type(&out, returned_type(d), returned_8bit);
+	m->message.envelope.content.is_8bit = any_8bit;
+	m->message.body_len = buf_len(&out);
+	m->message.body = m->owned_body = buf_steal(&out);
 }
 
 static void make_boundary(struct draft *d)
@@ -432,11 +391,14 @@ static void make_boundary(struct draft *d)
 		rng_u64(), rng_u64());
 }
 
-static void fill_message(const struct draft *d, bool any_8bit, struct dsn_message *out)
+/* The content's size is for the store to say. */
+static void fill_message(
+	const struct draft *d, const char *to_domain, struct dsn_message *out)
 {
-	const struct mail_envelope *m = d->request->envelope;
-	uint64_t returned = d->is_whole ? m->content.size_bytes : 0;
-	size_t body_len = strlen(out->owned_body), tail_len = strlen(out->owned_tail);
+	out->owned_tail = xasprintf("\r\n--%s--\r\n", d->boundary);
+	out->owned_told = xmemdup(buf_bytes(&d->told), buf_len(&d->told));
+	out->owned_address = xstrdup(d->to);
+	out->owned_domain = xstrdup(to_domain);
 	/* Nobody is told about a lost notification. */
 	out->recipient = (struct queue_new_recipient){ .address = out->owned_address,
 		.domain = out->owned_domain,
@@ -444,18 +406,18 @@ static void fill_message(const struct draft *d, bool any_8bit, struct dsn_messag
 	out->message = (struct queue_new_message){
 		.envelope = { .sender = xstrdup(""),
 			.arrival_ms = d->request->now_ms,
-			.content = { .size_bytes = body_len + returned + tail_len,
-				.is_8bit = any_8bit,
-				.needs_smtputf8 = d->is_utf8 },
+			.content = { .needs_smtputf8 = d->is_utf8 },
 			.is_notice = true },
 		.recipients = &out->recipient,
 		.recipient_count = 1,
-		.body = out->owned_body,
-		.body_len = body_len,
+		.story = { .tell = dsn_log_tell,
+			.told = out->owned_told,
+			.told_len = buf_len(&d->told),
+			.domain = d->request->domain },
 		.append = d->is_whole ? QUEUE_APPEND_MESSAGE : QUEUE_APPEND_HEADER,
-		.append_message_id = m->id,
+		.append_message_id = d->request->envelope->id,
 		.tail = out->owned_tail,
-		.tail_len = tail_len,
+		.tail_len = strlen(out->owned_tail),
 	};
 }
 
@@ -463,20 +425,16 @@ void dsn_build(const struct dsn_request *request, const char *to, const char *to
 	struct dsn_message *out)
 {
 	struct draft d = { .request = request, .to = to };
-	bool any_8bit;
 	ASSERT(*to);
 	d.is_utf8 = needs_utf8(request, to);
 	d.is_whole = returns_whole(request);
 	make_boundary(&d);
-	write_text(&d);
+	write_told(&d);
 	write_status(&d);
 	*out = (struct dsn_message){ 0 };
-	out->owned_body = assemble(&d, &any_8bit);
-	out->owned_tail = xasprintf("\r\n--%s--\r\n", d.boundary);
-	out->owned_address = xstrdup(to);
-	out->owned_domain = xstrdup(to_domain);
-	fill_message(&d, any_8bit, out);
-	buf_clear(&d.text);
+	fill_message(&d, to_domain, out);
+	assemble(&d, out);
+	buf_clear(&d.told);
 	buf_clear(&d.status);
 }
 
@@ -485,6 +443,7 @@ void dsn_message_clear(struct dsn_message *m)
 	mem_free(&m->message.envelope.sender);
 	mem_free(&m->owned_body);
 	mem_free(&m->owned_tail);
+	mem_free(&m->owned_told);
 	mem_free(&m->owned_address);
 	mem_free(&m->owned_domain);
 	*m = (struct dsn_message){ 0 };

@@ -225,6 +225,7 @@ static const struct {
 	{ "hostname = MAIL.Example.COM.", "postmaster", "postmaster@mail.example.com" },
 	{ "postmaster = \"help+mail@example.com\"", "postmaster",
 		"help+mail@example.com" },
+	{ "dsn_language = JA", "dsn_language", "ja" },
 	{ "queue = '/a b/$q\"\\.db'", "queue", "/a b/$q\"\\.db" },
 	{ "queue = \"/a\\\\b\\\"c\"", "queue", "/a\\b\"c" },
 	{ "port=2525", "port", "2525" },

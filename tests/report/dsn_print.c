@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 		return 2;
 	returned[fread(returned, 1, sizeof(returned) - 1, stdin)] = '\0';
 	dsn_case_build(c, &m);
-	char *text = dsn_case_text(&m, returned);
+	char *text = dsn_case_text(c, &m, returned);
 	fputs(text, stdout);
 	free(text);
 	dsn_message_clear(&m);

@@ -116,6 +116,99 @@ def odd():
     check("Action: delivered" in " ".join(parts[0].get_content().split()), "odd: the text may say anything")
 
 
-for story in (bounce, delay, relayed, utf8, eightbit, odd):
-    story()
+def text_of(name):
+    message, parts = parse(name, ORIGINAL)
+    check(parts[0].get_content_type() == "text/plain", f"{name}: it begins with text")
+    return message, parts, parts[0].get_content().replace("\r\n", "\n")
+
+
+LOG = """\
+2026-11-21 20:43:00 +0000, attempt 1
+    mx1.example.com[192.0.2.1]:25, with TLS1.3
+    the host said "450 4.2.0 greylisted"
+2026-11-21 20:44:00 +0000, attempt 2
+    mx1.example.com, not reached
+    no connection: connection refused
+2026-11-21 20:44:01 +0000, attempt 2
+    mx2.example.com[192.0.2.2]:25, without TLS
+    the host said "550 5.1.1 no such user"
+"""
+LOG_JA = """\
+2026-11-21 20:43:00 +0000 (1 回目)
+    mx1.example.com[192.0.2.1]:25 (TLS1.3)
+    ホストの応答「450 4.2.0 greylisted」
+2026-11-21 20:44:00 +0000 (2 回目)
+    mx1.example.com (接続できず)
+    接続できません: connection refused
+2026-11-21 20:44:01 +0000 (2 回目)
+    mx2.example.com[192.0.2.2]:25 (TLS なし)
+    ホストの応答「550 5.1.1 no such user」
+"""
+
+
+def story():
+    message, parts, text = text_of("story")
+    check(LOG in text, "story: the retry log is in it, the latest last")
+    check("There is no such mailbox." in text and "Look for slips" in text, "story: what it means, and what to do")
+    check(parts[0]["Content-Transfer-Encoding"] == "7bit", "story: as plain as it can be")
+    check(message["In-Reply-To"] == message["References"] == "<1@example.org>", "story: it refers to the message")
+
+
+def story_ja():
+    message, parts, text = text_of("story_ja")
+    check(LOG_JA in text, "story_ja: the retry log is in it")
+    check("メールボックスはありません" in text and "お送りください" in text.replace("\n    ", ""),
+          "story_ja: what it means, and what to do")
+    check(message["Subject"] == "メールを配送できませんでした", "story_ja: the subject is decoded")
+    check(parts[0].get_content_charset() == "utf-8", "story_ja: charset")
+    check(parts[0]["Content-Transfer-Encoding"] == "base64" and build("story_ja", ORIGINAL).isascii(),
+          "story_ja: any path can carry it")
+    check(message["References"] is None, "story_ja: no reference without a Message-ID")
+    check(blocks(parts[1])[1]["Action"] == "failed", "story_ja: the status part knows no language")
+
+
+def delay_ja():
+    message, parts = parse("delay_ja", HEADER)
+    text = parts[0].get_content().replace("\r\n", "\n")
+    raw = build("delay_ja", HEADER)
+    check("再送" in message["Subject"] and b"\r\n =?UTF-8?B?" in raw, "delay_ja: a long subject is folded")
+    check("送り直す必要はありません" in text.replace("\n", ""), "delay_ja: calms the reader")
+    check("2026-11-26 20:43:00 +0000 まで" in text, "delay_ja: until when")
+
+
+def many():
+    _, _, text = text_of("many")
+    check(text.count(", attempt ") == 20, "many: the last attempts are told")
+    check("... 7 earlier attempts are not shown\n" in text, "many: and how many there were before")
+    check(text.index("not shown") < text.index(", attempt 1") < text.index(", attempt 2"), "many: in the order of time")
+
+
+def others():
+    _, _, text = text_of("others")
+    check("dan@" not in text and "bob@" not in text and "attempt" not in text,
+          "others: nothing is told of other recipients")
+
+
+def doubt():
+    _, _, text = text_of("doubt")
+    check("may have been delivered" in text and "Send the message again later" not in text,
+          "doubt: nobody is told to send twice")
+
+
+def socket():
+    _, parts, text = text_of("socket")
+    status = blocks(parts[1])[1]
+    check(status["Remote-MTA"] == "x-unix; /run/lmtp.sock", "socket: Remote-MTA")
+    check("mailbox is full" in text, "socket: quota in plain words")
+
+
+def lost():
+    message, _, text = text_of("lost")
+    check(message["To"].addresses[0].addr_spec == "postmaster@example.org", "lost: goes to the postmaster")
+    check("without a sender" in text and "Your message" not in text, "lost: who did not send it")
+    check(message["References"] is None, "lost: what is no Message-ID is not referred to")
+
+
+for tell in (bounce, delay, relayed, utf8, eightbit, odd, story, story_ja, delay_ja, many, others, doubt, socket, lost):
+    tell()
 print(f"1..{count}")

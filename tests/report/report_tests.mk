@@ -21,9 +21,12 @@ TESTS += tests/report/test_log_command.sh tests/report/test_log_manual.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/report/test_log_line tests/report/test_tls_log \
-	tests/report/test_retry_log tests/report/test_dsn
+	tests/report/test_retry_log tests/report/test_dsn tests/report/test_mime
 TESTS += tests/report/test_log_line tests/report/test_tls_log \
-	tests/report/test_retry_log tests/report/test_dsn
+	tests/report/test_retry_log tests/report/test_dsn tests/report/test_mime
+tests_report_test_mime_SOURCES = tests/report/test_mime.c
+tests_report_test_mime_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_report_test_mime_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
 tests_report_test_log_line_SOURCES = tests/report/test_log_line.c \
 	tests/report/records.c tests/report/records.h
 tests_report_test_log_line_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)

@@ -105,9 +105,48 @@ static void what_is_not_declared_8bit_is_ascii(void **state)
 	for (const struct dsn_case *c = dsn_cases; c->name; c++) {
 		struct dsn_message m;
 		dsn_case_build(c, &m);
-		if (!m.message.envelope.content.is_8bit &&
-			!text_is_ascii(m.message.body, m.message.body_len))
+		OWN(mem_free) char *story = dsn_case_story(c, &m);
+		if (!text_is_ascii(story, strlen(story)) ||
+			(!m.message.envelope.content.is_8bit &&
+				!text_is_ascii(m.message.body, m.message.body_len)))
 			fail_msg("%s", c->name);
+		dsn_message_clear(&m);
+	}
+}
+
+static void recipients_with_one_answer_share_a_line(void **state)
+{
+	(void)state;
+	static const char record[] =
+		"{\"time\":\"2026-11-21T20:43:00Z\",\"id\":\"0000000001ABCDEF\","
+		"\"attempt\":1,\"recipients\":["
+		"{\"address\":\"a@x.test\",\"outcome\":\"deferred\",\"code\":450},"
+		"{\"address\":\"c@x.test\",\"outcome\":\"deferred\",\"code\":450},"
+		"{\"address\":\"b@x.test\",\"outcome\":\"deferred\",\"code\":450},"
+		"{\"address\":\"d@x.test\",\"outcome\":\"bounced\",\"code\":550}],"
+		"\"mx\":\"mx.test\",\"channel\":\"plaintext\"}";
+	const struct {
+		const char *a, *b, *expected;
+	} cases[] = {
+		{ "b@x.test", "a@x.test",
+			"    <a@x.test>, <b@x.test>: the host said \"450\"\r\n" },
+		{ "d@x.test", "a@x.test",
+			"    <a@x.test>: the host said \"450\"\r\n"
+			"    <d@x.test>: the host said \"550\"\r\n" },
+		{ "d@x.test", NULL, "    the host said \"550\"\r\n" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct dsn_case c = { .recipients = { { .address = cases[i].a },
+					      { .address = cases[i].b } },
+			.records = { record } };
+		struct dsn_message m;
+		dsn_case_build(&c, &m);
+		OWN(mem_free) char *story = dsn_case_story(&c, &m);
+		OWN(mem_free)
+		char *expected = xasprintf(
+			"    mx.test, without TLS\r\n%s\r\n", cases[i].expected);
+		if (!strstr(story, expected))
+			fail_msg("%s", story);
 		dsn_message_clear(&m);
 	}
 }
@@ -142,7 +181,8 @@ static void a_text_without_blanks_is_broken(void **state)
 	c.recipients[0].reply.text = text;
 	c.recipients[0].orcpt = orcpt;
 	dsn_case_build(&c, &m);
-	for (const char *s = m.message.body, *end; (end = strstr(s, "\r\n")); s = end + 2)
+	OWN(mem_free) char *whole = dsn_case_text(&c, &m, "");
+	for (const char *s = whole, *end; (end = strstr(s, "\r\n")); s = end + 2)
 		assert_true(end - s <= 998);
 	dsn_message_clear(&m);
 }
@@ -154,6 +194,7 @@ int main(void)
 		cmocka_unit_test(the_message_comes_back_as_ret_says),
 		cmocka_unit_test(a_notification_cannot_bounce),
 		cmocka_unit_test(what_is_not_declared_8bit_is_ascii),
+		cmocka_unit_test(recipients_with_one_answer_share_a_line),
 		cmocka_unit_test(boundaries_are_new_each_time),
 		cmocka_unit_test(a_text_without_blanks_is_broken),
 	};

@@ -6,4 +6,6 @@ if ! [ -x $python ]; then
 	echo "1..0 # SKIP no $python"
 	exit 0
 fi
+TZ=UTC
+export TZ
 exec $python "$TOP_SRCDIR/tests/report/read_dsn.py" "$TOP_BUILDDIR/tests/report/dsn_print"
