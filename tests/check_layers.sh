@@ -23,7 +23,7 @@ library_of() {
 	case $1 in
 	uv.h) echo uv ;; ares*.h) echo ares ;; gnutls/*) echo gnutls ;; idn2.h) echo idn2 ;;
 	sqlite3.h) echo sqlite3 ;; confuse.h) echo confuse ;; jansson.h) echo jansson ;;
-	libsmartcols*) echo libsmartcols ;; uthash.h | utlist.h) echo uthash ;;
+	libsmartcols*) echo libsmartcols ;; gsasl*.h) echo gsasl ;; uthash.h | utlist.h) echo uthash ;;
 	esac
 }
 

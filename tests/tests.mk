@@ -21,6 +21,7 @@ include tests/queue/queue_tests.mk
 include tests/dns/dns_tests.mk
 include tests/net/net_tests.mk
 include tests/smtp/smtp_tests.mk
+include tests/sasl/sasl_tests.mk
 include tests/intake/intake_tests.mk
 include tests/delivery/delivery_tests.mk
 include tests/report/report_tests.mk

@@ -13,8 +13,9 @@ hikyaku_SOURCES = \
 	src/cli/run_sinks.c src/cli/run_sinks.h \
 	src/cli/stdin_message.c src/cli/stdin_message.h
 # From the user down to the base, so that a static link resolves in one pass.
-hikyaku_LDADD = libreport.a libdelivery.a libintake.a libconfig.a libsmtp.a libnet.a libdns.a \
+hikyaku_LDADD = libreport.a libdelivery.a libintake.a libconfig.a libsmtp.a libsasl.a \
+	libnet.a libdns.a \
 	libqueue.a libevent.a libmail.a libpolicy.a libbase.a \
 	$(UV_LIBS) $(CARES_LIBS) $(GNUTLS_LIBS) $(IDN2_LIBS) $(SQLITE_LIBS) \
-	$(CONFUSE_LIBS) $(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(RESOLV_LIBS) -lpthread
+	$(CONFUSE_LIBS) $(GSASL_LIBS) $(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(RESOLV_LIBS) -lpthread
 EXTRA_DIST += src/cli/README.md

@@ -48,6 +48,7 @@ static const struct {
 	{ "libuv", loop_library_built, loop_library_version },
 	{ "c-ares", dns_library_built, dns_library_version },
 	{ "GnuTLS", tls_library_built, tls_library_version },
+	{ "libgsasl", sasl_library_built, sasl_library_version },
 	{ "SQLite", queue_library_built, queue_library_version },
 	{ "libidn2", policy_library_built, policy_library_version },
 	{ "libConfuse", config_library_built, config_library_version },

@@ -13,6 +13,8 @@ const char *dns_library_version(void); /* c-ares: dns */
 const char *dns_library_built(void);
 const char *tls_library_version(void); /* GnuTLS: net */
 const char *tls_library_built(void);
+const char *sasl_library_version(void); /* libgsasl: sasl */
+const char *sasl_library_built(void);
 const char *queue_library_version(void); /* SQLite: queue */
 const char *queue_library_built(void);
 const char *policy_library_version(void); /* libidn2: policy */
