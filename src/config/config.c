@@ -225,6 +225,16 @@ static void check_together(struct loader *l)
 	}
 }
 
+/* So that what is told of the route can name the place, as that of routes.txt. */
+static void place_route(struct loader *l)
+{
+	struct config *c = l->config;
+	if (!c->bounce_route)
+		return;
+	c->bounce_route->path = c->path;
+	c->bounce_route->line = line_of(NULL, l->global_lines, "bounce_route");
+}
+
 static void load_bytes(struct loader *l, const char *bytes, size_t len)
 {
 	struct config_scan scan;
@@ -234,6 +244,7 @@ static void load_bytes(struct loader *l, const char *bytes, size_t len)
 		make_blocks(l, &scan);
 		config_read(&scan, &l->errors, apply_statement, l);
 		check_together(l);
+		place_route(l);
 	}
 	config_scan_clear(&scan);
 	free(l->global_lines);
@@ -322,6 +333,7 @@ void config_free(struct config **cp)
 	free(c->tls_log);
 	free(c->log);
 	free(c->postmaster);
+	policy_route_free(&c->bounce_route);
 	free(c);
 	*cp = NULL;
 }

@@ -71,6 +71,7 @@ struct config {
 	int64_t log_retention_ms;
 	char *postmaster;
 	enum config_language dsn_language;
+	struct policy_route *bounce_route; /* of notices made here; NULL: as other mail */
 	struct config_destination defaults;
 	struct config_block *blocks; /* destination blocks; opaque */
 	size_t block_count;

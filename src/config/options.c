@@ -70,6 +70,9 @@ const struct config_option config_options[] = {
 	{ "dsn_language", &config_type_word, "en", .word = language_word,
 		GLOBAL(dsn_language),
 		.help = "language of what people read in bounces and other notices" },
+	{ "bounce_route", &config_type_route, "", GLOBAL(bounce_route),
+		.help = "where bounces and other notices go, as in routes.txt; empty: "
+			"where other mail goes" },
 	{ "queue", &config_type_path, HIKYAKU_STATEDIR "/queue.db", .min = 1,
 		GLOBAL(queue),
 		.help = "database that holds the queue and the retry log" },

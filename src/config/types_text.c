@@ -1,4 +1,4 @@
-/* Types of text: paths, names, addresses, the retry schedule. */
+/* Types of text: paths, names, addresses, the retry schedule, a route. */
 #include "config/options.h"
 
 #include "base/mem.h"
@@ -162,6 +162,32 @@ static void format_sni(const struct config_option *o, const void *field, struct 
 						: (const char *)field + SNI_NAME_AT);
 }
 
+/* The route is owned by the field; "": none. */
+static bool parse_route(struct config_parse *p, const struct config_option *o,
+	const char *const *words, size_t count, void *field)
+{
+	char why[POLICY_TEXT_MAX];
+	struct policy_route **to = field, *route = NULL;
+	(void)o;
+	(void)count;
+	if (*words[0]) {
+		route = policy_route_parse_targets(words[0], strlen(words[0]), why);
+		if (!route)
+			return config_parse_no(p, "%s", why);
+	}
+	policy_route_free(to);
+	*to = route;
+	return true;
+}
+
+static void format_route(
+	const struct config_option *o, const void *field, struct buf *out)
+{
+	const struct policy_route *route = *(struct policy_route *const *)field;
+	(void)o;
+	buf_addstr(out, route ? route->text : "");
+}
+
 #define STRING_TYPE(text, parser)                                        \
 	{                                                                \
 		.name = text, .size = sizeof(char *), .is_quoted = true, \
@@ -182,3 +208,8 @@ const struct config_type config_type_sni = { .name = "server name",
 	.size = SNI_NAME_AT + POLICY_NAME_MAX + 1,
 	.parse = parse_sni,
 	.format = format_sni };
+const struct config_type config_type_route = { .name = "route",
+	.is_quoted = true,
+	.size = sizeof(struct policy_route *),
+	.parse = parse_route,
+	.format = format_route };

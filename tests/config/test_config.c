@@ -61,6 +61,10 @@ static const struct {
 	{ "no mail address", "postmaster = me",
 		"1: postmaster: \"me\" is not a mail address: write "
 		"postmaster@example.com\n" },
+	{ "no target of a route", "bounce_route = \"nowhere:x\"",
+		"1: bounce_route: nowhere:x: no target; targets are mx:, mx:DOMAIN, "
+		"smtp://HOST:PORT, smtp://[HOST]:PORT, smtps://[HOST]:PORT, lmtp:/PATH, "
+		"discard and error:TEXT\n" },
 	{ "no address range", "prohibited_addresses = { \"10.0.0.0/33\" }",
 		"1: prohibited_addresses: \"10.0.0.0/33\" is not an address range: write "
 		"192.0.2.0/24, ::1 or fe80::/10\n" },
@@ -226,6 +230,10 @@ static const struct {
 	{ "postmaster = \"help+mail@example.com\"", "postmaster",
 		"help+mail@example.com" },
 	{ "dsn_language = JA", "dsn_language", "ja" },
+	{ "bounce_route = 'smtp://[Mail.Example.org]:26, lmtp:/run/x order=turn'",
+		"bounce_route", "smtp://[Mail.Example.org]:26, lmtp:/run/x order=turn" },
+	{ "bounce_route = discard", "bounce_route", "discard" },
+	{ "bounce_route = ''", "bounce_route", "" },
 	{ "queue = '/a b/$q\"\\.db'", "queue", "/a b/$q\"\\.db" },
 	{ "queue = \"/a\\\\b\\\"c\"", "queue", "/a\\b\"c" },
 	{ "port=2525", "port", "2525" },
@@ -276,6 +284,23 @@ static void test_values_are_read_as_written(void **state)
 		assert_value(c, value_cases[i].option, value_cases[i].value);
 		config_free(&c);
 	}
+}
+
+static void test_a_route_knows_where_it_stands(void **state)
+{
+	(void)state;
+	struct config *c =
+		load_good("port = 26\nbounce_route = 'smtps://[r.test] auth=x'");
+	const struct policy_route *route = c->bounce_route;
+	assert_int_equal(route->relay_count, 1);
+	assert_int_equal(route->relays[0].transport, POLICY_TRANSPORT_SMTPS);
+	assert_string_equal(route->auth, "x");
+	assert_string_equal(route->path, c->path);
+	assert_int_equal(route->line, 2);
+	config_free(&c);
+	c = load_good("");
+	assert_null(c->bounce_route);
+	config_free(&c);
 }
 
 static void test_defaults_need_no_file(void **state)
@@ -462,6 +487,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors_name_file_line_and_remedy),
 		cmocka_unit_test(test_values_are_read_as_written),
+		cmocka_unit_test(test_a_route_knows_where_it_stands),
 		cmocka_unit_test(test_defaults_need_no_file),
 		cmocka_unit_test(test_default_texts_are_canonical),
 		cmocka_unit_test(test_a_dump_loads_to_the_same_values),
