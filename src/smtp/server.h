@@ -123,7 +123,8 @@ void smtp_server_refuse(
 /* The message is stored, durably: id is shown in the reply. */
 void smtp_server_stored(struct smtp_server *s, const char *id);
 /* The owner cannot take the rest of the content (too big, no space): it is read to
- * its end and then refused so; no more CONTENT, but ABORT. In COMMIT it is refuse. */
+ * its end and then refused so; no more CONTENT, but ABORT. In COMMIT it is refuse;
+ * when no content is under way it has no effect. */
 void smtp_server_refuse_content(
 	struct smtp_server *s, int code, const char *enhanced, const char *text);
 

@@ -54,6 +54,14 @@ static enum dot judge_dot(const char *p, size_t len)
 	return n == 3 ? DOT_END : DOT_UNKNOWN;
 }
 
+/* Goes before any other refusal: which of them is seen first depends on the pieces. */
+static void refuse_bare(struct smtp_server *s)
+{
+	s->transaction.refusal.code = 0;
+	smtp_server_refuse_rest(
+		s, 550, "5.6.0", "lines of a message end with CR LF, both of them");
+}
+
 /* Octets of a line, or of what there is of it, that can be handed out. */
 static size_t take_line(struct smtp_server *s, const char *p, size_t len)
 {
@@ -63,8 +71,7 @@ static size_t take_line(struct smtp_server *s, const char *p, size_t len)
 	if (!lf && p[used - 1] == '\r')
 		used--;
 	if ((lf && !is_whole) || memchr(p, '\r', is_whole ? used - 2 : used))
-		smtp_server_refuse_rest(s, 550, "5.6.0",
-			"lines of a message end with CR LF, both of them");
+		refuse_bare(s);
 	s->transaction.at_line_start = is_whole;
 	return used;
 }

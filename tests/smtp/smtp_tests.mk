@@ -290,25 +290,119 @@ SMTP_DIALOGS = \
 
 # Sessions of the server machine.
 SMTP_SERVER_DIALOGS = \
+	tests/smtp/server_dialogs/bdat-after-refused-mail.txt \
+	tests/smtp/server_dialogs/bdat-and-data.txt \
+	tests/smtp/server_dialogs/bdat-bad-length.txt \
 	tests/smtp/server_dialogs/bdat-chunks.txt \
+	tests/smtp/server_dialogs/bdat-ehlo-between-chunks.txt \
 	tests/smtp/server_dialogs/bdat-flight.txt \
 	tests/smtp/server_dialogs/bdat-last-of-zero.txt \
+	tests/smtp/server_dialogs/bdat-length-overflows.txt \
+	tests/smtp/server_dialogs/bdat-lmtp-refused.txt \
+	tests/smtp/server_dialogs/bdat-lmtp.txt \
+	tests/smtp/server_dialogs/bdat-more-words.txt \
+	tests/smtp/server_dialogs/bdat-negative.txt \
+	tests/smtp/server_dialogs/bdat-nobody-pipelined.txt \
+	tests/smtp/server_dialogs/bdat-nobody.txt \
+	tests/smtp/server_dialogs/bdat-rset-between-chunks.txt \
+	tests/smtp/server_dialogs/bdat-smuggling.txt \
+	tests/smtp/server_dialogs/bdat-too-large.txt \
+	tests/smtp/server_dialogs/bdat-without-length.txt \
+	tests/smtp/server_dialogs/commit-refused-lmtp.txt \
+	tests/smtp/server_dialogs/commit-refused.txt \
 	tests/smtp/server_dialogs/content-is-empty.txt \
+	tests/smtp/server_dialogs/content-refused-between-chunks.txt \
+	tests/smtp/server_dialogs/content-refused-by-the-owner-lmtp.txt \
+	tests/smtp/server_dialogs/content-refused-by-the-owner.txt \
+	tests/smtp/server_dialogs/content-refused-in-a-chunk.txt \
+	tests/smtp/server_dialogs/content-refused-too-late.txt \
+	tests/smtp/server_dialogs/data-nobody-lmtp.txt \
+	tests/smtp/server_dialogs/data-nobody.txt \
+	tests/smtp/server_dialogs/data-refused-with-content.txt \
+	tests/smtp/server_dialogs/data-with-content.txt \
 	tests/smtp/server_dialogs/dots-are-removed.txt \
+	tests/smtp/server_dialogs/early-talker.txt \
+	tests/smtp/server_dialogs/ehlo-size.txt \
+	tests/smtp/server_dialogs/errors-are-forgiven.txt \
+	tests/smtp/server_dialogs/hello-argument-missing.txt \
+	tests/smtp/server_dialogs/hello-ends-the-transaction.txt \
+	tests/smtp/server_dialogs/hello-first-lmtp.txt \
+	tests/smtp/server_dialogs/hello-first.txt \
+	tests/smtp/server_dialogs/hello-helo.txt \
+	tests/smtp/server_dialogs/hello-name-is-cleaned.txt \
+	tests/smtp/server_dialogs/hello-name-is-cut.txt \
+	tests/smtp/server_dialogs/late-answers-apart.txt \
+	tests/smtp/server_dialogs/late-answers.txt \
+	tests/smtp/server_dialogs/line-long-enough.txt \
+	tests/smtp/server_dialogs/line-too-long.txt \
+	tests/smtp/server_dialogs/line-without-end.txt \
 	tests/smtp/server_dialogs/lmtp-mixed-recipients.txt \
+	tests/smtp/server_dialogs/lmtp-refuses-ehlo.txt \
+	tests/smtp/server_dialogs/lmtp-utf8.txt \
+	tests/smtp/server_dialogs/lost-between-chunks.txt \
+	tests/smtp/server_dialogs/lost-in-a-chunk.txt \
+	tests/smtp/server_dialogs/lost-in-a-line.txt \
+	tests/smtp/server_dialogs/lost-in-data.txt \
+	tests/smtp/server_dialogs/lost-while-committing.txt \
+	tests/smtp/server_dialogs/lost-with-all-said.txt \
+	tests/smtp/server_dialogs/mail-bad-parameters.txt \
+	tests/smtp/server_dialogs/mail-nested.txt \
+	tests/smtp/server_dialogs/mail-parameters.txt \
+	tests/smtp/server_dialogs/mail-refused.txt \
+	tests/smtp/server_dialogs/mail-route.txt \
+	tests/smtp/server_dialogs/mail-utf8-not-announced.txt \
+	tests/smtp/server_dialogs/nul-in-a-command.txt \
 	tests/smtp/server_dialogs/one-message.txt \
+	tests/smtp/server_dialogs/other-verbs-lmtp.txt \
+	tests/smtp/server_dialogs/other-verbs.txt \
 	tests/smtp/server_dialogs/pipelined-flight.txt \
+	tests/smtp/server_dialogs/quit-in-a-flight.txt \
+	tests/smtp/server_dialogs/rcpt-bad-parameters.txt \
+	tests/smtp/server_dialogs/rcpt-too-many.txt \
+	tests/smtp/server_dialogs/refusal-text-is-cleaned.txt \
+	tests/smtp/server_dialogs/refusals-do-not-count.txt \
+	tests/smtp/server_dialogs/shut-after-quit.txt \
+	tests/smtp/server_dialogs/shut-between-chunks.txt \
+	tests/smtp/server_dialogs/shut-in-asked.txt \
+	tests/smtp/server_dialogs/shut-in-bdat.txt \
+	tests/smtp/server_dialogs/shut-in-command.txt \
+	tests/smtp/server_dialogs/shut-in-data.txt \
+	tests/smtp/server_dialogs/shut-in-mail.txt \
+	tests/smtp/server_dialogs/shut-in-rcpt.txt \
+	tests/smtp/server_dialogs/shut-while-committing-refused.txt \
 	tests/smtp/server_dialogs/shut-while-committing.txt \
+	tests/smtp/server_dialogs/size-declared-too-large.txt \
+	tests/smtp/server_dialogs/size-too-large-lmtp.txt \
+	tests/smtp/server_dialogs/size-too-large.txt \
+	tests/smtp/server_dialogs/smtp-refuses-lhlo.txt \
+	tests/smtp/server_dialogs/smuggling-cr-crlf-dot-crlf.txt \
+	tests/smtp/server_dialogs/smuggling-cr-dot-cr.txt \
+	tests/smtp/server_dialogs/smuggling-cr-dot-crlf.txt \
+	tests/smtp/server_dialogs/smuggling-cr-in-a-command.txt \
+	tests/smtp/server_dialogs/smuggling-crcrlf-in-a-command.txt \
+	tests/smtp/server_dialogs/smuggling-crlf-dot-cr.txt \
+	tests/smtp/server_dialogs/smuggling-crlf-dot-crcrlf.txt \
+	tests/smtp/server_dialogs/smuggling-crlf-dot-lf.txt \
+	tests/smtp/server_dialogs/smuggling-in-a-command.txt \
+	tests/smtp/server_dialogs/smuggling-lf-alone.txt \
+	tests/smtp/server_dialogs/smuggling-lf-dot-cr.txt \
+	tests/smtp/server_dialogs/smuggling-lf-dot-crlf.txt \
 	tests/smtp/server_dialogs/smuggling-lf-dot-lf.txt \
-	tests/smtp/server_dialogs/two-messages.txt
+	tests/smtp/server_dialogs/smuggling-lf-first.txt \
+	tests/smtp/server_dialogs/smuggling-nul-in-the-end.txt \
+	tests/smtp/server_dialogs/too-many-errors-in-a-transaction.txt \
+	tests/smtp/server_dialogs/too-many-errors.txt \
+	tests/smtp/server_dialogs/two-messages.txt \
+	tests/smtp/server_dialogs/unknown-commands.txt \
+	tests/smtp/server_dialogs/web-browser.txt
 
 EXTRA_DIST += tests/smtp/smtp_tests.mk tests/smtp/dialogs/README $(SMTP_DIALOGS) \
 	tests/smtp/server_dialogs/README $(SMTP_SERVER_DIALOGS)
 
 if HAVE_CMOCKA
 SMTP_TESTS = tests/smtp/test_client tests/smtp/test_client_auth tests/smtp/test_command \
-	tests/smtp/test_dialogs tests/smtp/test_fuzz_client tests/smtp/test_reply \
-	tests/smtp/test_server_dialogs
+	tests/smtp/test_dialogs tests/smtp/test_fuzz_client tests/smtp/test_fuzz_server \
+	tests/smtp/test_reply tests/smtp/test_server tests/smtp/test_server_dialogs
 check_PROGRAMS += $(SMTP_TESTS)
 TESTS += $(SMTP_TESTS)
 SMTP_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(top_srcdir)/tests/smtp
@@ -334,9 +428,16 @@ tests_smtp_test_fuzz_client_SOURCES = tests/smtp/test_fuzz_client.c \
 	tests/smtp/fuzz_client.h tests/smtp/fuzz_client.c
 tests_smtp_test_fuzz_client_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_fuzz_client_LDADD = $(SMTP_TEST_LIBS)
+tests_smtp_test_fuzz_server_SOURCES = tests/smtp/test_fuzz_server.c \
+	tests/smtp/fuzz_server.h tests/smtp/fuzz_server.c
+tests_smtp_test_fuzz_server_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_fuzz_server_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_reply_SOURCES = tests/smtp/test_reply.c
 tests_smtp_test_reply_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
 tests_smtp_test_reply_LDADD = $(SMTP_TEST_LIBS)
+tests_smtp_test_server_SOURCES = tests/smtp/test_server.c
+tests_smtp_test_server_CPPFLAGS = $(SMTP_TEST_CPPFLAGS)
+tests_smtp_test_server_LDADD = $(SMTP_TEST_LIBS)
 tests_smtp_test_server_dialogs_SOURCES = tests/smtp/test_server_dialogs.c \
 	tests/smtp/server_dialog.h tests/smtp/server_dialog_read.c \
 	tests/smtp/server_dialog_play.c $(SMTP_DIALOG_SOURCES)
