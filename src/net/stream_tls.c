@@ -468,6 +468,8 @@ static void copy_params(struct tls_params *to, const struct tls_params *from)
 	to->credentials = tls_credentials_hold(from->credentials);
 	to->sni = xstrdup(from->sni);
 	to->verify_name = xstrdup(from->verify_name);
+	if (to->identity)
+		tls_identity_hold(to->identity);
 }
 
 static void clear_params(struct tls_params *params)
@@ -475,6 +477,7 @@ static void clear_params(struct tls_params *params)
 	tls_credentials_free(&params->credentials);
 	free((char *)params->sni);
 	free((char *)params->verify_name);
+	tls_identity_free(&params->identity);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "net/stream.h"
+#include "net/tls_identity.h"
 #include "policy/types.h"
 
 #include <stdbool.h>
@@ -37,6 +38,10 @@ struct tls_params {
 	const char *sni;         /* NULL or "": none */
 	const char *verify_name; /* name the certificate is checked against, or NULL */
 	int64_t handshake_timeout_ms; /* for the whole handshake */
+	/* Sent when the server asks for a certificate, held by the session; NULL: an
+	 * empty list is. Expired or not is not looked at here. With a key on a token the
+	 * handshake waits for its signature. */
+	struct tls_identity *identity;
 	/* Resume an earlier session where one with all of the above, the peer's
 	 * address and port and this generation left a ticket, and leave one for a
 	 * later session. A ticket that the peer does not take costs nothing: the
@@ -58,7 +63,8 @@ struct tls_facts {
 	char peer[256];        /* subject of the peer's certificate */
 	char fingerprint[65];  /* SHA-256 of it, hex; "" if none */
 	char not_after[32];    /* expiry, RFC 3339 */
-	bool asked_for_certificate;
+	bool asked_for_certificate; /* by the server, in this handshake */
+	bool sent_certificate;      /* of params->identity, and with proof of its key */
 	int64_t duration_ms;
 };
 

@@ -52,6 +52,7 @@ int tls_credentials_new(
 	if (result < 0)
 		return err_set(e, ERR_IO, "allocate TLS credentials: %s",
 			gnutls_strerror(result));
+	gnutls_certificate_set_retrieve_function3(c->handle, tls_identity_retrieve);
 	if (trust_file) {
 		result = load_file(c->handle, trust_file, e);
 		if (result)

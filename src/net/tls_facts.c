@@ -45,5 +45,7 @@ void tls_facts_read(gnutls_session_t session, const struct tls_params *params,
 		read_channel(session, facts);
 	facts->asked_for_certificate =
 		gnutls_certificate_client_get_request_status(session) != 0;
+	facts->sent_certificate = facts->asked_for_certificate &&
+				  gnutls_certificate_get_ours(session) != NULL;
 	tls_verdict_read(session, params, facts, good_until_ms_out);
 }

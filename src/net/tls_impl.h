@@ -7,6 +7,7 @@
 #include "net/tls.h"
 #include "net/tls_store.h"
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
 struct buf;
@@ -32,6 +33,12 @@ int tls_priority_new(unsigned versions, gnutls_priority_t *out, struct err *e);
  * the caller's to set. The credentials outlive it. */
 int tls_session_new(
 	const struct tls_params *params, gnutls_session_t *session_out, struct err *e);
+
+/* tls_identity.c: what makes it another than others, as parts of a key; and the
+ * certificate that is sent when a server asks: that of the identity that the session's
+ * pointer leads to (NULL: none). */
+void tls_identity_add_key(const struct tls_identity *i, struct buf *parts);
+gnutls_certificate_retrieve_function3 tls_identity_retrieve;
 
 /* tls_tickets.c: what one session takes from the store of tickets, and leaves. */
 struct tls_tickets {

@@ -32,6 +32,7 @@ static int configure(gnutls_session_t session, gnutls_priority_t priority,
 		tls_credentials_handle(params->credentials));
 	if (result < 0)
 		return fail_call(e, "set TLS credentials", result);
+	gnutls_session_set_ptr(session, params->identity);
 	/* Our deadline is the one that counts; the library's would need a socket. */
 	gnutls_handshake_set_timeout(session, GNUTLS_INDEFINITE_TIMEOUT);
 	return set_sni(session, params->sni, e);

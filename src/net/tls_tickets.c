@@ -3,9 +3,9 @@
  * prove the host's identity again.
  *
  * The key of a ticket is all that a full handshake would follow from: address and
- * port, server name, versions, the name that the certificate is for, and the
- * generation of the policy; the trust anchors are those that the store belongs to.
- * What is known of the certificate is verified again (tls_verdict.c) for the
+ * port, server name, versions, the name that the certificate is for, the certificate
+ * of ours, and the generation of the policy; the trust anchors are those that the store
+ * belongs to. What is known of the certificate is verified again (tls_verdict.c) for the
  * resumed session, from the chain that the library keeps with the ticket.
  *
  * A ticket is used once (RFC 8446 appendix C.4); a session leaves one as soon as
@@ -36,6 +36,8 @@ static bool make_key(
 	tls_key_add(&parts, &params->versions, sizeof(params->versions));
 	tls_key_add(
 		&parts, &params->ticket_generation, sizeof(params->ticket_generation));
+	if (params->identity)
+		tls_identity_add_key(params->identity, &parts);
 	bool ok = tls_key_make(&parts, out);
 	buf_clear(&parts);
 	return ok;

@@ -74,12 +74,14 @@ struct peer {
 	peer_script *script;
 	const char *priority; /* of a TLS server */
 	gnutls_certificate_credentials_t credentials;
-	bool asks_for_certificate; /* demands it under TLS 1.3 by an alert */
+	gnutls_certificate_request_t request; /* demands it under TLS 1.3 by an alert */
 	const gnutls_datum_t *ticket_key;
 	unsigned connections; /* to serve, one after the other; 0 means 1 */
 	int gate;             /* for scripts that wait for the test */
 	/* What it saw. */
 	char sni[256];
+	char client_subject[64]; /* of the certificate, "": none was sent */
+	unsigned client_chain;   /* how many were sent */
 	bool is_handshake_ok;
 	int end; /* of its last read: 0 orderly, else a GnuTLS code */
 	size_t received;

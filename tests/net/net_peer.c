@@ -101,6 +101,21 @@ static void read_sni(struct peer *p, gnutls_session_t session)
 		p->sni[0] = '\0';
 }
 
+static void read_client(struct peer *p, gnutls_session_t session)
+{
+	const gnutls_datum_t *certs =
+		gnutls_certificate_get_peers(session, &p->client_chain);
+	gnutls_x509_crt_t crt;
+	size_t size = sizeof(p->client_subject);
+	p->client_subject[0] = '\0';
+	if (!certs || !p->client_chain)
+		return;
+	gnutls_x509_crt_init(&crt);
+	assert_int_equal(gnutls_x509_crt_import(crt, certs, GNUTLS_X509_FMT_DER), 0);
+	assert_int_equal(gnutls_x509_crt_get_dn(crt, p->client_subject, &size), 0);
+	gnutls_x509_crt_deinit(crt);
+}
+
 gnutls_session_t server_handshake(struct peer *p, int fd)
 {
 	gnutls_session_t session;
@@ -111,8 +126,7 @@ gnutls_session_t server_handshake(struct peer *p, int fd)
 		return NULL;
 	}
 	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, p->credentials);
-	if (p->asks_for_certificate)
-		gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
+	gnutls_certificate_server_set_request(session, p->request);
 	if (p->ticket_key)
 		gnutls_session_ticket_enable_server(session, p->ticket_key);
 	gnutls_transport_set_int(session, fd);
@@ -121,6 +135,7 @@ gnutls_session_t server_handshake(struct peer *p, int fd)
 		result = gnutls_handshake(session);
 	} while (result < 0 && !gnutls_error_is_fatal(result));
 	read_sni(p, session);
+	read_client(p, session);
 	p->is_handshake_ok = result == 0;
 	if (result == 0)
 		return session;

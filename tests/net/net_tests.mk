@@ -2,6 +2,7 @@ EXTRA_DIST += tests/net/net_tests.mk
 if HAVE_CMOCKA
 check_LIBRARIES += tests/net/libnettest.a
 tests_net_libnettest_a_SOURCES = \
+	tests/net/identity_fixture.c tests/net/identity_fixture.h \
 	tests/net/net_fixture.c tests/net/net_fixture.h tests/net/net_peer.c
 tests_net_libnettest_a_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 net_test_libs = tests/net/libnettest.a libnet.a libbase.a \
@@ -15,8 +16,10 @@ net_tests = tests/net/test_dial \
 	tests/net/test_process \
 	tests/net/test_stream_uv \
 	tests/net/test_stream_tls \
+	tests/net/test_tls_client_cert \
 	tests/net/test_tls_facts \
 	tests/net/test_tls_handshake \
+	tests/net/test_tls_identity \
 	tests/net/test_tls_store
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
@@ -54,6 +57,12 @@ tests_net_test_tls_facts_LDFLAGS = $(AM_LDFLAGS) \
 tests_net_test_tls_handshake_SOURCES = tests/net/test_tls_handshake.c
 tests_net_test_tls_handshake_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_handshake_LDADD = $(net_test_libs)
+tests_net_test_tls_identity_SOURCES = tests/net/test_tls_identity.c
+tests_net_test_tls_identity_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_identity_LDADD = $(net_test_libs)
+tests_net_test_tls_client_cert_SOURCES = tests/net/test_tls_client_cert.c
+tests_net_test_tls_client_cert_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_client_cert_LDADD = $(net_test_libs)
 tests_net_test_tls_store_SOURCES = tests/net/test_tls_store.c
 tests_net_test_tls_store_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_store_LDADD = $(net_test_libs)

@@ -185,7 +185,8 @@ static void run_case(const struct handshake_case *k, enum close_at close_at)
 {
 	struct peer p = { .script = k->script,
 		.priority = k->priority,
-		.asks_for_certificate = k->asks_for_certificate,
+		.request = k->asks_for_certificate ? GNUTLS_CERT_REQUIRE
+						   : GNUTLS_CERT_IGNORE,
 		.credentials = server_cert };
 	peer_start(&p, "127.0.0.1");
 	struct client c;
@@ -254,7 +255,7 @@ static void a_certificate_demanded_under_1_3_ends_the_first_read(void **state)
 {
 	(void)state;
 	struct peer p = { .script = script_tls_echo,
-		.asks_for_certificate = true,
+		.request = GNUTLS_CERT_REQUIRE,
 		.credentials = server_cert };
 	peer_start(&p, "127.0.0.1");
 	struct client c;
