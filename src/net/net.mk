@@ -13,6 +13,7 @@ libnet_a_SOURCES = \
 	src/net/tls_credentials.c \
 	src/net/tls_error.c \
 	src/net/tls_facts.c \
+	src/net/tls_identities.c \
 	src/net/tls_identity.c src/net/tls_identity.h src/net/tls_identity_impl.h \
 	src/net/tls_identity_file.c src/net/tls_identity_token.c \
 	src/net/tls_key.c \

@@ -57,8 +57,8 @@ bool tls_identity_expired(const struct tls_identity *i, int64_t now_s, struct er
  * password included. Once a minute, when one is asked for, its files are looked at
  * (inode, size, times), and what has changed is loaded again: renewed certificates are
  * taken up without a restart. One that has expired is loaded again in any case, which is
- * how a token's new certificate is found. Pure: time is a parameter. Bounded: what was
- * not asked for longest goes first.
+ * how a token's new certificate is found. Bounded: what was not asked for longest goes
+ * first. Nothing here reads a clock.
  */
 struct tls_identities;
 enum { TLS_IDENTITIES_MAX = 64 };

@@ -19,8 +19,10 @@ net_tests = tests/net/test_dial \
 	tests/net/test_tls_client_cert \
 	tests/net/test_tls_facts \
 	tests/net/test_tls_handshake \
+	tests/net/test_tls_identities \
 	tests/net/test_tls_identity \
-	tests/net/test_tls_store
+	tests/net/test_tls_store \
+	tests/net/test_tls_token
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 tests_net_test_dial_SOURCES = tests/net/test_dial.c
@@ -63,6 +65,13 @@ tests_net_test_tls_identity_LDADD = $(net_test_libs)
 tests_net_test_tls_client_cert_SOURCES = tests/net/test_tls_client_cert.c
 tests_net_test_tls_client_cert_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_client_cert_LDADD = $(net_test_libs)
+tests_net_test_tls_identities_SOURCES = tests/net/test_tls_identities.c
+tests_net_test_tls_identities_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_identities_LDADD = $(net_test_libs)
+tests_net_test_tls_token_SOURCES = tests/net/test_tls_token.c
+tests_net_test_tls_token_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_token_LDADD = $(net_test_libs)
+tests_net_test_tls_token_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gnutls_privkey_import_url
 tests_net_test_tls_store_SOURCES = tests/net/test_tls_store.c
 tests_net_test_tls_store_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_store_LDADD = $(net_test_libs)
