@@ -145,7 +145,7 @@ def program_default(value):
         return "true" if value else "false"
     # The manual names the directories of a distribution, whatever the prefix.
     text = re.sub(r"^/.*(/lib/hikyaku/)", r"/var\1", str(value))
-    return re.sub(r"^/.*(/hikyaku/policy)$", r"/etc\1", text)
+    return re.sub(r"^/.*(/hikyaku/(policy|credentials))$", r"/etc\1", text)
 
 
 def program_options(text):

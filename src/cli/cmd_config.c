@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "net/tls.h"
+#include "sasl/credentials.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,24 @@ static json_t *errors_as_json(struct buf *report)
 	return list;
 }
 
+/* Adds what is wrong with the credentials file to the report. One that this user may not
+ * read is not wrong: the check is often not run by the user that sends the mail. */
+static int check_credentials(const char *path, struct buf *report)
+{
+	struct err e = { 0 };
+	size_t count;
+	if (access(path, R_OK) != 0 && (errno == ENOENT || errno == EACCES)) {
+		if (errno == EACCES)
+			fprintf(stderr, "%s: not checked: this user may not read it\n",
+				path);
+		return 0;
+	}
+	int code = credentials_check(path, &count, &e);
+	if (code)
+		buf_addf(report, "%s\n", e.text);
+	return code;
+}
+
 int cli_config_check(struct cli *cli, const struct cli_args *args)
 {
 	/* As for every other command: the default file need not exist. */
@@ -64,6 +84,8 @@ int cli_config_check(struct cli *cli, const struct cli_args *args)
 	struct buf report = BUF_INIT;
 	int code = config_load_report(is_missing ? NULL : cli->config_path,
 		tls_versions_available(), &config, &report);
+	if (code == 0)
+		code = check_credentials(config->credentials, &report);
 	if (cli_option(args, "json"))
 		print_json(json_pack("{s:o, s:b, s:b, s:o}", "path",
 			text_as_json(cli->config_path, strlen(cli->config_path)),

@@ -325,6 +325,7 @@ void config_free(struct config **cp)
 	free(c->hostname);
 	free(c->queue);
 	free(c->policy_dir);
+	free(c->credentials);
 	free(c->dns_servers);
 	free(c->prohibited);
 	free(c->listen);

@@ -50,6 +50,7 @@ struct config {
 	char *hostname;
 	char *queue;
 	char *policy_dir;
+	char *credentials; /* path */
 	struct addr *dns_servers;
 	size_t dns_server_count;
 	struct addr_range *prohibited;

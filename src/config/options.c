@@ -79,6 +79,9 @@ const struct config_option config_options[] = {
 	{ "policy_dir", &config_type_path, HIKYAKU_SYSCONFDIR "/policy", .min = 1,
 		GLOBAL(policy_dir),
 		.help = "directory of the policy files, see hikyaku-policy(5)" },
+	{ "credentials", &config_type_path, HIKYAKU_SYSCONFDIR "/credentials", .min = 1,
+		GLOBAL(credentials),
+		.help = "file with the passwords for relays; need not exist" },
 	{ "domain_match", &config_type_word, "label", .word = match_word,
 		GLOBAL(domain_match),
 		.help = "how bare names in patterns match: whole labels, or anywhere in "

@@ -1,4 +1,5 @@
 """What bad input gets: a message that names what, where and what to do, a sysexits status, nothing half done."""
+import json
 import os
 import shutil
 import sqlite3
@@ -61,6 +62,24 @@ def test_an_empty_configuration_works_and_a_missing_one_is_named(world):
     done = subprocess.run([world.binary, "-c", world.directory / "none.conf", "config", "check"],
                           capture_output=True, env=world.env)
     assert done.returncode in (EX_CONFIG, EX_NOINPUT) and b"none.conf" in done.stderr
+
+
+def test_config_check_looks_at_the_credentials(world):
+    path = world.directory / "credentials"
+    world.configure(credentials=str(path))
+    assert world.run("config", "check").returncode == EX_OK, "it need not exist"
+    path.write_text("# ours\nrelay user password hunter2\n")
+    path.chmod(0o600)
+    assert world.run("config", "check").returncode == EX_OK
+    path.chmod(0o644)
+    done = world.run("config", "check", check=False)
+    assert done.returncode == EX_CONFIG and f"chmod g-w,o= {path}" in done.stderr.decode()
+    path.write_text("relay user hunter2\n")
+    path.chmod(0o600)
+    done = world.run("config", "check", "--json", check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode == EX_CONFIG and not told["valid"] and f"{path}:1: " in told["errors"][0]
+    assert b"hunter2" not in done.stdout + done.stderr
 
 
 def test_config_show_prints_what_differs_or_all(world):
