@@ -138,7 +138,7 @@ static void settle_the_rest(
 		if (!standing_is_unsettled(r->standing))
 			continue;
 		r->standing = standing;
-		r->handover = NOTICE_DELIVERED; /* whoever takes it here is the last */
+		r->handover = NOTICE_RELAYED; /* of what is discarded: nobody tells */
 		r->reply.code = 0;
 		snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "%s", enhanced);
 		snprintf(r->detail, sizeof(r->detail), "%.310s", why);

@@ -10,22 +10,38 @@ static const struct notice_case {
 	unsigned notify;
 	struct server_plan plan;
 	const char *told;
+	const char *routes;
 } cases[] = {
-	{ "a host that speaks DSN tells of the success itself", MAIL_NOTIFY_SUCCESS,
-		{ .offers = "DSN" }, "" },
-	{ "of one that does not, the success is told here", MAIL_NOTIFY_SUCCESS,
-		{ .offers = "SIZE" },
-		"success relayed 2.0.0 a@" LITERAL " relayed 2.0.0 b@" LITERAL },
-	{ "with the code of the host's reply", MAIL_NOTIFY_SUCCESS,
-		{ .offers = "SIZE", .final = "250 2.6.0 taken" },
-		"success relayed 2.6.0 a@" LITERAL " relayed 2.6.0 b@" LITERAL },
-	{ "nobody is told of a success without asking", 0, { .offers = "SIZE" }, "" },
-	{ "a failure and a success are two notices",
-		MAIL_NOTIFY_SUCCESS | MAIL_NOTIFY_FAILURE,
-		{ .offers = "SIZE", .rcpt = { "550 5.1.1 nobody" } },
-		"failure 5.1.1 a@" LITERAL "; success relayed 2.0.0 b@" LITERAL },
-	{ "inside TLS it is what is offered there that counts", MAIL_NOTIFY_SUCCESS,
-		{ 0 }, "success relayed 2.0.0 a@" LITERAL " relayed 2.0.0 b@" LITERAL },
+	{ .name = "a host that speaks DSN tells of the success itself",
+		.notify = MAIL_NOTIFY_SUCCESS,
+		.plan = { .offers = "DSN" },
+		.told = "" },
+	{ .name = "of one that does not, the success is told here",
+		.notify = MAIL_NOTIFY_SUCCESS,
+		.plan = { .offers = "SIZE" },
+		.told = "success relayed 2.0.0 a@" LITERAL " relayed 2.0.0 b@" LITERAL },
+	{ .name = "with the code of the host's reply",
+		.notify = MAIL_NOTIFY_SUCCESS,
+		.plan = { .offers = "SIZE", .final = "250 2.6.0 taken" },
+		.told = "success relayed 2.6.0 a@" LITERAL " relayed 2.6.0 b@" LITERAL },
+	{ .name = "nobody is told of a success without asking",
+		.plan = { .offers = "SIZE" },
+		.told = "" },
+	{ .name = "a failure and a success are two notices",
+		.notify = MAIL_NOTIFY_SUCCESS | MAIL_NOTIFY_FAILURE,
+		.plan = { .offers = "SIZE", .rcpt = { "550 5.1.1 nobody" } },
+		.told = "failure 5.1.1 a@" LITERAL "; success relayed 2.0.0 b@" LITERAL },
+	{ .name = "inside TLS it is what is offered there that counts",
+		.notify = MAIL_NOTIFY_SUCCESS,
+		.told = "success relayed 2.0.0 a@" LITERAL " relayed 2.0.0 b@" LITERAL },
+	{ .name = "what is discarded is not called delivered",
+		.notify = MAIL_NOTIFY_SUCCESS,
+		.routes = "* discard\n",
+		.told = "success relayed 2.0.0 a@" LITERAL " relayed 2.0.0 b@" LITERAL },
+	{ .name = "what a route refuses is a failure",
+		.notify = MAIL_NOTIFY_FAILURE,
+		.routes = "* error:5.7.1 no mail for you\n",
+		.told = "failure 5.7.1 a@" LITERAL " 5.7.1 b@" LITERAL },
 };
 
 static void run_case(void **state)
@@ -35,6 +51,8 @@ static void run_case(void **state)
 	world_init(&w, NULL);
 	world_serve(&w, &c->plan, 1);
 	world_configure(&w, NULL);
+	if (c->routes)
+		world_routes(&w, c->routes);
 	w.notify = c->notify;
 	world_put(&w, AB, 200);
 	world_deliver(&w);
