@@ -2,6 +2,7 @@
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
+#include "policy/check.h"
 #include "policy/decide.h"
 #include "policy/edit.h"
 #include "policy/fallback.h"

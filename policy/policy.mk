@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS) $(IDN2_CFLAGS)
 libpolicy_a_SOURCES = \
+	policy/check.c policy/check.h \
 	policy/decide.c policy/decide.h \
 	policy/edit.c policy/edit.h \
 	policy/entry.c policy/entry.h \

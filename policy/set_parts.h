@@ -34,4 +34,9 @@ struct policy_set {
 	struct policy_part parts[POLICY_FILE_COUNT];
 };
 
+/* The first entry, before this one, that matches all that this one matches; NULL:
+ * none does alone. */
+const struct policy_entry *policy_find_cover(const struct policy_set *set,
+	enum policy_file file, const struct policy_entry *entry);
+
 #endif
