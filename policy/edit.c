@@ -17,6 +17,14 @@
 
 enum { NEW_DIRECTORY_MODE = 0755, NEW_FILE_MODE = 0644 };
 
+/* What an edit does: it adds an entry, appends lines or removes an entry. */
+struct change {
+	enum { ADD, APPEND, REMOVE } what;
+	const char *text; /* the entry; the lines */
+	size_t len;
+	struct policy_parsed parsed; /* of the entry, or the pattern to remove */
+};
+
 /* One edit under way. */
 struct edit {
 	enum policy_file file;
@@ -75,50 +83,107 @@ static enum policy_edit_result replace_versions(
 	return POLICY_EDIT_DONE;
 }
 
-static void append_entry(struct edit *e, const char *entry, size_t len,
-	const struct policy_parsed *parsed, const char *eol, bool needs_eol,
-	enum policy_encoding encoding)
+/* How the lines of the file end; new ones end as the line before them does. */
+struct ends {
+	const char *eol;
+	bool needs_eol; /* the last line has no end */
+	enum policy_encoding encoding;
+};
+
+static void note_end(struct ends *ends, const struct policy_lines *l)
+{
+	size_t eol_len = l->end - l->text_end;
+	ends->encoding = l->encoding;
+	ends->needs_eol = eol_len == 0;
+	if (eol_len)
+		ends->eol =
+			eol_len > (l->encoding == POLICY_UTF8 ? 1 : 2) ? "\r\n" : "\n";
+}
+
+static void add_text(struct edit *e, const struct ends *ends, const char *s, size_t len)
+{
+	policy_lines_encode(&e->text, ends->encoding, s, len);
+}
+
+static void add_eol(struct edit *e, const struct ends *ends)
+{
+	add_text(e, ends, ends->eol, strlen(ends->eol));
+}
+
+static void append_entry(struct edit *e, const struct change *c, const struct ends *ends)
 {
 	char versions[48] = " ";
 	add_old(e, 0, e->old.len);
-	if (needs_eol)
-		policy_lines_encode(&e->text, encoding, eol, strlen(eol));
-	policy_lines_encode(&e->text, encoding, entry, len);
+	if (ends->needs_eol)
+		add_eol(e, ends);
+	add_text(e, ends, c->text, c->parsed.kept_len);
 	if (e->file == POLICY_FILE_PINS) {
 		policy_versions_format(
-			parsed->versions, versions + 1, sizeof(versions) - 1);
-		policy_lines_encode(&e->text, encoding, versions, strlen(versions));
+			c->parsed.versions, versions + 1, sizeof(versions) - 1);
+		add_text(e, ends, versions, strlen(versions));
 	}
-	policy_lines_encode(&e->text, encoding, eol, strlen(eol));
+	add_eol(e, ends);
 }
 
-/* New lines end as the line before them does. */
-static enum policy_edit_result text_add(
-	struct edit *e, const char *entry, const struct policy_parsed *wanted)
+/* A route for the pattern is there: one after it could never match. */
+static enum policy_edit_result judge_route(
+	struct edit *e, const struct policy_lines *l, const struct change *c)
+{
+	char text[POLICY_NAME_MAX + 3];
+	if (l->entry_len == c->len && memcmp(l->entry, c->text, c->len) == 0)
+		return POLICY_EDIT_UNCHANGED;
+	policy_pattern_format(&c->parsed.pattern, text, sizeof(text));
+	policy_error_set(e->error, e->path, l->number,
+		"there is a route for %s already, and the first line that matches "
+		"counts; remove it first",
+		text);
+	return POLICY_EDIT_FAILED;
+}
+
+static enum policy_edit_result text_add(struct edit *e, const struct change *c)
 {
 	enum policy_edit_result result = POLICY_EDIT_DONE;
-	const size_t len = wanted->pattern_len;
-	const char *eol = "\n";
-	bool found = false, needs_eol = false;
+	struct ends ends = { .eol = "\n" };
+	bool found = false;
 	struct policy_lines l;
 	struct policy_parsed parsed;
 	policy_lines_init(&l, e->old.bytes, e->old.len);
+	ends.encoding = l.encoding;
 	while (!found && policy_lines_next(&l)) {
-		size_t eol_len = l.end - l.text_end;
-		needs_eol = eol_len == 0;
-		if (eol_len)
-			eol = eol_len > (l.encoding == POLICY_UTF8 ? 1 : 2) ? "\r\n"
-									    : "\n";
-		found = is_wanted(e, &l, wanted, &parsed);
+		note_end(&ends, &l);
+		found = is_wanted(e, &l, &c->parsed, &parsed);
 	}
 	if (!found)
-		append_entry(e, entry, len, wanted, eol, needs_eol, l.encoding);
+		append_entry(e, c, &ends);
 	else if (e->file == POLICY_FILE_PINS)
-		result = replace_versions(e, &l, wanted->versions);
+		result = replace_versions(e, &l, c->parsed.versions);
+	else if (e->file == POLICY_FILE_ROUTES)
+		result = judge_route(e, &l, c);
 	else
 		result = POLICY_EDIT_UNCHANGED;
 	policy_lines_clear(&l);
 	return result;
+}
+
+static enum policy_edit_result text_append(struct edit *e, const struct change *c)
+{
+	struct ends ends = { .eol = "\n" };
+	struct policy_lines l;
+	policy_lines_init(&l, e->old.bytes, e->old.len);
+	ends.encoding = l.encoding;
+	while (policy_lines_next(&l))
+		note_end(&ends, &l);
+	policy_lines_clear(&l);
+	add_old(e, 0, e->old.len);
+	if (ends.needs_eol)
+		add_eol(e, &ends);
+	for (size_t at = 0, n; at < c->len; at += n + 1) {
+		const char *end = memchr(c->text + at, '\n', c->len - at);
+		n = end ? (size_t)(end - c->text) - at : c->len - at;
+		add_text(e, &ends, c->text + at, n);
+		add_eol(e, &ends);
+	}
+	return c->len ? POLICY_EDIT_DONE : POLICY_EDIT_UNCHANGED;
 }
 
 static enum policy_edit_result text_remove(
@@ -254,31 +319,39 @@ static enum policy_edit_result replace_file(struct edit *e)
 
 /* --- both together --- */
 
-static enum policy_edit_result edit_locked(struct edit *e, bool is_add, const char *entry,
-	const struct policy_parsed *wanted)
+static enum policy_edit_result edit_locked(struct edit *e, const struct change *c)
 {
+	enum policy_edit_result result = POLICY_EDIT_UNCHANGED;
 	if (!policy_file_read(
 		    e->dirfd, policy_file_name(e->file), e->path, &e->old, e->error))
 		return POLICY_EDIT_FAILED;
-	if (!e->old.exists && !is_add)
-		return POLICY_EDIT_UNCHANGED;
-	enum policy_edit_result result =
-		is_add ? text_add(e, entry, wanted) : text_remove(e, wanted);
+	switch (c->what) {
+	case ADD:
+		result = text_add(e, c);
+		break;
+	case APPEND:
+		result = text_append(e, c);
+		break;
+	case REMOVE:
+		if (e->old.exists)
+			result = text_remove(e, &c->parsed);
+		break;
+	}
 	if (result != POLICY_EDIT_DONE)
 		return result;
 	return check_text(e) ? replace_file(e) : POLICY_EDIT_FAILED;
 }
 
 static enum policy_edit_result edit_file(const char *directory, enum policy_file file,
-	bool is_add, const char *entry, const struct policy_parsed *wanted,
-	const struct policy_options *options, struct policy_error *error)
+	const struct change *c, const struct policy_options *options,
+	struct policy_error *error)
 {
 	struct edit e = { .file = file, .options = options, .error = error, .dirfd = -1 };
 	policy_text(e.path, sizeof(e.path), "%s/%s", directory, policy_file_name(file));
 	policy_text(e.temp, sizeof(e.temp), ".%s.new", policy_file_name(file));
-	enum policy_edit_result result = open_directory(&e, directory, is_add);
+	enum policy_edit_result result = open_directory(&e, directory, c->what != REMOVE);
 	if (result == POLICY_EDIT_DONE)
-		result = edit_locked(&e, is_add, entry, wanted);
+		result = edit_locked(&e, c);
 	if (e.dirfd >= 0)
 		(void)close(e.dirfd); /* lets the lock go; nothing was written to it */
 	policy_file_content_clear(&e.old);
@@ -300,28 +373,34 @@ enum policy_edit_result policy_edit_add(const char *directory, enum policy_file 
 	const char *entry, const struct policy_options *options,
 	struct policy_error *error)
 {
-	struct policy_parsed wanted;
+	struct change c = { .what = ADD };
 	char why[POLICY_TEXT_MAX];
-	size_t len;
-	entry = trim(entry, &len);
-	if (!policy_entry_parse(file, entry, len, options, &wanted, why)) {
+	c.text = trim(entry, &c.len);
+	if (!policy_entry_parse(file, c.text, c.len, options, &c.parsed, why)) {
 		policy_error_set(error, "", 0, "%s", why);
 		return POLICY_EDIT_FAILED;
 	}
-	return edit_file(directory, file, true, entry, &wanted, options, error);
+	return edit_file(directory, file, &c, options, error);
+}
+
+enum policy_edit_result policy_edit_append(const char *directory, enum policy_file file,
+	const char *lines, size_t len, const struct policy_options *options,
+	struct policy_error *error)
+{
+	struct change c = { .what = APPEND, .text = lines, .len = len };
+	return edit_file(directory, file, &c, options, error);
 }
 
 enum policy_edit_result policy_edit_remove(const char *directory, enum policy_file file,
 	const char *pattern, const struct policy_options *options,
 	struct policy_error *error)
 {
-	struct policy_parsed wanted;
+	struct change c = { .what = REMOVE };
 	char why[POLICY_TEXT_MAX];
-	size_t len;
-	pattern = trim(pattern, &len);
-	if (!policy_entry_parse_pattern(file, pattern, len, &wanted, why)) {
+	c.text = trim(pattern, &c.len);
+	if (!policy_entry_parse_pattern(file, c.text, c.len, &c.parsed, why)) {
 		policy_error_set(error, "", 0, "%s", why);
 		return POLICY_EDIT_FAILED;
 	}
-	return edit_file(directory, file, false, NULL, &wanted, options, error);
+	return edit_file(directory, file, &c, options, error);
 }

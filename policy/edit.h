@@ -19,11 +19,18 @@ enum policy_edit_result {
  * it names the policy file. Two edits at once wait for each other (a lock on
  * the directory). */
 
-/* entry: "example.com"; for pins "example.com TLS1.2 TLS1.3" (a pin for a
- * pattern that has one replaces its versions). A missing file and directory
- * are created. */
+/* entry: "example.com"; for routes the whole line, which becomes the last: an error
+ * if there is another for its pattern, after which it could never match; for pins
+ * "example.com TLS1.2 TLS1.3" (a pin for a pattern that has one replaces its versions). A
+ * missing file and directory are created. */
 enum policy_edit_result policy_edit_add(const char *directory, enum policy_file file,
 	const char *entry, const struct policy_options *options,
+	struct policy_error *error);
+
+/* Puts lines at the end of the file as they are, comments too: UTF-8, each with an LF,
+ * which becomes what ends the lines of the file. */
+enum policy_edit_result policy_edit_append(const char *directory, enum policy_file file,
+	const char *lines, size_t len, const struct policy_options *options,
 	struct policy_error *error);
 
 /* Removes the entry with that pattern. The file stays, even if empty: for the

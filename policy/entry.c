@@ -86,7 +86,7 @@ bool policy_entry_parse_pattern(enum policy_file file, const char *text, size_t 
 {
 	static const char prefix[] = "mx:";
 	const size_t prefix_len = sizeof(prefix) - 1;
-	*out = (struct policy_parsed){ .pattern_len = len };
+	*out = (struct policy_parsed){ .pattern_len = len, .kept_len = len };
 	out->is_host = file == POLICY_FILE_PINS && len >= prefix_len &&
 		       policy_equal_nocase(text, prefix, prefix_len);
 	if (out->is_host) {
@@ -119,7 +119,7 @@ static bool parse_route(const char *text, size_t len, size_t pattern_len,
 {
 	struct policy_arena arena = { 0 };
 	struct policy_route route;
-	*out = (struct policy_parsed){ .pattern_len = pattern_len };
+	*out = (struct policy_parsed){ .pattern_len = pattern_len, .kept_len = len };
 	bool ok = policy_route_read(&arena, text, len, &out->pattern, &route, why);
 	policy_arena_clear(&arena);
 	return ok;
@@ -139,7 +139,7 @@ bool policy_entry_parse(enum policy_file file, const char *text, size_t len,
 		from++;
 	if (!policy_entry_parse_pattern(file, text, pattern_len, out, why))
 		return false;
-	out->pattern_len = pattern_len;
+	out->pattern_len = out->kept_len = pattern_len;
 	out->versions_from = from;
 	return parse_versions(text + from, len - from, options, &out->versions, why);
 }

@@ -11,6 +11,7 @@ struct policy_parsed {
 	bool is_host;         /* pins: "mx:" */
 	unsigned versions;    /* pins: mask */
 	size_t pattern_len;   /* octets of the pattern in the text, "mx:" included */
+	size_t kept_len;      /* octets that an edit writes as they are: in routes all */
 	size_t versions_from; /* pins: offset of the first version */
 };
 

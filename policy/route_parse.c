@@ -36,6 +36,8 @@ static bool check_characters(struct route_parser *p)
 		if ((c < 0x20 && c != '\t') || c == 0x7f ||
 			(c == 0xc2 && (unsigned char)p->at[1] < 0xa0))
 			return route_fail(p, "a control character in the line");
+		if (c == '#') /* in a file it never comes here */
+			return route_fail(p, "a \"#\" begins a comment");
 	}
 	return true;
 }

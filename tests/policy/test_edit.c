@@ -8,7 +8,7 @@
 
 #define BYTES(s) s, sizeof(s) - 1
 
-enum { ADD, REMOVE };
+enum { ADD, REMOVE, APPEND };
 
 /* Byte for byte: the file before, the edit, the file after. */
 static const struct edit_case {
@@ -109,6 +109,31 @@ static const struct edit_case {
 	{ "remove a pin", REMOVE, POLICY_FILE_PINS, "mx:a.example",
 		BYTES("a.example TLS1.2\nmx:a.example TLS1.3\n"),
 		BYTES("a.example TLS1.2\n") },
+
+	{ "add a route, at the end", ADD, POLICY_FILE_ROUTES,
+		" b.example  smtps://[r.example]:465, mx: order=turn ",
+		BYTES("a.example mx:\r\n"),
+		BYTES("a.example mx:\r\nb.example  smtps://[r.example]:465, mx: "
+		      "order=turn\r\n") },
+	{ "a route that is there", ADD, POLICY_FILE_ROUTES, "a.example mx: tls=off",
+		BYTES(" a.example mx: tls=off # why\n"), NULL, 0 },
+	{ "remove a route", REMOVE, POLICY_FILE_ROUTES, "a.example",
+		BYTES("b mx:\na.example mx:,mx:b tls=off\n* discard\na.example "
+		      "discard\n"),
+		BYTES("b mx:\n* discard\n") },
+	{ "remove can heal a route", REMOVE, POLICY_FILE_ROUTES, "a.example",
+		BYTES("a.example smtp://\n"), BYTES("") },
+	{ "append lines with comments", APPEND, POLICY_FILE_ROUTES,
+		"# from 例\n\n[a.example] mx: # x\n", BYTES("* mx:"),
+		BYTES("* mx:\n# from 例\n\n[a.example] mx: # x\n") },
+	{ "append to CRLF", APPEND, POLICY_FILE_ROUTES, "# x\na mx:\n",
+		BYTES("* mx:\r\n"), BYTES("* mx:\r\n# x\r\na mx:\r\n") },
+	{ "append to UTF-16", APPEND, POLICY_FILE_ROUTES, "#例\n*\tmx:\n",
+		BYTES("\xfe\xff\0#\0\n"),
+		BYTES("\xfe\xff\0#\0\n\0#\x4f\x8b\0\n\0*\0\t\0m\0x\0:\0\n") },
+	{ "append to no file", APPEND, POLICY_FILE_ROUTES, "* mx:\n", NULL, 0,
+		BYTES("* mx:\n") },
+	{ "append nothing", APPEND, POLICY_FILE_ROUTES, "", BYTES("* mx:"), NULL, 0 },
 };
 
 static enum policy_edit_result edit(const struct fixture_dir *d, int what,
@@ -116,6 +141,9 @@ static enum policy_edit_result edit(const struct fixture_dir *d, int what,
 {
 	if (what == ADD)
 		return policy_edit_add(d->path, file, entry, &fixture_label, error);
+	if (what == APPEND)
+		return policy_edit_append(
+			d->path, file, entry, strlen(entry), &fixture_label, error);
 	return policy_edit_remove(d->path, file, entry, &fixture_label, error);
 }
 
@@ -174,6 +202,14 @@ static const struct refused_case {
 		0644,
 		"empty label: two dots in a row, or a dot at the start; the file is left",
 		false },
+	{ "a route that is none", ADD, POLICY_FILE_ROUTES, "a.example mx", "* mx:\n",
+		0644, "no target", true },
+	{ "a second route for a pattern", ADD, POLICY_FILE_ROUTES, "A.example discard",
+		"a.example mx:\n", 0644, "there is a route for a.example already",
+		false },
+	{ "a line with an error among those to append", APPEND, POLICY_FILE_ROUTES,
+		"b mx:\nc smtp://\n", "a mx:\n", 0644,
+		"names no host; the file is left as it was", false },
 	{ "a file that others may write", ADD, POLICY_FILE_ALLOW, "a.example", "ok\n",
 		0666, "chmod go-w", false },
 };

@@ -297,6 +297,7 @@ static const struct bad_case {
 		"source= does not go with lmtp:" },
 	{ "a control character", "* mx: ehlo=a\x01", "a control character in the line" },
 	{ "a control character in a text", "* error:\x1b[2J", "a control character" },
+	{ "a comment", "* error:no # not now", "a \"#\" begins a comment" },
 	{ "invalid UTF-8", "* error:\x83\x65", "invalid UTF-8" },
 };
 
