@@ -6,6 +6,7 @@
 #include "policy/decide.h"
 #include "policy/edit.h"
 #include "policy/fallback.h"
+#include "policy/import.h"
 #include "policy/name.h"
 #include "policy/pattern.h"
 #include "policy/retry.h"

@@ -7,6 +7,7 @@ libpolicy_a_SOURCES = \
 	policy/entry.c policy/entry.h \
 	policy/fallback.c policy/fallback.h \
 	policy/file.c policy/file.h \
+	policy/import.c policy/import.h \
 	policy/index.c policy/index.h \
 	policy/lines.c policy/lines.h \
 	policy/name.c policy/name.h \

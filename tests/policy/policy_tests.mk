@@ -7,6 +7,7 @@ policy_tests = \
 	tests/policy/test_edit \
 	tests/policy/test_fallback \
 	tests/policy/test_file \
+	tests/policy/test_import \
 	tests/policy/test_name \
 	tests/policy/test_pattern \
 	tests/policy/test_retry \
@@ -34,6 +35,8 @@ tests_policy_test_fallback_LDADD = $(policy_test_libs)
 tests_policy_test_file_SOURCES = \
 	tests/policy/test_file.c tests/policy/table.h tests/policy/fixture.h
 tests_policy_test_file_LDADD = $(policy_test_libs)
+tests_policy_test_import_SOURCES = tests/policy/test_import.c tests/policy/table.h
+tests_policy_test_import_LDADD = $(policy_test_libs)
 tests_policy_test_name_SOURCES = tests/policy/test_name.c tests/policy/table.h
 tests_policy_test_name_LDADD = $(policy_test_libs)
 tests_policy_test_pattern_SOURCES = tests/policy/test_pattern.c tests/policy/table.h
