@@ -5,4 +5,5 @@ dist_man_MANS += \
 	doc/hikyaku.conf.5 \
 	doc/hikyaku-log.5 \
 	doc/hikyaku-policy.5 \
-	doc/hikyaku-queue.5
+	doc/hikyaku-queue.5 \
+	doc/hikyaku-routes.5

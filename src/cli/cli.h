@@ -94,6 +94,7 @@ int cli_policy_check(struct cli *cli, const struct cli_args *args);
 int cli_policy_show(struct cli *cli, const struct cli_args *args);
 int cli_policy_explain(struct cli *cli, const struct cli_args *args);
 int cli_policy_edit(struct cli *cli, const struct cli_args *args);
+int cli_policy_import(struct cli *cli, const struct cli_args *args);
 int cli_config_check(struct cli *cli, const struct cli_args *args);
 int cli_config_show(struct cli *cli, const struct cli_args *args);
 int cli_version(struct cli *cli, const struct cli_args *args);
@@ -103,6 +104,7 @@ extern const struct cli_option cli_send_options[], cli_run_options[],
 	cli_queue_wake_options[], cli_deliver_options[], cli_log_options[],
 	cli_policy_check_options[], cli_policy_show_options[],
 	cli_policy_explain_options[], cli_policy_edit_options[],
-	cli_config_show_options[], cli_config_check_options[], cli_version_options[];
+	cli_policy_import_options[], cli_config_show_options[],
+	cli_config_check_options[], cli_version_options[];
 
 #endif

@@ -4,6 +4,7 @@ hikyaku_SOURCES = \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_config.c src/cli/cmd_log.c \
 	src/cli/cmd_policy.c src/cli/cmd_policy.h src/cli/cmd_policy_explain.c \
+	src/cli/cmd_policy_import.c src/cli/cmd_policy_route.c \
 	src/cli/cmd_deliver.c \
 	src/cli/cmd_queue.c src/cli/cmd_run.c src/cli/cmd_send.c \
 	src/cli/cmd_version.c src/cli/versions.h \

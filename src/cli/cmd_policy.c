@@ -79,7 +79,7 @@ int policy_json_print(json_t *object)
 
 /* --- check --- */
 
-static struct policy_options options_of(const struct config *config)
+struct policy_options policy_options_of(const struct config *config)
 {
 	return (struct policy_options){
 		.match = config->domain_match,
@@ -101,6 +101,17 @@ static void print_errors(const struct policy_errors *errors)
 		fprintf(stderr, "and %zu errors more\n", errors->total - errors->count);
 }
 
+void policy_print_warnings(const struct policy_warnings *warnings)
+{
+	for (size_t i = 0; i < warnings->count; i++) {
+		const struct policy_warning *w = &warnings->list[i];
+		fprintf(stderr, "%s:%u: warning: %s\n", w->path, w->line, w->text);
+	}
+	if (warnings->total > warnings->count)
+		fprintf(stderr, "and %zu warnings more\n",
+			warnings->total - warnings->count);
+}
+
 static json_t *errors_to_json(const struct policy_errors *errors)
 {
 	json_t *list = json_array();
@@ -114,8 +125,24 @@ static json_t *errors_to_json(const struct policy_errors *errors)
 	return list;
 }
 
+static json_t *warnings_to_json(const struct policy_warnings *warnings)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < warnings->count; i++) {
+		const struct policy_warning *w = &warnings->list[i];
+		json_t *o = json_object();
+		policy_json_set(o, "file", policy_json_text(w->path));
+		policy_json_set(o, "line", json_integer(w->line));
+		policy_json_set(o, "other_line",
+			w->other_line ? json_integer(w->other_line) : json_null());
+		policy_json_set(o, "text", policy_json_text(w->text));
+		policy_json_append(list, o);
+	}
+	return list;
+}
+
 static int print_check_json(const struct config *config, const struct policy_set *set,
-	const struct policy_errors *errors)
+	const struct policy_errors *errors, const struct policy_warnings *warnings)
 {
 	json_t *o = json_object();
 	policy_json_set(o, "directory", policy_json_text(config->policy_dir));
@@ -129,6 +156,8 @@ static int print_check_json(const struct config *config, const struct policy_set
 	}
 	policy_json_set(o, "error_count", json_integer((json_int_t)errors->total));
 	policy_json_set(o, "errors", errors_to_json(errors));
+	policy_json_set(o, "warning_count", json_integer((json_int_t)warnings->total));
+	policy_json_set(o, "warnings", warnings_to_json(warnings));
 	return policy_json_print(o);
 }
 
@@ -151,19 +180,24 @@ int cli_policy_check(struct cli *cli, const struct cli_args *args)
 	const struct config *config = cli_config(cli);
 	if (!config)
 		return EX_CONFIG;
-	struct policy_options options = options_of(config);
+	struct policy_options options = policy_options_of(config);
 	struct policy_errors errors;
 	OWN(policy_set_unref)
 	struct policy_set *set =
 		policy_set_load(config->policy_dir, &options, 1, &errors);
+	struct policy_warnings warnings = { 0 };
 	int status = EX_OK;
-	if (!set)
+	if (set)
+		policy_check(set, &warnings);
+	else
 		print_errors(&errors);
+	policy_print_warnings(&warnings);
 	if (cli_option(args, "json"))
-		status = print_check_json(config, set, &errors);
+		status = print_check_json(config, set, &errors, &warnings);
 	else if (set)
 		print_counts(config, set);
 	policy_errors_clear(&errors);
+	policy_warnings_clear(&warnings);
 	return set ? status : EX_CONFIG;
 }
 
@@ -253,9 +287,12 @@ static int show_file_json(const struct policy_set *set, enum policy_file file)
 	policy_json_set(o, "file", policy_json_text(policy_set_path(set, file)));
 	policy_json_set(o, "exists", json_boolean(policy_set_has_file(set, file)));
 	policy_json_set(o, "in_force", json_boolean(is_in_force(set, file)));
-	for (size_t i = 0; i < policy_set_count(set, file); i++)
-		policy_json_append(
-			entries, entry_to_json(policy_set_entry(set, file, i)));
+	for (size_t i = 0; i < policy_set_count(set, file); i++) {
+		json_t *entry = entry_to_json(policy_set_entry(set, file, i));
+		if (file == POLICY_FILE_ROUTES)
+			policy_json_add_route(entry, policy_set_route_at(set, i));
+		policy_json_append(entries, entry);
+	}
 	policy_json_set(o, "entries", entries);
 	return policy_json_print(o);
 }
@@ -300,6 +337,14 @@ static int parse_edit(const struct cli_args *args, struct edit_command *c)
 			"policy pin add: name the versions too, as in "
 			"`hikyaku policy pin add %.100s TLS1.2 TLS1.3`",
 			args->words[1]);
+	if (c->file == POLICY_FILE_ROUTES && c->is_add && args->word_count < 3)
+		return cli_fail(EX_USAGE,
+			"policy route add: say where the mail goes too, as in "
+			"`hikyaku policy route add %.100s 'smtp://[relay.example]:587'`",
+			args->words[1]);
+	if (c->file == POLICY_FILE_ROUTES && !c->is_add && args->word_count > 2)
+		return cli_fail(EX_USAGE, "policy route remove takes a pattern alone: "
+					  "the whole route goes");
 	if (c->file == POLICY_FILE_PINS && !c->is_add && args->word_count > 2)
 		return cli_fail(EX_USAGE,
 			"policy pin remove takes a pattern alone: the whole pin goes");
@@ -326,6 +371,20 @@ static int complain_edit(
 	return cli_fail(EX_CANTCREAT, "%s: %s", error->file, error->text);
 }
 
+/* A new route is the last, where another one may take all its mail. */
+static void note_reach(const struct policy_set *set)
+{
+	size_t count = policy_set_count(set, POLICY_FILE_ROUTES);
+	struct policy_warnings warnings;
+	policy_check(set, &warnings);
+	for (size_t i = 0; i < warnings.count; i++) {
+		const struct policy_warning *w = &warnings.list[i];
+		if (w->line == policy_set_route_at(set, count - 1)->line)
+			cli_fail(0, "note: %s", w->text);
+	}
+	policy_warnings_clear(&warnings);
+}
+
 /* Existence switches lists on and off: what surprises is said at once. */
 static void print_notes(const struct edit_command *c, const struct policy_set *set)
 {
@@ -343,12 +402,14 @@ static void print_notes(const struct edit_command *c, const struct policy_set *s
 		cli_fail(0,
 			"note: the exclude list is not looked at as long as %s exists",
 			allow);
+	if (c->file == POLICY_FILE_ROUTES && c->is_add && count)
+		note_reach(set);
 }
 
 static void report_done(
 	const struct edit_command *c, const char *entry, const struct config *config)
 {
-	struct policy_options options = options_of(config);
+	struct policy_options options = policy_options_of(config);
 	struct policy_errors errors;
 	printf("%s \"%s\" %s %s/%s\n", c->is_add ? "added" : "removed", entry,
 		c->is_add ? "to" : "from", c->directory, policy_file_name(c->file));
@@ -366,7 +427,7 @@ static void report_done(
 static int run_edit(
 	const struct edit_command *c, const char *entry, const struct config *config)
 {
-	struct policy_options options = options_of(config);
+	struct policy_options options = policy_options_of(config);
 	struct policy_error error = { 0 };
 	enum policy_edit_result result;
 	if (c->is_add)

@@ -43,8 +43,9 @@ struct explain {
 	bool as_json;
 };
 
-/* The answer to one subject. */
+/* The answer to one subject, at the first relay of its route. */
 struct answer {
+	const struct policy_route *route; /* NULL: none, the MX hosts */
 	struct config_destination config;
 	struct policy_decision decision;
 	enum policy_channel
@@ -53,13 +54,23 @@ struct answer {
 
 /* --- finding the answer --- */
 
-static void decide(const struct explain *x, const struct subject *s,
-	const struct policy_settings *settings, struct policy_decision *out)
+static const struct policy_relay *first_relay(const struct policy_route *route)
 {
+	return route && route->relay_count ? &route->relays[0] : NULL;
+}
+
+static void decide(const struct explain *x, const struct subject *s,
+	const struct policy_relay *relay, struct config_destination *config,
+	struct policy_decision *out)
+{
+	const char *name = relay ? policy_relay_name(relay, s->domain) : s->domain;
+	config_for_destination(x->config, name, config);
 	struct policy_query query = {
 		.destination = s->domain,
 		.host = x->host[0] ? x->host : NULL,
-		.settings = settings,
+		.route = policy_set_route(x->set, s->domain),
+		.relay = relay,
+		.settings = &config->policy,
 		.due_channel = s->due,
 		.attempts = s->attempts,
 		.due_reason = s->due_reason[0] ? s->due_reason : NULL,
@@ -98,13 +109,24 @@ static void find_answer(
 	const struct explain *x, const struct subject *s, struct answer *out)
 {
 	struct policy_decision after;
-	config_for_destination(x->config, s->domain, &out->config);
-	decide(x, s, &out->config.policy, &out->decision);
+	out->route = policy_set_route(x->set, s->domain);
+	const struct policy_relay *relay = first_relay(out->route);
+	decide(x, s, relay, &out->config, &out->decision);
 	struct subject later = *s;
 	later.due = due_after(&out->decision);
 	later.attempts++;
-	decide(x, &later, &out->config.policy, &after);
+	decide(x, &later, relay, &out->config, &after);
 	out->after_failure = after.channel;
+}
+
+static bool is_sent(const struct answer *a)
+{
+	return !a->route || a->route->kind == POLICY_ROUTE_RELAYS;
+}
+
+static bool is_tls(const struct policy_decision *d)
+{
+	return d->channel == POLICY_CHANNEL_TLS;
 }
 
 /* --- telling it --- */
@@ -112,11 +134,13 @@ static void find_answer(
 /* NULL: no server name is sent. "on": that of the MX host, not known yet. */
 static const char *sni_of(const struct subject *s, const struct answer *a)
 {
-	if (!a->decision.use_starttls)
+	const struct policy_relay *relay = first_relay(a->route);
+	const char *name = relay ? policy_relay_name(relay, s->domain) : s->domain;
+	if (!is_tls(&a->decision))
 		return NULL;
 	if (a->decision.sni[0])
 		return a->decision.sni;
-	if (a->config.policy.sni == POLICY_SNI_ON && s->domain[0] != '[')
+	if (a->config.policy.sni == POLICY_SNI_ON && name[0] != '[')
 		return "on";
 	return NULL;
 }
@@ -156,44 +180,94 @@ static void add_queued_json(json_t *o, const struct subject *s)
 		o, "next_attempt", policy_json_text(s->next_attempt_ms ? when : NULL));
 }
 
-static int print_json(const struct subject *s, const struct answer *a)
+/* What is null where nothing is sent. */
+static json_t *sent_word(const struct answer *a, const char *word)
+{
+	return is_sent(a) ? json_string(word) : json_null();
+}
+
+static json_t *relays_to_json(const struct explain *x, const struct subject *s,
+	const struct policy_route *route)
+{
+	struct config_destination config;
+	struct policy_decision d;
+	char target[POLICY_TEXT_MAX];
+	json_t *list = json_array();
+	for (size_t i = 0; route && i < route->relay_count; i++) {
+		json_t *o = json_object();
+		decide(x, s, &route->relays[i], &config, &d);
+		policy_relay_format(&route->relays[i], target, sizeof(target));
+		policy_json_set(o, "target", policy_json_text(target));
+		policy_json_set(
+			o, "channel", json_string(policy_channel_name(d.channel)));
+		policy_json_set(o, "required", json_boolean(d.tls_required));
+		policy_json_set(o, "verified", json_boolean(d.tls_verified));
+		policy_json_set(o, "decided_by", policy_json_text(d.decided_by));
+		policy_json_append(list, o);
+	}
+	return list;
+}
+
+static int print_json(
+	const struct explain *x, const struct subject *s, const struct answer *a)
 {
 	const struct policy_decision *d = &a->decision;
+	const char *channel = policy_channel_name(d->channel);
 	json_t *o = json_object();
 	policy_json_set(o, "domain", policy_json_text(s->domain));
-	policy_json_set(o, "channel", json_string(policy_channel_name(d->channel)));
+	policy_json_set(o, "channel", sent_word(a, channel));
 	policy_json_set(o, "starttls", json_boolean(d->use_starttls));
 	policy_json_set(o, "decided_by", policy_json_text(d->decided_by));
 	policy_json_set(o, "rules", rules_to_json(d));
 	policy_json_set(o, "protocols", policy_json_versions(d->protocols));
 	policy_json_set(o, "sni", policy_json_text(sni_of(s, a)));
-	policy_json_set(o, "fallback", json_string(policy_fallback_name(d->fallback)));
+	policy_json_set(o, "fallback", sent_word(a, policy_fallback_name(d->fallback)));
 	/* As in the queue and in the log: the channel of the next attempt. */
-	policy_json_set(o, "next_channel", json_string(policy_channel_name(d->channel)));
+	policy_json_set(o, "next_channel", sent_word(a, channel));
 	policy_json_set(o, "channel_after_failure",
-		json_string(policy_channel_name(a->after_failure)));
+		sent_word(a, policy_channel_name(a->after_failure)));
 	policy_json_set(o, "reasons", reasons_to_json(d));
 	policy_json_set(o, "downgraded", json_boolean(d->by_fallback));
+	policy_json_set(
+		o, "transport", sent_word(a, policy_transport_name(d->transport)));
+	policy_json_set(o, "required", json_boolean(d->tls_required));
+	policy_json_set(o, "verified", json_boolean(d->tls_verified));
+	policy_json_set(o, "route", policy_json_route(a->route));
+	policy_json_set(o, "relays", relays_to_json(x, s, a->route));
 	add_queued_json(o, s);
 	return policy_json_print(o);
 }
 
-static const char *headline(const struct policy_decision *d)
+static const char *headline_tls(const struct policy_decision *d)
 {
-	if (d->by_fallback)
-		return "DOWNGRADE: plaintext, because TLS failed; STARTTLS is not sent";
+	if (d->implicit_tls)
+		return d->tls_verified
+			       ? "TLS from the first byte, with a certificate "
+				 "that verifies, and nothing without it"
+			       : "TLS from the first byte, and nothing without it";
+	if (d->tls_verified)
+		return "TLS with a certificate that verifies, and nothing without it";
 	if (d->tls_required)
 		return "TLS, and nothing without it";
-	if (d->use_starttls)
-		return "TLS where the host offers STARTTLS, else plaintext";
-	return "plaintext; STARTTLS is not sent";
+	return "TLS where the host offers STARTTLS, else plaintext";
+}
+
+static const char *headline(const struct policy_decision *d)
+{
+	if (d->transport == POLICY_TRANSPORT_LMTP)
+		return "by LMTP over a unix socket, without TLS";
+	if (d->by_fallback)
+		return "DOWNGRADE: plaintext, because TLS failed; STARTTLS is not sent";
+	return is_tls(d) ? headline_tls(d) : "plaintext; STARTTLS is not sent";
 }
 
 static const char *after_failure(const struct answer *a)
 {
 	const struct policy_decision *d = &a->decision;
 	bool next_is_tls = a->after_failure == POLICY_CHANNEL_TLS;
-	if (!d->use_starttls)
+	if (d->transport == POLICY_TRANSPORT_LMTP)
+		return "the attempt after it is the same";
+	if (!is_tls(d))
 		return next_is_tls ? "the attempt after it is over TLS again"
 				   : "the attempt after it is in plaintext too";
 	if (d->tls_required)
@@ -209,7 +283,7 @@ static void print_tls(const struct subject *s, const struct answer *a)
 {
 	char versions[40];
 	const char *sni = sni_of(s, a);
-	if (!a->decision.use_starttls)
+	if (!is_tls(&a->decision))
 		return;
 	policy_versions_format(a->decision.protocols, versions, sizeof(versions));
 	printf("  versions       %s\n", versions);
@@ -238,19 +312,61 @@ static void print_reason(const struct policy_reason *r)
 		names_itself ? "" : ": ", r->text);
 }
 
-static void print_story(const struct subject *s, const struct answer *a)
+/* In the order of the line, and what is done with each; the story is the first's. */
+static void print_relays(const struct explain *x, const struct subject *s,
+	const struct policy_route *route)
+{
+	struct config_destination config;
+	struct policy_decision d;
+	char target[POLICY_TEXT_MAX];
+	if (route->relay_count == 1)
+		return;
+	printf("  relays         %s\n",
+		route->takes_turns ? "in an order that is drawn for each attempt; below: "
+				     "the first of the line"
+				   : "in this order; below: the first");
+	for (size_t i = 0; i < route->relay_count; i++) {
+		decide(x, s, &route->relays[i], &config, &d);
+		policy_relay_format(&route->relays[i], target, sizeof(target));
+		printf("    %2zu. %s  (%s)\n", i + 1, target, headline(&d));
+	}
+}
+
+static void print_route(const struct explain *x, const struct subject *s,
+	const struct policy_route *route)
+{
+	if (!route) {
+		printf("  route          none: the MX hosts of %s\n", s->domain);
+		return;
+	}
+	printf("  route          %s:%u: %s\n", route->path, route->line, route->text);
+	if (route->kind == POLICY_ROUTE_RELAYS)
+		print_relays(x, s, route);
+}
+
+static void print_attempt(const struct subject *s, const struct answer *a)
+{
+	const struct policy_decision *d = &a->decision;
+	printf("  next attempt   %s\n", headline(d));
+	printf("  decided by     %s\n", d->decided_by);
+	print_tls(s, a);
+	printf("  fallback       %s\n", policy_fallback_name(d->fallback));
+	printf("  if %-12s%s\n", is_tls(d) ? "TLS fails" : "it fails", after_failure(a));
+}
+
+static void print_story(
+	const struct explain *x, const struct subject *s, const struct answer *a)
 {
 	const struct policy_decision *d = &a->decision;
 	if (s->id)
 		print_queued(s);
 	else
 		printf("%s\n", s->domain);
-	printf("  next attempt   %s\n", headline(d));
-	printf("  decided by     %s\n", d->decided_by);
-	print_tls(s, a);
-	printf("  fallback       %s\n", policy_fallback_name(d->fallback));
-	printf("  if %-12s%s\n", d->use_starttls ? "TLS fails" : "it fails",
-		after_failure(a));
+	print_route(x, s, a->route);
+	if (is_sent(a))
+		print_attempt(s, a);
+	else
+		printf("  next attempt   nothing is sent\n");
 	printf("  because (* decided)\n");
 	for (size_t i = 0; i < d->reason_count; i++)
 		print_reason(&d->reasons[i]);
@@ -261,8 +377,8 @@ static int explain_subject(const struct explain *x, const struct subject *s)
 	struct answer a;
 	find_answer(x, s, &a);
 	if (x->as_json)
-		return print_json(s, &a);
-	print_story(s, &a);
+		return print_json(x, s, &a);
+	print_story(x, s, &a);
 	return EX_OK;
 }
 

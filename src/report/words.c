@@ -243,11 +243,18 @@ static bool is_still_queued(const struct event_attempt *a)
 	return a->next_attempt_ms || a->next_channel;
 }
 
+/* By a destination block or by a route, as the policy says it. */
+static bool requires_tls(const char *rule_text)
+{
+	return begins(rule_text, "tls = required") ||
+	       (rule_text && strstr(rule_text, "no failure leads to plaintext"));
+}
+
 /* The command of a hint must be able to help. */
 static const struct hint *adapt(const struct hint *hint, const struct event_attempt *a)
 {
 	if (begins(hint->command, "hikyaku policy exclude add")) {
-		if (begins(a->rule_text, "tls = required"))
+		if (requires_tls(a->rule_text))
 			return &hint_required;
 		if (a->rule && strstr(a->rule, "mtatsl.txt:") &&
 			!strstr(a->rule, "nomtatsl.txt"))

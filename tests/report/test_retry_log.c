@@ -84,6 +84,24 @@ static const struct story_case story_cases[] = {
 		"    Hint: TLS is required for this domain, so its mail waits, whatever "
 		"the lists say; by which rule:\n"
 		"        hikyaku policy explain example.com\n" },
+	{ "where a route requires TLS the hint is no list",
+		{ .outcome = "deferred",
+			.failure = "tls_handshake",
+			.stage = "tls",
+			.rule = "/p/routes.txt:7",
+			.rule_text = "smtps: TLS from the first byte, and no failure "
+				     "leads to plaintext",
+			.without_tls = true,
+			.next_channel = "tls" },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_NONE
+		"    Why: smtps: TLS from the first byte, and no failure leads to "
+		"plaintext (/p/routes.txt:7)\n"
+		"    Deferred: <bob@example.com>: the TLS handshake failed\n"
+		"    Next: another attempt with TLS\n"
+		"    Hint: TLS is required for this domain, so its mail waits, whatever "
+		"the lists say; by which rule:\n"
+		"        hikyaku policy explain example.com\n" },
 	{ "a refused STARTTLS is told by the host's words",
 		{ .outcome = "deferred",
 			.failure = "starttls_refused",
