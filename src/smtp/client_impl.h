@@ -52,7 +52,7 @@ struct auth {
 	unsigned challenges;
 	struct buf challenge;      /* decoded, for the owner */
 	struct smtp_reply refusal; /* of the mechanism before this one; code 0: none */
-	char why[128];             /* it was cancelled */
+	char why[256];             /* it was cancelled */
 };
 
 enum rcpt_state { RCPT_NEW, RCPT_ASKED, RCPT_ACCEPTED, RCPT_DECIDED, RCPT_REPORTED };
