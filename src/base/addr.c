@@ -177,6 +177,22 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 		       x.sa.sa_family == AF_INET6 ? 16 : 4) == 0;
 }
 
+bool addr_is_any(const struct addr *a)
+{
+	static const unsigned char zeros[16];
+	return memcmp(octets_of(a), zeros, addr_family(a) == AF_INET6 ? 16 : 4) == 0;
+}
+
+bool addr_is_loopback(const struct addr *a)
+{
+	static const unsigned char one[16] = { [15] = 1 };
+	struct addr x;
+	addr_unmap(a, &x);
+	if (addr_family(&x) == AF_INET)
+		return octets_of(&x)[0] == 127;
+	return memcmp(octets_of(&x), one, sizeof(one)) == 0;
+}
+
 int addr_range_parse(const char *s, struct addr_range *out, struct err *e)
 {
 	char host[ADDR_TEXT_MAX];

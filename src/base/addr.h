@@ -49,6 +49,8 @@ void addr_format_with_port(const struct addr *a, char out[ADDR_TEXT_MAX]);
 /* ::ffff:192.0.2.1 becomes 192.0.2.1; all else is copied. */
 void addr_unmap(const struct addr *in, struct addr *out);
 bool addr_equal(const struct addr *a, const struct addr *b); /* port included */
+bool addr_is_any(const struct addr *a);                      /* 0.0.0.0 or :: */
+bool addr_is_loopback(const struct addr *a);                 /* 127.0.0.0/8 or ::1 */
 
 /* "192.0.2.0/24", "::1", "fe80::/10". */
 int addr_range_parse(const char *s, struct addr_range *out, struct err *e);

@@ -116,7 +116,7 @@ static void on_attempt(void *arg, const struct event_attempt *a)
 		r->enhanced = xstrdup(status);
 		r->text = describe(a, reply);
 		r->channel = a->has_tls ? "tls" : "plaintext";
-		if (a->address) {
+		if (words_has_place(a)) {
 			struct buf relay = BUF_INIT;
 			words_relay(&relay, a);
 			r->relay = buf_steal(&relay);

@@ -17,6 +17,8 @@
 /* RFC 3463 3.4: system incorrectly configured. */
 #define MISCONFIGURED "4.3.5"
 
+#define LOOPS_BACK "mail loops back: this program itself listens at %s"
+
 struct way attempt_way(const struct attempt *a)
 {
 	return (struct way){ a->line, a->relay_count ? a->relays[a->relay] : NULL };
@@ -36,7 +38,55 @@ static void name_relay(const struct attempt *a, const char *what, char *out, siz
 	snprintf(out, size, "relay %.100s of %s: %.150s", relay, line, what);
 }
 
+/* Is host the name or below it? */
+static bool is_within(const char *host, const char *name)
+{
+	size_t host_len = strlen(host), len = strlen(name);
+	if (host_len < len || strcmp(host + host_len - len, name) != 0)
+		return false;
+	return host_len == len || host[host_len - len - 1] == '.';
+}
+
+/* A name that DNS alone has led to proves nothing: whoever forges the answer has a
+ * certificate for the host that it names. So where MX records of a relay lead out of its
+ * domain, without DNSSEC, it is the relay's own name that counts. Of the destination's
+ * own hosts that would ask too much: their names are taken as they come. */
+const char *attempt_verify_name(const struct attempt *a, char out[DNS_NAME_MAX])
+{
+	const struct policy_relay *relay = a->relays[a->relay];
+	const struct route_host *host = &a->route->hosts[a->host];
+	bool is_trusted =
+		!relay->looks_up_mx || relay->is_destination || a->route->is_secure;
+	if (relay->path)
+		return NULL;
+	if (host->is_literal)
+		addr_format(&host->literal, out);
+	else if (is_trusted || is_within(host->name, relay->host))
+		snprintf(out, DNS_NAME_MAX, "%s", host->name);
+	else
+		snprintf(out, DNS_NAME_MAX, "%s", relay->host);
+	return out;
+}
+
 /* ---- addresses ---- */
+
+/* Where this program takes mail itself. */
+static void drop_own_doors(struct attempt *a, struct host_addrs *found)
+{
+	const struct config *config = a->config->config;
+	char text[ADDR_TEXT_MAX + 8] = "";
+	size_t kept = 0;
+	for (size_t i = 0; i < found->count; i++) {
+		if (host_addr_is_own(
+			    &found->addrs[i], config->listen, config->listen_count))
+			addr_format_with_port(&found->addrs[i], text);
+		else
+			found->addrs[kept++] = found->addrs[i];
+	}
+	found->count = kept;
+	if (!kept && text[0])
+		snprintf(found->text, sizeof(found->text), LOOPS_BACK, text);
+}
 
 static void note_host_without_address(struct attempt *a)
 {
@@ -56,7 +106,9 @@ static void on_addrs(void *arg, const struct host_addrs *found)
 	a->lookup = NULL;
 	a->addrs = *found;
 	a->next_addr = 0;
-	if (found->count)
+	if (!a->addrs.is_path)
+		drop_own_doors(a, &a->addrs);
+	if (a->addrs.count)
 		attempt_next(a);
 	else
 		note_host_without_address(a);
@@ -83,10 +135,24 @@ static void use_literal(struct attempt *a, const struct route_host *host)
 	on_addrs(a, &found);
 }
 
-/* The one place that there is. */
-static void use_path(struct attempt *a)
+static bool is_own_path(const struct config *config, const char *path)
 {
-	on_addrs(a, &(struct host_addrs){ .count = 1, .is_path = true });
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (strcmp(config->listen[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The one place that there is. */
+static void use_path(struct attempt *a, const char *path)
+{
+	struct host_addrs found = { .count = 1, .is_path = true };
+	if (is_own_path(a->config->config, path)) {
+		found.count = 0;
+		snprintf(found.text, sizeof(found.text), LOOPS_BACK, path);
+	}
+	on_addrs(a, &found);
 }
 
 /* ---- hosts ---- */
@@ -123,7 +189,7 @@ static void begin_host(struct attempt *a)
 	if (host->is_literal)
 		use_literal(a, host);
 	else if (a->relays[a->relay]->path)
-		use_path(a);
+		use_path(a, host->name);
 	else
 		a->lookup = host_lookup_start(a->env->resolver, host->name, a->port,
 			config->prohibited, prohibited_count(a), on_addrs, a);

@@ -121,6 +121,8 @@ void attempt_decide(struct attempt *a, const char *host); /* turn.terms */
 void attempt_follow_route(struct attempt *a); /* from its beginning */
 void attempt_next(struct attempt *a); /* next address, host or relay, or the end */
 struct way attempt_way(const struct attempt *a); /* relay NULL: the route has none */
+/* Whose certificate the host whose turn it is must show; NULL: nobody's. */
+const char *attempt_verify_name(const struct attempt *a, char out[DNS_NAME_MAX]);
 
 /* attempt_turn.c */
 void turn_begin(struct attempt *a);

@@ -147,7 +147,9 @@ static void copy_reply(struct smtp_reply *to, const struct smtp_reply *from)
 /* RFC 3461 5.2.1, 5.2.2: a host that speaks DSN was told who wants to know what. */
 static enum notice_handover handover_of(const struct session *s)
 {
-	return session_offers_dsn(s) ? NOTICE_PASSED_ON : NOTICE_RELAYED;
+	if (session_offers_dsn(s))
+		return NOTICE_PASSED_ON;
+	return session_terms(s)->way.relay->path ? NOTICE_DELIVERED : NOTICE_RELAYED;
 }
 
 static void on_recipient(void *arg, const struct smtp_step *step)
@@ -404,9 +406,10 @@ static const struct session_events *session_events_of(struct attempt *a)
  * back to plaintext in that session. false: the turn has failed. */
 static bool check_tls_init(struct attempt *a, bool *offer)
 {
+	const struct policy_decision *d = &a->turn.terms->decision;
 	struct err e = { 0 };
-	if (!*offer || tls_check(a->env->credentials, a->turn.terms->decision.protocols,
-			       &e) == 0)
+	if ((!*offer && !d->implicit_tls) ||
+		tls_check(a->env->credentials, d->protocols, &e) == 0)
 		return true;
 	struct policy_fallback_query query =
 		fallback_query(a, POLICY_FAILURE_TLS_INIT, false);
@@ -422,10 +425,16 @@ static bool check_tls_init(struct attempt *a, bool *offer)
 	return true;
 }
 
+/* In EHLO. */
+static const char *own_name(const struct attempt *a)
+{
+	return a->line && a->line->ehlo ? a->line->ehlo : a->config->config->hostname;
+}
+
 void turn_open(struct attempt *a, const struct addr *addrs, size_t count)
 {
-	const struct config *config = a->config->config;
 	const char *mx = a->route->hosts[a->host].name;
+	char verify_name[DNS_NAME_MAX];
 	attempt_decide(a, mx);
 	if (a->turn.is_reconnect)
 		a->turn.channel = POLICY_CHANNEL_PLAINTEXT;
@@ -438,10 +447,11 @@ void turn_open(struct attempt *a, const struct addr *addrs, size_t count)
 	struct session_params params = {
 		.env = a->env,
 		.terms = a->turn.terms,
-		.hostname = config->hostname,
+		.hostname = own_name(a),
 		.mx = mx,
+		.verify_name = attempt_verify_name(a, verify_name),
 		.addrs = addrs,
-		.addr_count = count,
+		.addr_count = a->addrs.is_path ? 0 : count,
 		.offer_starttls = offer,
 		.plaintext_after_refusal =
 			policy_fallback_step(&refused) == POLICY_STEP_PLAINTEXT_SESSION,

@@ -16,6 +16,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/scheduler_claim.c src/delivery/scheduler_internal.h \
 	src/delivery/scheduler_places.c \
 	src/delivery/session.c src/delivery/session.h \
+	src/delivery/session_dial.c src/delivery/session_tls.c \
 	src/delivery/session_facts.c src/delivery/session_internal.h \
 	src/delivery/target.c src/delivery/target.h \
 	src/delivery/terms.c src/delivery/terms.h \

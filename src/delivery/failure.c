@@ -25,9 +25,10 @@ static enum policy_failure classify_smtp(const struct smtp_failure *f)
 	case SMTP_CAUSE_INJECTED:
 		return POLICY_FAILURE_TLS_HANDSHAKE;
 	case SMTP_CAUSE_REPLY:
+		return POLICY_FAILURE_SMTP_TEMPORARY;
 	case SMTP_CAUSE_AUTH_PLAINTEXT:
 	case SMTP_CAUSE_AUTH_IMPOSSIBLE:
-		return POLICY_FAILURE_SMTP_TEMPORARY;
+		return POLICY_FAILURE_POLICY;
 	case SMTP_CAUSE_PROTOCOL:
 	case SMTP_CAUSE_LOST:
 	case SMTP_CAUSE_TIMEOUT:
@@ -42,6 +43,8 @@ static enum policy_failure classify_smtp(const struct smtp_failure *f)
 
 enum policy_failure failure_classify(const struct session_failure *f)
 {
+	if (f->is_unmet)
+		return POLICY_FAILURE_POLICY;
 	switch (f->phase) {
 	case SESSION_DIALING:
 		return POLICY_FAILURE_CONNECT;

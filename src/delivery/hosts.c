@@ -38,6 +38,19 @@ bool host_addr_is_prohibited(
 	return false;
 }
 
+bool host_addr_is_own(
+	const struct addr *a, const struct config_listen *listen, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct addr *at = &listen[i].addr;
+		if (listen[i].path[0] || addr_port(at) != addr_port(a))
+			continue;
+		if (addr_equal(at, a) || (addr_is_any(at) && addr_is_loopback(a)))
+			return true;
+	}
+	return false;
+}
+
 static void add_addr(struct host_addrs *out, const struct addr *a, uint16_t port)
 {
 	struct addr copy;

@@ -7,6 +7,7 @@
 #define DELIVERY_HOSTS_H
 
 #include "base/addr.h"
+#include "config/config.h"
 #include "dns/dns.h"
 
 #include <stdbool.h>
@@ -36,5 +37,10 @@ void host_addrs_merge(const struct addr *v6, size_t v6_count, const struct addr 
 	size_t v4_count, uint16_t port, struct host_addrs *out);
 bool host_addr_is_prohibited(
 	const struct addr *a, const struct addr_range *prohibited, size_t count);
+
+/* Is it (with its port) one of these places? 0.0.0.0 and :: are all of loopback, too:
+ * what other addresses this machine has is not asked. */
+bool host_addr_is_own(
+	const struct addr *a, const struct config_listen *listen, size_t count);
 
 #endif

@@ -3,8 +3,8 @@
  *	   ^_________ failed with a ticket offered, once __|________|
  *
  * `busy` counts our frames on the stack: a session that is closed by one of its
- * own events is freed when the last of them returns. What a session can be asked
- * is in session_facts.c.
+ * own events is freed when the last of them returns. The dial is in session_dial.c, the
+ * handshake in session_tls.c, what a session can be asked in session_facts.c.
  */
 #include "delivery/session_internal.h"
 
@@ -19,14 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	WRITE_HIGH_WATER = 256 * 1024, /* octets queued in the stream */
-	DIAL_STAGGER_MS = 250          /* RFC 8305 5: connection attempt delay */
-};
+enum { WRITE_HIGH_WATER = 256 * 1024 }; /* octets queued in the stream */
 
 #define OVERDUE "the session took longer than session_timeout"
-
-static void drive(struct session *s);
 
 static void release(struct session *s)
 {
@@ -36,12 +31,12 @@ static void release(struct session *s)
 	free(s);
 }
 
-static void enter(struct session *s)
+void session_enter(struct session *s)
 {
 	s->busy++;
 }
 
-static void leave(struct session *s)
+void session_leave(struct session *s)
 {
 	ASSERT(s->busy > 0);
 	if (--s->busy == 0 && s->is_closed)
@@ -69,7 +64,7 @@ void session_close(struct session **sp)
 }
 
 static bool retry_without_ticket(struct session *s, const struct session_failure *f);
-static void end(struct session *s, const struct session_failure *failure)
+void session_end(struct session *s, const struct session_failure *failure)
 {
 	if (s->has_ended || retry_without_ticket(s, failure))
 		return;
@@ -82,93 +77,6 @@ static void end(struct session *s, const struct session_failure *failure)
 		session_close(&(struct session *){ s });
 	else
 		s->events.on_failed(s->events.arg, failure);
-}
-
-/* ---- TLS ---- */
-
-static void log_handshake(struct session *s, const char *error, const char *stage)
-{
-	char address[ADDR_TEXT_MAX] = "";
-	if (s->has_address)
-		addr_format(&s->address, address);
-	struct event_tls_handshake h = {
-		.time_ms = clock_wall_ms(),
-		.id = s->id,
-		.domain = s->domain,
-		.mx = s->mx,
-		.address = address,
-		.port = addr_port(&s->address),
-		.sni = session_sni(s),
-		.ok = !error,
-		.version = s->tls.version,
-		.cipher = s->tls.cipher,
-		.group = s->tls.group,
-		.peer = s->tls.peer,
-		.fingerprint = s->tls.fingerprint,
-		.not_after = s->tls.not_after,
-		.verify_text = s->tls.verify_text,
-		.resumed = s->tls.resumed,
-		.verified = s->tls.verified,
-		.duration_ms = s->tls.duration_ms,
-		.error = error,
-		.stage = stage,
-	};
-	event_hub_handshake(s->env->hub, &h);
-}
-
-static void on_data(void *arg, const char *bytes, size_t len);
-static void on_end(void *arg, enum stream_end why, const struct err *e);
-static void on_drain(void *arg);
-
-static void listen_to_stream(struct session *s)
-{
-	struct stream_events events = {
-		.on_data = on_data, .on_end = on_end, .on_drain = on_drain, .arg = s
-	};
-	stream_set_events(s->stream, &events);
-}
-
-static void on_tls(void *arg, bool ok, bool is_init, const struct err *e)
-{
-	struct session *s = arg;
-	enter(s);
-	s->tls = *tls_stream_facts(s->stream);
-	if (ok) {
-		s->has_tls = true;
-		s->phase = SESSION_TALKING;
-		log_handshake(s, NULL, "tls");
-		smtp_client_tls_done(s->client);
-		stream_read_start(s->stream);
-		drive(s);
-	} else {
-		struct session_failure f = { .phase = SESSION_HANDSHAKE,
-			.is_tls_init = is_init };
-		snprintf(f.text, sizeof(f.text), "%.280s%s", e->text,
-			s->tls.offered_ticket ? ", resuming a session" : "");
-		f.smtp.state = SMTP_STATE_TLS;
-		log_handshake(s, f.text, "tls");
-		end(s, &f);
-	}
-	leave(s);
-}
-
-static void start_tls(struct session *s)
-{
-	s->sent_sni = s->terms->decision.sni[0] != '\0';
-	struct tls_params params = {
-		.credentials = s->env->credentials,
-		.versions = s->terms->decision.protocols,
-		.sni = s->sent_sni ? s->terms->decision.sni : NULL,
-		.verify_name = s->mx[0] == '[' ? NULL : s->mx,
-		.handshake_timeout_ms = s->terms->settings->handshake_timeout_ms,
-		.uses_tickets = !s->shuns_tickets,
-		.ticket_generation = policy_set_generation(s->env->policy),
-	};
-	s->phase = SESSION_HANDSHAKE;
-	timer_stop(s->timer);
-	stream_read_stop(s->stream);
-	s->stream = tls_client_start(s->env->loop, &s->stream, &params, on_tls, s);
-	listen_to_stream(s);
 }
 
 /* ---- the protocol machine ---- */
@@ -185,16 +93,28 @@ static bool does_badly_with_chunks(const struct session *s, const struct smtp_fa
 	       (is_broken && has_no_reply) || smtp_client_refused_chunking(s->client);
 }
 
+/* A server that speaks TLS from the first octet waits for ours. */
+static const char *hint_of(const struct session *s, const struct smtp_failure *f)
+{
+	const struct policy_relay *relay = s->terms->way.relay;
+	if (f->cause != SMTP_CAUSE_TIMEOUT || f->state != SMTP_STATE_BANNER ||
+		relay->transport != POLICY_TRANSPORT_SMTP || !relay->port)
+		return "";
+	return "; a port that speaks TLS from the first octet is silent until then: did "
+	       "you mean smtps://?";
+}
+
 static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
 {
 	struct session_failure f = { .phase = SESSION_TALKING, .smtp = *smtp };
-	snprintf(f.text, sizeof(f.text), "%s", s->is_overdue ? OVERDUE : smtp->text);
+	snprintf(f.text, sizeof(f.text), "%.220s%s", s->is_overdue ? OVERDUE : smtp->text,
+		hint_of(s, smtp));
 	if (does_badly_with_chunks(s, smtp))
 		chunking_memory_distrust(s->env->chunking, s->mx);
 	if (smtp->inside_tls &&
 		(smtp->cause == SMTP_CAUSE_LOST || smtp->cause == SMTP_CAUSE_TIMEOUT))
-		log_handshake(s, f.text, smtp_state_name(smtp->state));
-	end(s, &f);
+		session_log_handshake(s, f.text, smtp_state_name(smtp->state));
+	session_end(s, &f);
 }
 
 static bool write_bytes(struct session *s, const struct smtp_step *step)
@@ -226,7 +146,7 @@ static bool act(struct session *s, enum smtp_action action, const struct smtp_st
 	case SMTP_ACTION_WRITE:
 		return write_bytes(s, step);
 	case SMTP_ACTION_START_TLS:
-		start_tls(s);
+		session_start_tls(s);
 		return false;
 	case SMTP_ACTION_READY:
 		ready(s);
@@ -246,10 +166,10 @@ static bool act(struct session *s, enum smtp_action action, const struct smtp_st
 		fail_smtp(s, &step->failure);
 		return false;
 	case SMTP_ACTION_CLOSE:
-		end(s, &(struct session_failure){ .phase = SESSION_TALKING,
-			       .smtp = { .cause = SMTP_CAUSE_ABORTED,
-				       .state = SMTP_STATE_CLOSED },
-			       .text = "session closed" });
+		session_end(s, &(struct session_failure){ .phase = SESSION_TALKING,
+				       .smtp = { .cause = SMTP_CAUSE_ABORTED,
+					       .state = SMTP_STATE_CLOSED },
+				       .text = "session closed" });
 		return false;
 	case SMTP_ACTION_AUTH:
 	case SMTP_ACTION_CHALLENGE:
@@ -277,7 +197,7 @@ static bool can_drive(const struct session *s)
 	return !s->has_ended && !s->waits_for_drain && s->phase == SESSION_TALKING;
 }
 
-static void drive(struct session *s)
+void session_drive(struct session *s)
 {
 	struct smtp_step step;
 	size_t replies = s->client ? smtp_client_reply_count(s->client) : 0;
@@ -285,7 +205,7 @@ static void drive(struct session *s)
 	s->has_more = true;
 	if (s->is_driving || !can_drive(s))
 		return;
-	enter(s);
+	session_enter(s);
 	s->is_driving = true;
 	while (can_drive(s) && (go_on || s->has_more)) {
 		s->has_more = false;
@@ -297,7 +217,7 @@ static void drive(struct session *s)
 	/* With PIPELINING each reply of a batch is progress of its own. */
 	has_progressed |= smtp_client_reply_count(s->client) != replies;
 	arm_timer(s, has_progressed);
-	leave(s);
+	session_leave(s);
 }
 
 void session_send(struct session *s, const struct smtp_message *message)
@@ -306,31 +226,31 @@ void session_send(struct session *s, const struct smtp_message *message)
 	m.may_be_one_flight &= s->heard_ms == loop_now_ms(s->env->loop);
 	s->messages++;
 	smtp_client_send(s->client, &m);
-	drive(s);
+	session_drive(s);
 }
 
 void session_body(struct session *s, const char *bytes, size_t len)
 {
 	smtp_client_body(s->client, bytes, len);
-	drive(s);
+	session_drive(s);
 }
 
 void session_body_end(struct session *s)
 {
 	smtp_client_body_end(s->client);
-	drive(s);
+	session_drive(s);
 }
 
 void session_body_failed(struct session *s, const char *why)
 {
 	smtp_client_body_failed(s->client, why);
-	drive(s);
+	session_drive(s);
 }
 
 void session_marked(struct session *s)
 {
 	smtp_client_marked(s->client);
-	drive(s);
+	session_drive(s);
 }
 
 void session_quit(struct session **sp)
@@ -343,12 +263,12 @@ void session_quit(struct session **sp)
 		session_close(&s);
 		return;
 	}
-	enter(s);
+	session_enter(s);
 	s->is_quitting = true;
 	s->env->quitting++;
 	smtp_client_quit(s->client);
-	drive(s);
-	leave(s);
+	session_drive(s);
+	session_leave(s);
 }
 
 /* ---- what comes in ---- */
@@ -356,13 +276,13 @@ void session_quit(struct session **sp)
 static void on_data(void *arg, const char *bytes, size_t len)
 {
 	struct session *s = arg;
-	enter(s);
+	session_enter(s);
 	s->heard_ms = loop_now_ms(s->env->loop);
 	if (!s->has_ended) {
 		smtp_client_feed(s->client, bytes, len);
-		drive(s);
+		session_drive(s);
 	}
-	leave(s);
+	session_leave(s);
 }
 
 static void on_end(void *arg, enum stream_end why, const struct err *e)
@@ -379,13 +299,13 @@ static void on_end(void *arg, enum stream_end why, const struct err *e)
 		e && e->text[0] && (why == STREAM_END_RESET || why == STREAM_END_TLS);
 	snprintf(text, sizeof(text), "%s%s%.200s", facts[why], has_text ? ": " : "",
 		has_text ? e->text : "");
-	enter(s);
+	session_enter(s);
 	s->waits_for_drain = false;
 	if (!s->has_ended) {
 		smtp_client_lost(s->client, text);
-		drive(s);
+		session_drive(s);
 	}
-	leave(s);
+	session_leave(s);
 }
 
 static void on_drain(void *arg)
@@ -394,17 +314,17 @@ static void on_drain(void *arg)
 	if (!s->waits_for_drain)
 		return;
 	s->waits_for_drain = false;
-	drive(s);
+	session_drive(s);
 }
 
 static void on_timer(void *arg)
 {
 	struct session *s = arg;
-	enter(s);
+	session_enter(s);
 	s->waits_for_drain = false;
 	smtp_client_timed_out(s->client);
-	drive(s);
-	leave(s);
+	session_drive(s);
+	session_leave(s);
 }
 
 static void on_deadline(void *arg)
@@ -413,54 +333,26 @@ static void on_deadline(void *arg)
 	struct session_failure f = {
 		.phase = s->phase, .session_timeout = true, .text = OVERDUE
 	};
-	enter(s);
+	session_enter(s);
 	/* A stall like any other: its class follows from where it happened. */
 	s->is_overdue = true;
 	s->waits_for_drain = false;
 	smtp_client_timed_out(s->client);
-	drive(s);
+	session_drive(s);
 	if (!s->has_ended)
-		end(s, &f);
-	leave(s);
+		session_end(s, &f);
+	session_leave(s);
+}
+
+void session_listen(struct session *s)
+{
+	struct stream_events events = {
+		.on_data = on_data, .on_end = on_end, .on_drain = on_drain, .arg = s
+	};
+	stream_set_events(s->stream, &events);
 }
 
 /* ---- the beginning ---- */
-
-static void on_dialled(
-	void *arg, struct stream *stream, size_t index, const struct err *e)
-{
-	struct session *s = arg;
-	enter(s);
-	s->dial = NULL;
-	s->addr_count -= index;
-	memmove(s->addrs, s->addrs + index, s->addr_count * sizeof(s->addrs[0]));
-	s->address = s->addrs[0];
-	s->has_address = true;
-	if (stream) {
-		s->stream = stream;
-		s->phase = SESSION_TALKING;
-		listen_to_stream(s);
-		stream_read_start(stream);
-		drive(s);
-	} else {
-		struct session_failure f = { .phase = SESSION_DIALING };
-		snprintf(f.text, sizeof(f.text), "%.310s", e->text);
-		end(s, &f);
-	}
-	leave(s);
-}
-
-static void start_dial(struct session *s)
-{
-	struct dial_options dial = {
-		.addrs = s->addrs,
-		.addr_count = s->addr_count,
-		.timeout_ms = s->terms->settings->connect_timeout_ms,
-		.stagger_ms = DIAL_STAGGER_MS,
-	};
-	s->phase = SESSION_DIALING;
-	s->dial = dial_start(s->env->loop, &dial, on_dialled, s);
-}
 
 /* What fails with a ticket offered says nothing about TLS with this host before
  * a full handshake has failed too: once more without, the same address first. */
@@ -478,7 +370,7 @@ static bool retry_without_ticket(struct session *s, const struct session_failure
 	smtp_client_free(&s->client);
 	s->client = smtp_client_new(&s->client_options);
 	s->shuns_tickets = true;
-	start_dial(s);
+	session_dial(s);
 	return true;
 }
 
@@ -492,6 +384,8 @@ static void make_client(struct session *s, const struct session_params *p)
 		.plaintext_after_refusal = p->plaintext_after_refusal,
 		.reply_timeout_ms = p->terms->settings->reply_timeout_ms,
 		.data_timeout_ms = p->terms->settings->data_timeout_ms,
+		.lmtp = p->terms->decision.transport == POLICY_TRANSPORT_LMTP,
+		.implicit_tls = p->terms->decision.implicit_tls,
 	};
 	s->client = smtp_client_new(&s->client_options);
 }
@@ -499,7 +393,8 @@ static void make_client(struct session *s, const struct session_params *p)
 struct session *session_open(
 	const struct session_params *p, const struct session_events *events)
 {
-	ASSERT(p->addr_count > 0);
+	bool has_path = p->terms->way.relay->path != NULL;
+	ASSERT(has_path ? p->addr_count == 0 : p->addr_count > 0);
 	struct session *s = xcalloc(1, sizeof(*s));
 	s->env = p->env;
 	s->events = *events;
@@ -509,14 +404,17 @@ struct session *session_open(
 	snprintf(s->hostname, sizeof(s->hostname), "%s", p->hostname);
 	snprintf(s->mx, sizeof(s->mx), "%s", p->mx);
 	snprintf(s->domain, sizeof(s->domain), "%s", p->domain);
+	snprintf(s->verify_name, sizeof(s->verify_name), "%s",
+		p->verify_name ? p->verify_name : "");
 	s->addr_count = p->addr_count < DIAL_ADDRS_MAX ? p->addr_count : DIAL_ADDRS_MAX;
-	memcpy(s->addrs, p->addrs, s->addr_count * sizeof(s->addrs[0]));
+	if (s->addr_count)
+		memcpy(s->addrs, p->addrs, s->addr_count * sizeof(s->addrs[0]));
 	make_client(s, p);
 	s->timer = timer_new(p->env->loop, on_timer, s);
 	s->deadline = timer_new(p->env->loop, on_deadline, s);
 	timer_start(s->deadline, s->terms->settings->session_timeout_ms);
 	p->env->sessions++;
-	start_dial(s);
+	session_dial(s);
 	return s;
 }
 

@@ -1,7 +1,7 @@
 /*
- * One connection to one host: dial, greeting, STARTTLS, and then one message
- * after another. The glue between a stream, the TLS layer and the protocol
- * machine; it decides nothing: what to do was decided before (params), what a
+ * One connection to one host: dial, TLS from the first octet or greeting and STARTTLS,
+ * and then one message after another. The glue between a stream, the TLS layer and the
+ * protocol machine; it decides nothing: what to do was decided before (params), what a
  * failure means is for its owner.
  *
  * Events run from the loop, or from inside session_send, _body, _marked and
@@ -30,6 +30,7 @@ enum session_phase { SESSION_DIALING, SESSION_HANDSHAKE, SESSION_TALKING };
 struct session_failure {
 	enum session_phase phase;
 	bool is_tls_init;         /* SESSION_HANDSHAKE: our own side could not begin */
+	bool is_unmet;            /* something that is required is not as it must be */
 	bool session_timeout;     /* the limit on the whole session */
 	struct smtp_failure smtp; /* SESSION_TALKING */
 	char text[320];           /* a short fact */
@@ -48,8 +49,10 @@ struct session_params {
 	struct delivery_env *env;
 	struct terms *terms;      /* a reference of its own is taken */
 	const char *hostname;     /* ours; copied */
-	const char *mx;           /* copied */
-	const struct addr *addrs; /* copied; with ports */
+	const char *mx;           /* or the path of the socket; copied */
+	const char *verify_name;  /* whose certificate it must be; NULL: of nobody;
+				   * copied */
+	const struct addr *addrs; /* copied; with ports; none where there is a path */
 	size_t addr_count;
 	bool offer_starttls;          /* send STARTTLS where it is offered */
 	bool plaintext_after_refusal; /* go on in this session if STARTTLS is refused */

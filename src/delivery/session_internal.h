@@ -1,4 +1,5 @@
-/* The inside of a session, shared by session.c (its course) and session_facts.c. */
+/* The inside of a session, shared by session.c (its course), session_dial.c,
+ * session_tls.c and session_facts.c. */
 #ifndef DELIVERY_SESSION_INTERNAL_H
 #define DELIVERY_SESSION_INTERNAL_H
 
@@ -13,6 +14,7 @@ struct session {
 
 	char hostname[256];
 	char mx[DNS_NAME_MAX];
+	char verify_name[DNS_NAME_MAX];
 	char domain[POLICY_NAME_MAX + 1];
 	int64_t id;
 	struct addr addrs[DIAL_ADDRS_MAX]; /* those that were dialled in vain are gone */
@@ -36,5 +38,19 @@ struct session {
 	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
 	bool is_overdue; /* session_timeout is over */
 };
+
+/* session.c */
+void session_enter(struct session *s); /* around all that may close it */
+void session_leave(struct session *s);
+void session_drive(struct session *s);
+void session_end(struct session *s, const struct session_failure *failure);
+void session_listen(struct session *s); /* to its stream */
+
+/* session_dial.c */
+void session_dial(struct session *s);
+
+/* session_tls.c */
+void session_start_tls(struct session *s);
+void session_log_handshake(struct session *s, const char *error, const char *stage);
 
 #endif

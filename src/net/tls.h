@@ -70,7 +70,8 @@ struct tls_facts {
 
 /* ok: the stream is ready for use, its reading paused. Otherwise the session is
  * dead and the caller closes the stream; is_init tells that our own side could
- * not begin (class tls_init), else it is the handshake (class tls_handshake). */
+ * not begin (class tls_init), else it is the handshake (class tls_handshake), and then
+ * ERR_INVALID means that what the peer sent was not TLS at all. */
 typedef void tls_callback(void *arg, bool ok, bool is_init, const struct err *e);
 
 /* Wraps *lower, which is taken (set to NULL) at once, and begins the handshake.

@@ -40,7 +40,7 @@ static void set_not_tls(struct err *e, const char *first, size_t len)
 	while (line < len && first[line] != '\r' && first[line] != '\n')
 		line++;
 	text_clean(first, line, shown, sizeof(shown));
-	err_set(e, ERR_NETWORK, "the peer does not speak TLS (it sent \"%s\")", shown);
+	err_set(e, ERR_INVALID, "the peer does not speak TLS (it sent \"%s\")", shown);
 }
 
 void tls_error_handshake(struct err *e, gnutls_session_t session, int result,

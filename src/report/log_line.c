@@ -71,21 +71,13 @@ static const char *status_of(const char *outcome)
 	return strcmp(outcome, "bounced") == 0 ? "bounced" : "deferred";
 }
 
-static void add_host(const struct event_attempt *a, struct buf *out)
-{
-	buf_addstr(out, words_host(a));
-	buf_addc(out, '[');
-	buf_addstr(out, a->address);
-	buf_addc(out, ']');
-}
-
 static void add_remote(
 	const struct event_attempt *a, const struct event_reply *reply, struct buf *out)
 {
 	const char *command = words_command(a->stage);
-	if (a->address) {
+	if (words_has_place(a)) {
 		buf_addstr(out, "host ");
-		add_host(a, out);
+		words_host(out, a);
 		buf_addstr(out, command ? " said: " : " refused to talk to me: ");
 	}
 	words_reply(out, reply);
@@ -97,14 +89,16 @@ static void add_local(const struct event_attempt *a, struct buf *out)
 {
 	bool is_connect = a->failure && strcmp(a->failure, "connect") == 0;
 	const char *failure = words_failure(a->failure);
-	if (is_connect && a->address) {
+	if (is_connect && words_has_place(a)) {
 		buf_addstr(out, "connect to ");
-		add_host(a, out);
-		buf_addf(out, ":%u: ", a->port);
+		words_host(out, a);
+		if (a->port)
+			buf_addf(out, ":%u", a->port);
+		buf_addstr(out, ": ");
 		if (a->detail)
 			failure = "";
-	} else if (a->address) {
-		add_host(a, out);
+	} else if (words_has_place(a)) {
+		words_host(out, a);
 		buf_addstr(out, ": ");
 	}
 	buf_addstr(out, failure);

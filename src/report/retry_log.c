@@ -205,7 +205,7 @@ static void tell_host(const struct retry_log_style *style, const struct event_at
 {
 	struct buf text = BUF_INIT;
 	add_host(&text, a);
-	if (a->address)
+	if (words_has_place(a))
 		add_channel(&text, a);
 	add_line(style, out, "", "Host", &text);
 	buf_clear(&text);

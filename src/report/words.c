@@ -65,22 +65,45 @@ void words_token(struct buf *out, const char *value)
 	}
 }
 
-const char *words_host(const struct event_attempt *a)
+static bool is_path(const struct event_attempt *a)
 {
+	return a->mx && a->mx[0] == '/';
+}
+
+bool words_has_place(const struct event_attempt *a)
+{
+	return a->address || is_path(a);
+}
+
+static const char *name_of(const struct event_attempt *a)
+{
+	if (is_path(a))
+		return "localhost";
 	return a->mx && a->mx[0] != '[' ? a->mx : a->address;
+}
+
+static const char *place_of(const struct event_attempt *a)
+{
+	return is_path(a) ? a->mx : a->address;
+}
+
+void words_host(struct buf *out, const struct event_attempt *a)
+{
+	buf_addf(out, "%s[%s]", name_of(a), place_of(a));
 }
 
 void words_relay(struct buf *out, const struct event_attempt *a)
 {
-	if (!a->address) {
+	if (!words_has_place(a)) {
 		buf_addstr(out, "none");
 		return;
 	}
-	words_token(out, words_host(a));
+	words_token(out, name_of(a));
 	buf_addc(out, '[');
-	words_token(out, a->address);
-	buf_addstr(out, "]:");
-	buf_addu(out, a->port);
+	words_token(out, place_of(a));
+	buf_addc(out, ']');
+	if (!is_path(a))
+		buf_addf(out, ":%u", a->port);
 }
 
 static const struct {

@@ -12,11 +12,14 @@
 /* "450 4.2.0 text"; the enhanced code once, wherever the peer put it. */
 void words_reply(struct buf *out, const struct event_reply *reply);
 
-/* The host's name, or its address where an address literal is all it has. Only
- * with an address. */
-const char *words_host(const struct event_attempt *a);
+/* Was it a place that could be tried: an address, or the path of a socket? */
+bool words_has_place(const struct event_attempt *a);
 
-/* "mx1.example.com[192.0.2.1]:25", or "none" where no address was reached.
+/* "mx1.example.com[192.0.2.1]", the name being the address where an address literal
+ * is all it has; "localhost[/run/lmtp]". Only with a place. */
+void words_host(struct buf *out, const struct event_attempt *a);
+
+/* "mx1.example.com[192.0.2.1]:25", "localhost[/run/lmtp]", or "none" without a place.
  * Nothing in it can be taken for the end of a log line's field. */
 void words_relay(struct buf *out, const struct event_attempt *a);
 

@@ -205,6 +205,31 @@ static void what_is_no_range_is_refused(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	bool is_any, is_loopback;
+} special[] = {
+	{ "0.0.0.0", true, false },
+	{ "::", true, false },
+	{ "127.0.0.1", false, true },
+	{ "127.255.0.9", false, true },
+	{ "::1", false, true },
+	{ "::ffff:127.0.0.1", false, true },
+	{ "192.0.2.127", false, false },
+	{ "::2", false, false },
+};
+
+static void this_machine_is_known_by_its_addresses(void **state)
+{
+	struct addr a;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
+		assert_true(addr_parse(special[i].text, 25, &a));
+		assert_int_equal(addr_is_any(&a), special[i].is_any);
+		assert_int_equal(addr_is_loopback(&a), special[i].is_loopback);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +241,7 @@ int main(void)
 		cmocka_unit_test(equal_means_address_and_port),
 		cmocka_unit_test(ranges_hold_what_they_should),
 		cmocka_unit_test(what_is_no_range_is_refused),
+		cmocka_unit_test(this_machine_is_known_by_its_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,7 +225,7 @@ static void *connection_main(void *arg)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (pass(c, "connect")) {
+	if (pass(c, "connect") && (!c->plan->is_tls || shake_hands(c))) {
 		say(c, c->plan->banner ? c->plan->banner : "220 peer.test");
 		while (read_line(c, line, sizeof(line)) && serve_command(c, line))
 			continue;

@@ -34,6 +34,7 @@ struct server_plan {
 	const char *close_at;
 	const char *stall_at; /* reads on there and says nothing more */
 	const char *hold_at;  /* waits there to be released, before all else */
+	bool is_tls;          /* from the first octet */
 };
 
 enum { SERVER_CONNECTIONS_MAX = 64 };

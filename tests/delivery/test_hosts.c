@@ -70,12 +70,34 @@ static void prohibited_ranges_hold_for_mapped_addresses_too(void **state)
 	}
 }
 
+static void one_s_own_doors_are_known_by_address_and_port(void **state)
+{
+	static const struct {
+		const char *address;
+		uint16_t port;
+		bool is_own;
+	} cases[] = { { "127.0.0.1", 25, true }, { "::ffff:127.0.0.1", 25, true },
+		{ "127.0.0.1", 587, false }, { "192.0.2.1", 25, false },
+		{ "127.0.0.9", 10025, true }, { "::1", 10025, true },
+		{ "192.0.2.1", 10025, false } };
+	struct config_listen listen[3] = { { .path = "/run/lmtp" } };
+	(void)state;
+	assert_true(addr_parse("127.0.0.1", 25, &listen[1].addr));
+	assert_true(addr_parse("::", 10025, &listen[2].addr));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct addr a = parsed(cases[i].address);
+		addr_set_port(&a, cases[i].port);
+		assert_int_equal(host_addr_is_own(&a, listen, 3), cases[i].is_own);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(families_take_turns_ipv6_first),
 		cmocka_unit_test(an_address_is_dialled_once_and_at_most_ten_are_kept),
 		cmocka_unit_test(prohibited_ranges_hold_for_mapped_addresses_too),
+		cmocka_unit_test(one_s_own_doors_are_known_by_address_and_port),
 	};
 	return cmocka_run_group_tests_name("hosts", tests, NULL, NULL);
 }

@@ -132,15 +132,20 @@ void world_policy(
 	set_policy(w, allow, exclude, pins, NULL);
 }
 
-void world_routes(struct world *w, const char *fmt)
+void world_fill_in(struct world *w, const char *text, struct buf *out)
+{
+	for (; *text; text++) {
+		if (*text == '@')
+			buf_addu(out, addr_port(&w->server.addr));
+		else
+			buf_addc(out, *text);
+	}
+}
+
+void world_routes(struct world *w, const char *routes)
 {
 	struct buf text = BUF_INIT;
-	for (; *fmt; fmt++) {
-		if (*fmt == '@')
-			buf_addu(&text, addr_port(&w->server.addr));
-		else
-			buf_addc(&text, *fmt);
-	}
+	world_fill_in(w, routes, &text);
 	set_policy(w, NULL, NULL, NULL, buf_text(&text));
 	buf_clear(&text);
 }

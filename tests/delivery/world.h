@@ -74,7 +74,9 @@ void world_configure(struct world *w, const char *options); /* after the server 
 void world_policy(
 	struct world *w, const char *allow, const char *exclude, const char *pins);
 
-/* Text of routes.txt; '@' is the port of the server. */
+/* '@' is the port of the server. */
+void world_fill_in(struct world *w, const char *text, struct buf *out);
+/* Text of routes.txt, filled in. */
 void world_routes(struct world *w, const char *text);
 
 typedef bool world_condition(struct world *w, void *arg);

@@ -1,5 +1,5 @@
 """Routes: mail goes where the lines of routes.txt say, and nowhere else."""
-from peers import net
+from peers import lmtpd, net
 from peers.smtpd import Behaviour
 
 
@@ -101,3 +101,82 @@ def test_the_limit_of_a_relay_is_for_all_its_destinations(world):
     assert world.outcomes(message_id) == ["delivered"] * 300
     assert 2 <= server.most_at_once <= 5
     assert len(server.sessions) <= 5 + 2    # they were kept, and used for whatever came
+
+
+def test_transports_reach_relays_in_their_own_way(world):
+    """TLS from the first octet, a source address, an EHLO name, and what never is plaintext."""
+    submissions = world.host("submissions.test", Behaviour(tls_first=True))
+    plain = world.host("plain.test", Behaviour(starttls=None))
+    waiting = world.host("waiting.test", Behaviour(tls_first=True))
+    source = world.block.address()
+    world.configure('destination "waiting.test" { reply_timeout = 300ms }\n', fallback="plaintext")
+    world.policy("routes.txt", f"[a.test] smtps://[submissions.test]:{world.port} source={source} "
+                               "ehlo=outside.sender.test\n"
+                               f"[b.test] smtps://[plain.test]:{world.port}\n"
+                               f"[c.test] smtp://[waiting.test]:{world.port}\n"
+                               f"[d.test] smtp://[plain.test] tls=required\n")
+    message_id = world.send(*[f"x@{name}.test" for name in "abcd"])
+    world.once()
+    entries = {e["domain"]: e for e in world.log(message_id)}
+    assert {d: e["outcome"] for d, e in entries.items()} == {
+        "a.test": "delivered", "b.test": "deferred", "c.test": "deferred", "d.test": "deferred"}
+    (session,) = submissions.sessions
+    assert session.client == source and session.sni == "submissions.test"
+    assert session.lines()[0] == "EHLO outside.sender.test"
+    assert session.lines("plaintext") == [] and not session.asked_for_tls
+    assert entries["a.test"]["tls"] and entries["a.test"]["channel"] == "tls"
+    assert "did you mean smtp://?" in entries["b.test"]["detail"]
+    assert entries["b.test"]["failure"] == "tls_handshake"
+    assert entries["b.test"]["next_channel"] == "tls"
+    assert "did you mean smtps://?" in entries["c.test"]["detail"]
+    assert entries["d.test"]["failure"] == "policy"
+    assert not plain.messages and not waiting.messages
+
+
+def test_a_certificate_that_must_be_good_is_asked_for_before_anything_is_sent(world):
+    """tls=verified: for the host that is named; where MX records lead elsewhere, for the relay."""
+    world.host("good.example.test")
+    bare = world.host("bare.test")
+    forged = world.host("mx.elsewhere.sub.test")    # the certificate is not for that name
+    led = world.host("mx.other.test")               # it has a good one, for another domain
+    within = world.host("mx.example.test")
+    world.domain("led.sub.test", led)
+    world.domain("example.test", within)
+    world.configure(trust_file=str(world.certificates.ca))
+    world.policy("routes.txt", "[a.test] smtp://[good.example.test] tls=verified\n"
+                               "[b.test] smtp://[mx.elsewhere.sub.test] tls=verified\n"
+                               f"[c.test] smtp://led.sub.test:{world.port} tls=verified\n"
+                               f"[d.test] smtp://example.test:{world.port} tls=verified\n"
+                               f"[e.test] smtp://[{bare.address}] tls=verified\n")
+    message_id = world.send(*[f"x@{name}.test" for name in "abcde"])
+    world.once()
+    entries = {e["domain"]: e for e in world.log(message_id)}
+    assert {d: e["outcome"] for d, e in entries.items()} == {
+        "a.test": "delivered", "b.test": "deferred", "c.test": "deferred", "d.test": "delivered",
+        "e.test": "deferred"}
+    assert entries["a.test"]["tls"]["verified"] and entries["d.test"]["tls"]["verified"]
+    for domain, server, name in (("b.test", forged, "mx.elsewhere.sub.test"), ("c.test", led, "led.sub.test"),
+                                 ("e.test", bare, bare.address)):
+        assert entries[domain]["failure"] == "policy" and entries[domain]["next_channel"] == "tls"
+        assert f"has to be good for {name}, and is not: " in entries[domain]["detail"]
+        assert server.sessions[-1].lines("tls") == []
+
+
+def test_lmtp_has_a_verdict_for_each_recipient(world):
+    path = world.directory / "lmtp"
+    server = lmtpd.LmtpServer(path, Behaviour(starttls=None, verdicts={
+        "full@a.test": "452 4.2.2 mailbox full", "no@a.test": "550 5.1.1 nobody"}), world.certificates)
+    world.closers.append(server)
+    world.policy("routes.txt", f"* lmtp:{path}\n[gone.test] discard\n")
+    message_id = world.send("yes@a.test", "full@a.test", "no@a.test", "also@a.test")
+    other_id = world.send("x@b.test")
+    world.once()
+    (entry,) = world.log(message_id)
+    assert {r["address"]: r["outcome"] for r in entry["recipients"]} == {
+        "yes@a.test": "delivered", "also@a.test": "delivered", "full@a.test": "deferred",
+        "no@a.test": "bounced"}
+    assert (entry["mx"], entry["address"], entry["port"]) == (str(path), None, None)
+    assert world.outcomes(other_id) == ["delivered"]
+    assert server.sessions[0].lines()[0] == "LHLO client.sender.test"
+    assert f"relay=localhost[{path}], " in log_text(world)
+    assert [sorted(m.recipients) for m in server.messages][0] == ["also@a.test", "yes@a.test"]

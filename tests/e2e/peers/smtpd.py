@@ -3,6 +3,8 @@
 One thread a connection, blocking calls: each misbehaviour is where it happens
 in the conversation. `SmtpServer.sessions` is the evidence.
 """
+import base64
+import binascii
 import collections
 import dataclasses
 import socket
@@ -11,6 +13,8 @@ import struct
 import threading
 import time
 import typing
+
+from . import auth
 
 VERSIONS = {"TLS1.0": ssl.TLSVersion.TLSv1, "TLS1.1": ssl.TLSVersion.TLSv1_1,
             "TLS1.2": ssl.TLSVersion.TLSv1_2, "TLS1.3": ssl.TLSVersion.TLSv1_3}
@@ -55,6 +59,11 @@ class Behaviour:
     one_message: bool = False    # hang up after the verdict, so that nothing is reused
     hold_data: typing.Optional[threading.Event] = None  # reply to the message when it is set
     unknown: tuple = ()          # verbs that it does not know: what follows is taken for commands
+    tls_first: bool = False      # TLS from the first octet
+    users: dict = dataclasses.field(default_factory=dict)  # user -> password or token: AUTH first
+    mechanisms: tuple = auth.MECHANISMS  # that are listed, inside TLS
+    auth_in_clear: bool = False  # and outside of it
+    verdicts: dict = dataclasses.field(default_factory=dict)  # see lmtpd.py
 
 
 @dataclasses.dataclass
@@ -83,6 +92,9 @@ class Session:
     tls_version: typing.Optional[str] = None
     tls_error: str = ""
     resumed: bool = False
+    user: typing.Optional[str] = None     # who authenticated
+    mechanisms: list = dataclasses.field(default_factory=list)  # that were tried
+    certificate: typing.Optional[str] = None  # common name of the client's
     early_bytes: bytes = b""     # came in together with STARTTLS
     pipelined: bool = False      # a command came in before the reply to the one before
     flooded: int = 0             # octets that a flood got rid of
@@ -184,6 +196,8 @@ class Connection:
 
     def run(self):
         try:
+            if self.b.tls_first:
+                self.start_tls()
             self.flood()
             self.reply("banner", "", f"220 {self.server.name} ESMTP scripted")
             while True:
@@ -226,6 +240,8 @@ class Connection:
 
     def do_ehlo(self, line):
         lines = [self.server.name, *self.b.extensions]
+        if self.b.users and (self.b.auth_in_clear or self.session.channel == "tls"):
+            lines.append("AUTH " + " ".join(self.b.mechanisms))
         if self.b.starttls and self.session.channel == "plaintext":
             lines.append("STARTTLS")
         text = "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{word}"
@@ -257,7 +273,9 @@ class Connection:
 
     def do_mail(self, line):
         sender, parameters = line.split("<", 1)[1].split(">", 1)
-        if self.reply("MAIL", line, "250 2.1.0 ok") == "2":
+        needs_auth = self.b.users and not self.session.user
+        default = "530 5.7.0 authenticate first" if needs_auth else "250 2.1.0 ok"
+        if self.reply("MAIL", line, default) == "2":
             self.envelope = (sender, parameters.strip(), [])
             self.chunks = b""
 
@@ -325,6 +343,35 @@ class Connection:
         if self.b.one_message:
             raise HangUp
 
+    # -- AUTH --
+
+    def challenge(self, octets):
+        self.send(b"334 " + base64.b64encode(octets) + b"\r\n")
+        try:
+            return base64.b64decode(self.line(), validate=True)
+        except binascii.Error as e:
+            raise auth.Cancelled from e
+
+    def do_auth(self, line):
+        words = line.split(" ")
+        # What is secret in it is no evidence that anybody needs.
+        self.session.commands[-1] = (self.session.channel, " ".join(words[:2]))
+        mechanism = words[1].upper()
+        self.session.mechanisms.append(mechanism)
+        initial = None
+        if len(words) > 2:
+            initial = b"" if words[2] == "=" else base64.b64decode(words[2])
+        if mechanism not in self.b.mechanisms:
+            self.reply("AUTH", line, "504 5.5.4 no such mechanism")
+            return
+        try:
+            self.session.user = auth.authenticate(mechanism, initial, self.challenge, self.b.users)
+        except auth.Cancelled:
+            self.reply("AUTH", line, "501 5.5.0 cancelled")
+            return
+        self.reply("AUTH", line, "235 2.7.0 welcome" if self.session.user
+                   else "535 5.7.8 authentication failed")
+
     # -- STARTTLS --
 
     def do_starttls(self, line):
@@ -370,10 +417,18 @@ class Connection:
         self.session.channel = "tls"
         self.session.tls_version = NAMES[self.sock.version()]
         self.session.resumed = bool(self.sock.session_reused)
+        self.session.certificate = common_name(self.sock.getpeercert())
         if self.b.breaks_resumption == "reply" and self.session.resumed:
             self.session.tls_error = "refused to go on"
             raise HangUp
         self.envelope = None
+
+
+def common_name(certificate):
+    """Of the certificate that the client sent and that verified, or None."""
+    names = [value for part in (certificate or {}).get("subject", ()) for key, value in part
+             if key == "commonName"]
+    return names[0] if names else None
 
 
 def offers_psk(hello):
@@ -402,10 +457,15 @@ class SmtpServer:
         self._connections = collections.deque()
         self._contexts = {}
         self._closing = False
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, port), family=family, backlog=200)
+        self._listener = self.listen()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
+
+    connection = Connection
+
+    def listen(self):
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        return socket.create_server((self.address, self.port), family=family, backlog=200)
 
     def behaviour(self, number):
         if callable(self.script):
@@ -449,11 +509,12 @@ class SmtpServer:
                 sock, client = self._listener.accept()
             except OSError:
                 return
-            session = Session(len(self.sessions) + 1, time.monotonic(), client[0])
+            session = Session(len(self.sessions) + 1, time.monotonic(), client[0] if client else "")
             self.sessions.append(session)
             self.most_at_once = max(self.most_at_once, self.open_sessions)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self, sock, session, self.behaviour(session.number))
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = self.connection(self, sock, session, self.behaviour(session.number))
             thread = threading.Thread(target=connection.run, daemon=True)
             self._connections.append((connection, thread))
             thread.start()
