@@ -34,9 +34,11 @@ int tls_check(struct tls_credentials *c, unsigned versions, struct err *e);
 
 struct tls_params {
 	struct tls_credentials *credentials;
-	unsigned versions;       /* mask; all must be available */
-	const char *sni;         /* NULL or "": none */
-	const char *verify_name; /* name the certificate is checked against, or NULL */
+	unsigned versions; /* mask; all must be available */
+	const char *sni;   /* NULL or "": none */
+	/* What the certificate is checked against: a DNS name (A-labels), or an address
+	 * without brackets; NULL: the chain alone. */
+	const char *verify_name;
 	int64_t handshake_timeout_ms; /* for the whole handshake */
 	/* Sent when the server asks for a certificate, held by the session; NULL: an
 	 * empty list is. Expired or not is not looked at here. With a key on a token the
@@ -74,7 +76,8 @@ struct tls_facts {
  * ERR_INVALID means that what the peer sent was not TLS at all. */
 typedef void tls_callback(void *arg, bool ok, bool is_init, const struct err *e);
 
-/* Wraps *lower, which is taken (set to NULL) at once, and begins the handshake.
+/* Wraps *lower, which is taken (set to NULL) at once, and begins the handshake: after
+ * STARTTLS, or as the first that is said (RFC 8314 section 3.3).
  * The new stream owns it. cb runs once, from the loop, never from inside this
  * call, and not after stream_close. */
 struct stream *tls_client_start(struct uv_loop_s *loop, struct stream **lower,

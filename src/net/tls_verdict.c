@@ -123,11 +123,14 @@ static void set_status_text(unsigned status, struct verdict *v)
 		v->verify_text[--len] = '\0';
 }
 
-/* The chain alone. */
+/* The chain alone; a certificate that is said to be for clients, or for signing mail, is
+ * none for a server. */
 static void verify_chain(gnutls_session_t session, struct verdict *v)
 {
+	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER };
 	v->status = 0;
-	v->result = gnutls_certificate_verify_peers3(session, NULL, &v->status);
+	v->result = gnutls_certificate_verify_peers(session, &purpose, 1, &v->status);
 }
 
 /* As the library does it when it is given the name. */

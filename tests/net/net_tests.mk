@@ -22,7 +22,8 @@ net_tests = tests/net/test_dial \
 	tests/net/test_tls_identities \
 	tests/net/test_tls_identity \
 	tests/net/test_tls_store \
-	tests/net/test_tls_token
+	tests/net/test_tls_token \
+	tests/net/test_tls_verify
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 tests_net_test_dial_SOURCES = tests/net/test_dial.c
@@ -55,7 +56,7 @@ tests_net_test_tls_facts_SOURCES = tests/net/test_tls_facts.c
 tests_net_test_tls_facts_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_facts_LDADD = $(net_test_libs)
 tests_net_test_tls_facts_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=gnutls_certificate_verify_peers3 -Wl,--wrap=clock_wall_ms
+	-Wl,--wrap=gnutls_certificate_verify_peers -Wl,--wrap=clock_wall_ms
 tests_net_test_tls_handshake_SOURCES = tests/net/test_tls_handshake.c
 tests_net_test_tls_handshake_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_handshake_LDADD = $(net_test_libs)
@@ -72,6 +73,9 @@ tests_net_test_tls_token_SOURCES = tests/net/test_tls_token.c
 tests_net_test_tls_token_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_token_LDADD = $(net_test_libs)
 tests_net_test_tls_token_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=gnutls_privkey_import_url
+tests_net_test_tls_verify_SOURCES = tests/net/test_tls_verify.c
+tests_net_test_tls_verify_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+tests_net_test_tls_verify_LDADD = $(net_test_libs)
 tests_net_test_tls_store_SOURCES = tests/net/test_tls_store.c
 tests_net_test_tls_store_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
 tests_net_test_tls_store_LDADD = $(net_test_libs)

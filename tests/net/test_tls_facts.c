@@ -29,13 +29,15 @@ int64_t __wrap_clock_wall_ms(void)
 	return __real_clock_wall_ms() + clock_offset_ms;
 }
 
-int __real_gnutls_certificate_verify_peers3(gnutls_session_t, const char *, unsigned *);
-int __wrap_gnutls_certificate_verify_peers3(gnutls_session_t, const char *, unsigned *);
-int __wrap_gnutls_certificate_verify_peers3(
-	gnutls_session_t session, const char *name, unsigned *status)
+int __real_gnutls_certificate_verify_peers(
+	gnutls_session_t, gnutls_typed_vdata_st *, unsigned, unsigned *);
+int __wrap_gnutls_certificate_verify_peers(
+	gnutls_session_t, gnutls_typed_vdata_st *, unsigned, unsigned *);
+int __wrap_gnutls_certificate_verify_peers(gnutls_session_t session,
+	gnutls_typed_vdata_st *data, unsigned count, unsigned *status)
 {
 	verifications++;
-	return __real_gnutls_certificate_verify_peers3(session, name, status);
+	return __real_gnutls_certificate_verify_peers(session, data, count, status);
 }
 
 static void connect_tls(struct client *c, struct peer *p, const struct tls_params *params)

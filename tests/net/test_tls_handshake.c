@@ -58,6 +58,22 @@ static void script_plaintext(struct peer *p, int fd)
 	say(fd, "500 what is this?\r\n", 19);
 }
 
+static void script_stall(struct peer *p, int fd)
+{
+	(void)p;
+	char buf[4096];
+	while (read(fd, buf, sizeof(buf)) > 0)
+		continue;
+}
+
+/* TLS from the first byte, at a port where it begins with STARTTLS. */
+static void script_greet(struct peer *p, int fd)
+{
+	(void)p;
+	write_all(fd, "220 mx.test ESMTP\r\n", 19);
+	script_stall(p, fd);
+}
+
 static void script_bad_hello(struct peer *p, int fd)
 {
 	(void)p;
@@ -74,14 +90,6 @@ static void script_alert(struct peer *p, int fd)
 {
 	(void)p;
 	say(fd, "\x15\x03\x03\x00\x02\x02\x28", 7);
-}
-
-static void script_stall(struct peer *p, int fd)
-{
-	(void)p;
-	char buf[4096];
-	while (read(fd, buf, sizeof(buf)) > 0)
-		continue;
 }
 
 static void script_drip(struct peer *p, int fd)
@@ -152,6 +160,8 @@ static const struct handshake_case {
 		"does not speak TLS" },
 	{ "a plaintext reply", script_plaintext, NULL, false, 0, 0, false, false,
 		"it sent \"500 what is this?\"" },
+	{ "a greeting", script_greet, NULL, false, 0, 0, false, false,
+		"it sent \"220 mx.test ESMTP\"" },
 	{ "a ServerHello that lies", script_bad_hello, NULL, false, 0, 0, false, false,
 		"TLS protocol error" },
 	{ "a fatal alert", script_alert, NULL, false, 0, 0, false, false,
@@ -226,8 +236,10 @@ static void script_look_for_share(struct peer *p, int fd)
 {
 	char hello[2048];
 	ssize_t n = read(fd, hello, sizeof(hello));
-	p->is_handshake_ok = n > 0 && memmem(hello, (size_t)n, one_x25519_share,
-					      sizeof(one_x25519_share) - 1);
+	/* The first octet is that of a handshake: nothing in clear comes before. */
+	p->is_handshake_ok =
+		n > 0 && hello[0] == 22 &&
+		memmem(hello, (size_t)n, one_x25519_share, sizeof(one_x25519_share) - 1);
 	read_rest(fd);
 }
 
