@@ -17,6 +17,10 @@
 /* Of notices to senders. */
 enum config_language { CONFIG_LANGUAGE_EN, CONFIG_LANGUAGE_JA };
 
+/* What becomes of an expired client certificate: it is not used, or the attempt is not
+ * made. */
+enum config_expired { CONFIG_EXPIRED_SKIP, CONFIG_EXPIRED_REFUSE };
+
 /* Values that may differ by destination. */
 struct config_destination {
 	struct policy_settings policy;
@@ -56,8 +60,9 @@ struct config {
 	struct addr_range *prohibited;
 	size_t prohibited_count;
 	char *trust_file; /* NULL: the system's */
-	char *tls_log;    /* NULL: off */
-	char *log;        /* "stderr", "syslog" or a path */
+	enum config_expired expired_certificates;
+	char *tls_log; /* NULL: off */
+	char *log;     /* "stderr", "syslog" or a path */
 	enum policy_match domain_match;
 	unsigned max_sessions;
 	unsigned workers;

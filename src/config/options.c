@@ -53,6 +53,14 @@ static const char *language_word(unsigned value)
 	return value < ARRAY_SIZE(words) ? words[value] : NULL;
 }
 
+static const char *expired_word(unsigned value)
+{
+	static const char *const words[] = {
+		[CONFIG_EXPIRED_SKIP] = "skip", [CONFIG_EXPIRED_REFUSE] = "refuse"
+	};
+	return value < ARRAY_SIZE(words) ? words[value] : NULL;
+}
+
 #define GLOBAL(field) .place = CONFIG_GLOBAL, .offset = offsetof(struct config, field)
 #define DESTINATION(field) \
 	.place = CONFIG_EVERYWHERE, .offset = offsetof(struct config_destination, field)
@@ -104,6 +112,9 @@ const struct config_option config_options[] = {
 		.help = "how long the retry log keeps entries; 0: for ever" },
 	{ "trust_file", &config_type_path, "", GLOBAL(trust_file),
 		.help = "trusted certificates, PEM; empty: those of the system" },
+	{ "expired_certificates", &config_type_word, "skip", .word = expired_word,
+		GLOBAL(expired_certificates),
+		.help = "an expired client certificate: go on without it, or defer" },
 	{ "workers", &config_type_number, "1", .min = 1, .max = 64, GLOBAL(workers),
 		.help = "event loops, each in a thread of its own; one a core" },
 	{ "max_sessions", &config_type_number, "200", .min = 1, .max = 100000,

@@ -230,6 +230,7 @@ static const struct {
 	{ "postmaster = \"help+mail@example.com\"", "postmaster",
 		"help+mail@example.com" },
 	{ "dsn_language = JA", "dsn_language", "ja" },
+	{ "expired_certificates = Refuse", "expired_certificates", "refuse" },
 	{ "bounce_route = 'smtp://[Mail.Example.org]:26, lmtp:/run/x order=turn'",
 		"bounce_route", "smtp://[Mail.Example.org]:26, lmtp:/run/x order=turn" },
 	{ "bounce_route = discard", "bounce_route", "discard" },
