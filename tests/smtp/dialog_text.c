@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,4 +81,46 @@ void dialog_number(
 		else
 			buf_addc(out, *s);
 	}
+}
+
+int dialog_bad(const struct dialog_line *at, const char *what, const char *arg)
+{
+	return err_set(
+		at->e, ERR_INVALID, "%s:%u: %s: %s", at->path, at->number, what, arg);
+}
+
+static int split_line(
+	dialog_take *take, void *dialog, const struct dialog_line *at, char *word)
+{
+	unsigned long times = 1;
+	if (!*word || *word == '#')
+		return 0;
+	char *arg = word + strcspn(word, " ");
+	if (*arg)
+		*arg++ = '\0';
+	char *star = strchr(word, '*');
+	if (star) {
+		times = strtoul(star + 1, NULL, 10);
+		*star = '\0';
+	}
+	return take(dialog, at, word, arg, times);
+}
+
+int dialog_read_file(const char *path, dialog_take *take, void *dialog, struct err *e)
+{
+	struct dialog_line at = { .path = path, .e = e };
+	char *line = NULL;
+	size_t size = 0;
+	int rc = 0;
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return err_errno(e, errno, "open %s", path);
+	while (!rc && getline(&line, &size, f) > 0) {
+		at.number++;
+		line[strcspn(line, "\n")] = '\0';
+		rc = split_line(take, dialog, &at, line);
+	}
+	free(line);
+	(void)fclose(f); /* only read */
+	return rc;
 }

@@ -4,21 +4,18 @@
 
 #include "base/mem.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct reader {
 	struct server_dialog *d;
-	const char *path;
-	unsigned line;
-	struct err *e;
+	const struct dialog_line *at;
 };
 
 static int bad(struct reader *r, const char *what, const char *arg)
 {
-	return err_set(r->e, ERR_INVALID, "%s:%u: %s: %s", r->path, r->line, what, arg);
+	return dialog_bad(r->at, what, arg);
 }
 
 static int read_option(struct reader *r, const char *arg)
@@ -54,7 +51,7 @@ static struct server_dialog_item *new_item(struct reader *r, enum server_dialog_
 		return NULL;
 	struct server_dialog_item *item = &d->items[d->item_count++];
 	item->verb = verb;
-	item->line = r->line;
+	item->line = r->at->number;
 	return item;
 }
 
@@ -121,21 +118,10 @@ static int read_directive(struct reader *r, const char *word, const char *arg)
 	return bad(r, "unknown line", word);
 }
 
-static int read_line(struct reader *r, char *s)
+static int take_line(void *dialog, const struct dialog_line *at, char *s, char *arg,
+	unsigned long times)
 {
-	unsigned long times = 1;
-	if (!*s || *s == '#')
-		return 0;
-	char *arg = strchr(s, ' ');
-	if (arg)
-		*arg++ = '\0';
-	else
-		arg = s + strlen(s);
-	char *star = strchr(s, '*');
-	if (star) {
-		times = strtoul(star + 1, NULL, 10);
-		*star = '\0';
-	}
+	struct reader reader = { .d = dialog, .at = at }, *r = &reader;
 	if (strcmp(s, "C:") == 0 || strcmp(s, "S:") == 0 || strcmp(s, "C") == 0 ||
 		strcmp(s, "S") == 0 || strcmp(s, "=") == 0)
 		return read_text(r, *s, arg, times);
@@ -146,24 +132,8 @@ static int read_line(struct reader *r, char *s)
 
 struct server_dialog *server_dialog_read(const char *path, struct err *e)
 {
-	FILE *f = fopen(path, "re");
-	if (!f) {
-		err_errno(e, errno, "open %s", path);
-		return NULL;
-	}
 	OWN(server_dialog_free) struct server_dialog *d = xcalloc(1, sizeof(*d));
-	struct reader r = { .d = d, .path = path, .e = e };
-	char *line = NULL;
-	size_t size = 0;
-	int rc = 0;
-	while (!rc && getline(&line, &size, f) > 0) {
-		r.line++;
-		line[strcspn(line, "\n")] = '\0';
-		rc = read_line(&r, line);
-	}
-	free(line);
-	(void)fclose(f); /* only read */
-	if (rc)
+	if (dialog_read_file(path, take_line, d, e) != 0)
 		return NULL;
 	d->options.hostname = "mx.example.org";
 	return MOVE(d);
