@@ -175,16 +175,46 @@ static int take_notify(const struct parameter *p, void *out, struct err *e)
 	return 0;
 }
 
+static unsigned code_point(const char *s, size_t len)
+{
+	unsigned c = (unsigned char)*s & (0xffU >> (len + 1));
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)s[i] & 0x3fU);
+	return c;
+}
+
+/* RFC 6533 3: UTF-8 as it is, which only a host with SMTPUTF8 takes, becomes \x{...},
+ * which goes everywhere. ASCII stays. */
+static bool encode_utf8(const char *s, size_t len, char out[SMTP_ORCPT_MAX + 1])
+{
+	size_t used = 0;
+	for (size_t i = 0, n; i < len; i += n) {
+		char shown[16] = { s[i] };
+		n = text_utf8_len(s + i, len - i);
+		if (n > 1)
+			snprintf(shown, sizeof(shown), "\\x{%02X}", code_point(s + i, n));
+		size_t shown_len = strlen(shown);
+		if (!n || shown_len > SMTP_ORCPT_MAX - used)
+			return false;
+		memcpy(out + used, shown, shown_len);
+		used += shown_len;
+	}
+	out[used] = '\0';
+	return true;
+}
+
 /* RFC 3461 4.2: a type, and an address of that type in xtext. */
 static int take_orcpt(const struct parameter *p, void *out, struct err *e)
 {
 	struct smtp_rcpt_parameters *r = out;
 	const char *semicolon = p->value_len ? memchr(p->value, ';', p->value_len) : NULL;
-	if (!semicolon || semicolon == p->value || p->value_len > SMTP_ORCPT_MAX ||
-		!is_xtext(p->value, p->value_len))
+	if (!semicolon || semicolon == p->value)
 		return bad_value(p, e);
-	memcpy(r->orcpt, p->value, p->value_len);
-	r->orcpt[p->value_len] = '\0';
+	bool is_utf8 = is_word(p->value, (size_t)(semicolon - p->value), "utf-8");
+	if (!is_utf8 && !text_is_ascii(p->value, p->value_len))
+		return bad_value(p, e);
+	if (!encode_utf8(p->value, p->value_len, r->orcpt) || !smtp_is_xtext(r->orcpt))
+		return bad_value(p, e);
 	return 0;
 }
 

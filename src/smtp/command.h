@@ -28,8 +28,9 @@ struct smtp_mail_parameters {
 };
 
 struct smtp_rcpt_parameters {
-	unsigned notify;                /* enum mail_notify; 0: not given */
-	char orcpt[SMTP_ORCPT_MAX + 1]; /* "type;xtext"; "" none */
+	unsigned notify; /* enum mail_notify; 0: not given */
+	/* "type;xtext", "" none; UTF-8 in a "utf-8;" one is written as \x{...} */
+	char orcpt[SMTP_ORCPT_MAX + 1];
 };
 
 /* text: what follows "FROM:" or "TO:", NUL-terminated. path_out points into it, with
