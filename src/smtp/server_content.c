@@ -8,12 +8,17 @@
 
 #include <string.h>
 
+bool smtp_server_is_over_limit(const struct smtp_server *s, uint64_t octets)
+{
+	return s->options.max_message_size && octets > s->options.max_message_size;
+}
+
 /* The next octets of the input are content. */
 static void give(struct smtp_server *s, size_t len)
 {
 	struct smtp_server_transaction *t = &s->transaction;
 	t->content_bytes += len;
-	if (s->options.max_message_size && t->content_bytes > s->options.max_message_size)
+	if (smtp_server_is_over_limit(s, t->content_bytes))
 		smtp_server_refuse_rest(s, 552, "5.3.4", "message is too large");
 	if (t->refusal.code)
 		buf_consume(&s->in, len);

@@ -101,6 +101,8 @@ enum smtp_server_state smtp_server_run_rcpt(struct smtp_server *s, const char *a
 enum smtp_server_state smtp_server_run_data(struct smtp_server *s, const char *argument);
 enum smtp_server_state smtp_server_run_bdat(struct smtp_server *s, const char *argument);
 
+/* Of a message, announced or come. */
+bool smtp_server_is_over_limit(const struct smtp_server *s, uint64_t octets);
 /* No more of the content is given to the owner; a first refusal stays. */
 void smtp_server_refuse_rest(
 	struct smtp_server *s, int code, const char *enhanced, const char *text);

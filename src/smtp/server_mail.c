@@ -50,11 +50,6 @@ static void note_path(struct smtp_server *s, const char *path, size_t len)
 	s->transaction.path_len = len - 2;
 }
 
-static bool is_too_large(const struct smtp_server *s, uint64_t octets)
-{
-	return s->options.max_message_size && octets > s->options.max_message_size;
-}
-
 enum smtp_server_state smtp_server_run_mail(struct smtp_server *s, const char *argument)
 {
 	struct smtp_server_transaction *t = &s->transaction;
@@ -74,7 +69,7 @@ enum smtp_server_state smtp_server_run_mail(struct smtp_server *s, const char *a
 		return refuse_syntax(s, rc, &e);
 	if (needs_smtputf8(s, text))
 		return refuse_utf8(s);
-	if (is_too_large(s, t->mail.size_bytes)) {
+	if (smtp_server_is_over_limit(s, t->mail.size_bytes)) {
 		smtp_server_say(s, "552 5.3.4 message is too large");
 		return s->state;
 	}
@@ -174,9 +169,6 @@ static void judge_chunk(struct smtp_server *s)
 	else if (!t->accepted)
 		smtp_server_refuse_rest(
 			s, nobody_code(s), "5.5.1", "no recipient was accepted");
-	else if (is_too_large(s, t->chunk_left) ||
-		 is_too_large(s, t->content_bytes + t->chunk_left))
-		smtp_server_refuse_rest(s, 552, "5.3.4", "message is too large");
 }
 
 enum smtp_server_state smtp_server_run_bdat(struct smtp_server *s, const char *argument)

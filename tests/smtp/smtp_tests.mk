@@ -304,10 +304,12 @@ SMTP_SERVER_DIALOGS = \
 	tests/smtp/server_dialogs/bdat-negative.txt \
 	tests/smtp/server_dialogs/bdat-nobody-pipelined.txt \
 	tests/smtp/server_dialogs/bdat-nobody.txt \
+	tests/smtp/server_dialogs/bdat-of-zero.txt \
 	tests/smtp/server_dialogs/bdat-rset-between-chunks.txt \
 	tests/smtp/server_dialogs/bdat-smuggling.txt \
 	tests/smtp/server_dialogs/bdat-too-large.txt \
 	tests/smtp/server_dialogs/bdat-without-length.txt \
+	tests/smtp/server_dialogs/bdat-word-glued.txt \
 	tests/smtp/server_dialogs/commit-refused-lmtp.txt \
 	tests/smtp/server_dialogs/commit-refused.txt \
 	tests/smtp/server_dialogs/content-is-empty.txt \
