@@ -4,6 +4,7 @@ import email.policy
 
 import pytest
 
+from peers import lmtpd
 from peers.smtpd import EXTENSIONS, Behaviour
 from world import HEADER, MESSAGE
 
@@ -35,7 +36,8 @@ class Notice:
         assert all(len(line) <= 998 for line in message.data.split(b"\r\n"))
         text, self.status_part, self.returned = self.mail.iter_parts()
         self.text = text.get_content().replace("\r\n", "\n")
-        self.status, *self.recipients = [dict(block.items()) for block in self.status_part.get_payload()]
+        self.status, *self.recipients = [{name: " ".join(value.split()) for name, value in block.items()}
+                                         for block in self.status_part.get_payload()]
 
 
 def notices(home):
@@ -72,6 +74,29 @@ def test_success_is_told_by_the_host_that_can_and_by_us_for_one_that_cannot(worl
     assert notice.returned.get_content_type() == "text/rfc822-headers", "RET=FULL is for failures"
 
 
+def test_what_lmtp_took_is_delivered_and_what_a_route_drops_is_not(world, home):
+    servers = {}
+    for name, extensions in (("mute", NO_DSN), ("speaks", EXTENSIONS)):
+        behaviour = Behaviour(starttls=None, extensions=extensions, verdicts={"full@mute.test": "552 5.2.2 over quota"})
+        servers[name] = lmtpd.LmtpServer(world.directory / name, behaviour, world.certificates)
+        world.closers.append(servers[name])
+    world.policy("routes.txt", f"mute.test lmtp:{servers['mute'].path}\nspeaks.test lmtp:{servers['speaks'].path}\n"
+                               "trap.test discard\n")
+    recipients = ("b@mute.test", "full@mute.test", "b@speaks.test", "b@trap.test")
+    batch(world, "", *(f"<{r}> NOTIFY=SUCCESS,FAILURE" for r in recipients))
+    world.attempts(2)
+    told = {r["Final-Recipient"]: (r["Action"], r["Status"], r.get("Remote-MTA"))
+            for n in notices(home) for r in n.recipients}
+    socket = f"x-unix; {servers['mute'].path}"
+    assert told == {"rfc822; b@mute.test": ("delivered", "2.0.0", socket),
+                    "rfc822; full@mute.test": ("failed", "5.2.2", socket),
+                    "rfc822; b@trap.test": ("relayed", "2.0.0", None)}
+    assert "RCPT TO:<b@speaks.test> NOTIFY=SUCCESS,FAILURE" in servers["speaks"].sessions[0].lines()
+    full, = (n for n in notices(home) if n.recipients[0]["Action"] == "failed")
+    assert "mailbox is full" in full.text and "b@mute.test" not in full.text
+    assert str(servers["mute"].path) in full.text
+
+
 LOGS = {
     "en": ("Undelivered mail returned to sender",
            [", attempt 1\n    mx1.example.test[", "the host said \"450 4.2.0 greylisted\"",
@@ -106,8 +131,8 @@ def test_a_failure_has_the_retry_log_in_it_in_the_language_of_the_option(world, 
 def test_a_delay_is_told_to_those_who_want_to_know(world, home):
     world.one_host(Behaviour(replies={"MAIL": "451 4.3.0 later"}))
     world.configure(bounce_delay_warning="1ms")
-    batch(world, "RET=FULL", "<b@example.test>", "<c@example.test> NOTIFY=DELAY", "<d@example.test> NOTIFY=FAILURE,SUCCESS",
-          "<e@example.test> NOTIFY=NEVER")
+    batch(world, "RET=FULL", "<b@example.test>", "<c@example.test> NOTIFY=DELAY",
+          "<d@example.test> NOTIFY=FAILURE,SUCCESS", "<e@example.test> NOTIFY=NEVER")
     world.attempts(3)
     (notice,) = notices(home)
     assert [r["Final-Recipient"] for r in notice.recipients] == ["rfc822; b@example.test", "rfc822; c@example.test"]
@@ -127,7 +152,8 @@ def test_the_message_comes_back_as_ret_says(world, home):
     world.attempts(2)
     found = {notice.status["Original-Envelope-Id"]: notice for notice in notices(home)}
     assert {name: notice.returned.get_content_type() for name, notice in found.items()} == {
-        "HDRS": "text/rfc822-headers", "FULL": "message/rfc822", "small": "message/rfc822", "big": "text/rfc822-headers"}
+        "HDRS": "text/rfc822-headers", "FULL": "message/rfc822",
+        "small": "message/rfc822", "big": "text/rfc822-headers"}
     for name in ("HDRS", "big"):
         header = found[name].returned.get_content().replace("\r\n", "\n").rstrip("\n")
         assert header.endswith(HEADER.decode().rstrip("\n")), "all of the header, and nothing but it"
