@@ -1,10 +1,11 @@
 """Compares the program with its manual pages, both ways. TAP output.
 
-    check_manual.py HIKYAKU DOC_DIRECTORY
+    check_manual.py HIKYAKU SENDMAIL DOC_DIRECTORY
 
 Commands and their options: `hikyaku --help` and `hikyaku COMMAND --help` with
 hikyaku.8. Configuration: `hikyaku config show --all --json` with
 hikyaku.conf.5, whose examples must load, as must hikyaku.conf.example.
+`hikyaku-sendmail --help` with hikyaku-sendmail.1.
 How the pages have to be written for it is said at their top.
 """
 import json
@@ -213,7 +214,22 @@ def check_configuration(tap, hikyaku, page, empty):
     return program
 
 
-def main(hikyaku, doc):
+def check_sendmail(tap, sendmail, page):
+    """{option: argument}, both ways."""
+    text = subprocess.run([sendmail, "--help"], stdout=subprocess.PIPE, text=True,
+                          check=False).stdout
+    program = {name: argument for name, argument in
+               re.findall(r"^  -(\w+)(?: ([A-Z]+))?  +\S", text, re.MULTILINE)}
+    manual = {}
+    for section, line in page_sections(page):
+        match = re.match(r"\.It Fl (\w+)(?:(?: Ns)? Ar (\S+))?$", line)
+        if section == "OPTIONS" and match:
+            manual[match[1]] = match[2] or ""
+    tap.check(len(program) > 0, "hikyaku-sendmail lists its options")
+    tap.compare("hikyaku-sendmail: option", program, manual)
+
+
+def main(hikyaku, sendmail, doc):
     tap = Tap()
     page = os.path.join(doc, "hikyaku.conf.5")
     example = os.path.join(doc, "hikyaku.conf.example")
@@ -224,9 +240,10 @@ def main(hikyaku, doc):
         options = check_configuration(tap, hikyaku, page, empty)
         check_examples(tap, hikyaku, page, directory)
         check_example_file(tap, hikyaku, example, options, directory)
+    check_sendmail(tap, sendmail, os.path.join(doc, "hikyaku-sendmail.1"))
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:4]))

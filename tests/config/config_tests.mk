@@ -20,4 +20,5 @@ EXTRA_DIST += \
 	tests/check_manual.py tests/check_manual.sh tests/check_pages.sh \
 	tests/config/manual/hikyaku tests/config/manual/hikyaku.8 \
 	tests/config/manual/hikyaku.conf.5 tests/config/manual/hikyaku.conf.example \
+	tests/config/manual/hikyaku-sendmail tests/config/manual/hikyaku-sendmail.1 \
 	tests/config/test_check_manual.sh

@@ -11,7 +11,8 @@ trap 'rm -rf "$work"' EXIT
 n=0
 
 complaints() { # directory of the pages
-	/usr/bin/python3 "$TOP_SRCDIR/tests/check_manual.py" "$work/hikyaku" "$work" 2>&1 |
+	/usr/bin/python3 "$TOP_SRCDIR/tests/check_manual.py" "$work/hikyaku" \
+		"$work/hikyaku-sendmail" "$work" 2>&1 |
 		sed -n 's/^not ok [0-9]* - //p'
 }
 
@@ -67,4 +68,10 @@ try "an example file that does not load" hikyaku.conf.example "s/An example/BROK
 bare.conf loads"
 try "an option that the example lacks" hikyaku.conf.example "/port/d" \
 	"hikyaku.conf.example names every option"
+try "an option of sendmail's manual alone" hikyaku-sendmail "/-t/d" \
+	"hikyaku-sendmail: option t of the manual is in the program"
+try "an option of sendmail alone" hikyaku-sendmail.1 "/Fl qI/d" \
+	"hikyaku-sendmail: option qI is in the manual"
+try "an argument of sendmail that differs" hikyaku-sendmail "s/SENDER/FROM/" \
+	"hikyaku-sendmail: option f is the same in program and manual"
 echo "1..$n"
