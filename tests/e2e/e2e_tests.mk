@@ -10,5 +10,5 @@ EXTRA_DIST += tests/e2e/e2e_tests.mk quickstart runtests tests/tsan.supp \
 	tests/e2e/test_fallback.py tests/e2e/test_hostile.py tests/e2e/test_input.py \
 	tests/e2e/test_log.py tests/e2e/test_peers.py tests/e2e/test_policy.py \
 	tests/e2e/test_queue.py tests/e2e/test_routes.py tests/e2e/test_routes_policy.py \
-	tests/e2e/test_send.py tests/e2e/test_tickets.py \
+	tests/e2e/test_send.py tests/e2e/test_sendmail.py tests/e2e/test_tickets.py \
 	tests/e2e/test_tls.py tests/e2e/test_workers.py

@@ -1,4 +1,5 @@
-"""Postfix and Exim from Debian's packages, each in a root of its own.
+"""Postfix and Exim from Debian's packages, each in a root of its own; and mailx, which
+wants a mail server beside it.
 
 The packages conflict, so neither is ever installed: they are fetched with `apt-get
 download`, unpacked with the libraries they need into a directory, and run
@@ -21,6 +22,7 @@ PACKAGES = {
     "exim": ["exim4-daemon-light", "exim4-base", "libgnutls30", "libgnutls-dane0", "libidn12",
              "libidn2-0", "libpcre2-8-0", "libunbound8", "libgmp10", "libhogweed6", "libnettle8",
              "libp11-kit0", "libtasn1-6", "libunistring2", "libevent-2.1-7", "libffi8", *LIBRARIES],
+    "mailx": ["bsd-mailx", "liblockfile1", "libbsd0", "libmd0"],
 }
 # Numbers that no user of the machine has.
 PASSWD = """root:x:0:0::/:/bin/sh
@@ -50,7 +52,7 @@ def cache_directory():
 
 
 def prepare_root(name):
-    """The unpacked root of "postfix" or "exim", made if it is not there yet."""
+    """The unpacked root of one of PACKAGES, made if it is not there yet."""
     if os.geteuid() != 0:
         raise Unavailable("chroot needs root")
     cache = cache_directory()
