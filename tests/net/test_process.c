@@ -279,6 +279,32 @@ static void cancelling_is_silent_and_leaves_no_zombie(void **state)
 	}
 }
 
+/* As the lanes are: the signal of a child's end goes to another thread. */
+static void *run_in_lane(void *arg)
+{
+	struct result *r = arg;
+	struct uv_loop_s *loop = loop_new();
+	process_start(loop, "sh -c 'kill -TERM $$; echo survived'", LONG, on_done, r);
+	run_until(loop, &r->is_done);
+	loop_free(&loop);
+	return NULL;
+}
+
+static void it_may_be_run_by_a_thread_that_takes_no_signals(void **state)
+{
+	(void)state;
+	sigset_t all, before;
+	pthread_t lane;
+	struct result r = { 0 };
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	assert_int_equal(pthread_create(&lane, NULL, run_in_lane, &r), 0);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_join(lane, NULL);
+	assert_string_equal(r.err.text, "sh: killed by signal 15"); /* which it takes */
+	check_no_child();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +317,7 @@ int main(void)
 		cmocka_unit_test(what_it_leaves_running_is_not_waited_for),
 		cmocka_unit_test(what_it_has_started_is_killed_with_it),
 		cmocka_unit_test(cancelling_is_silent_and_leaves_no_zombie),
+		cmocka_unit_test(it_may_be_run_by_a_thread_that_takes_no_signals),
 	};
 	return cmocka_run_group_tests_name("net/process", tests, NULL, NULL);
 }
