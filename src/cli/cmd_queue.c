@@ -92,6 +92,31 @@ static json_t *entry_to_json(const struct queue_entry *entry)
 	return o;
 }
 
+/* What the sender asked for, RFC 3461 4.1; null where nothing. */
+static json_t *json_notify(unsigned notify)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words[] = { { MAIL_NOTIFY_NEVER, "never" }, { MAIL_NOTIFY_SUCCESS, "success" },
+		{ MAIL_NOTIFY_FAILURE, "failure" }, { MAIL_NOTIFY_DELAY, "delay" } };
+	if (!notify)
+		return json_null();
+	json_t *list = json_array();
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (notify & words[i].bit)
+			json_array_append_new(list, json_string(words[i].word));
+	}
+	return list;
+}
+
+static json_t *json_ret(enum mail_ret ret)
+{
+	return ret == MAIL_RET_FULL   ? json_string("full")
+	       : ret == MAIL_RET_HDRS ? json_string("hdrs")
+				      : json_null();
+}
+
 static json_t *item_to_json(const struct queue_entry_item *item)
 {
 	json_t *o = json_object(), *recipients = json_array();
@@ -100,6 +125,8 @@ static json_t *item_to_json(const struct queue_entry_item *item)
 		json_object_set_new(r, "address", json_text(item->recipients[i].address));
 		json_object_set_new(r, "outcome", json_text(item->recipients[i].outcome));
 		json_object_set_new(r, "text", json_text(item->recipients[i].text));
+		json_object_set_new(r, "orcpt", json_text(item->recipients[i].orcpt));
+		json_object_set_new(r, "notify", json_notify(item->recipients[i].notify));
 		json_array_append_new(recipients, r);
 	}
 	json_object_set_new(o, "domain", json_text(item->domain));
@@ -348,6 +375,8 @@ static int show_json(struct queue_reader *r, const struct queue_entry *entry)
 	size_t count;
 	struct err e = { 0 };
 	json_t *o = entry_to_json(entry), *list = json_array();
+	json_object_set_new(o, "envid", json_text(entry->envelope.envid));
+	json_object_set_new(o, "ret", json_ret(entry->envelope.ret));
 	int rc = queue_reader_items(r, entry->envelope.id, &items, &count, &e);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		json_array_append_new(list, item_to_json(&items[i]));

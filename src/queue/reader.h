@@ -54,6 +54,8 @@ struct queue_entry_item {
 		const char *address;
 		const char *outcome; /* "queued", "delivered", "bounced" */
 		const char *text;    /* last error, or NULL */
+		const char *orcpt;   /* or NULL */
+		unsigned notify;     /* enum mail_notify */
 	} * recipients;
 	size_t recipient_count;
 };

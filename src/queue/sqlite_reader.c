@@ -256,8 +256,8 @@ static int load_item_recipients(struct queue_reader *r, size_t index, struct err
 	size_t cap = 0;
 	int rc;
 	sqlite3_stmt *stmt = db_query(&r->db, e,
-		"SELECT address, outcome, text FROM recipient WHERE item = ?1"
-		" ORDER BY n",
+		"SELECT address, outcome, text, orcpt, notify FROM recipient"
+		" WHERE item = ?1 ORDER BY n",
 		"i", item->id);
 	while ((rc = db_step(&r->db, stmt, e)) == 1) {
 		if (item->recipient_count == cap) {
@@ -269,6 +269,8 @@ static int load_item_recipients(struct queue_reader *r, size_t index, struct err
 			.address = keep_column(r, stmt, 0),
 			.outcome = outcome_name(db_int(stmt, 1)),
 			.text = keep_column(r, stmt, 2),
+			.orcpt = keep_column(r, stmt, 3),
+			.notify = (unsigned)db_int(stmt, 4),
 		};
 	}
 	item->recipients = r->lists[index];
