@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/lost_record.h"
+#include "cli/run_listener.h"
 #include "cli/run_notices.h"
 #include "cli/run_sinks.h"
 #include "delivery/worker.h"
@@ -19,6 +20,7 @@ const struct cli_option cli_run_options[] = {
 struct run {
 	const char *config_path; /* NULL: built-in defaults */
 	struct run_sinks sinks;
+	struct intake_listener *listener;
 };
 
 static int reload(void *arg, struct config **out, struct err *e)
@@ -41,6 +43,7 @@ int cli_run(struct cli *cli, const struct cli_args *args)
 	if (run_sinks_open(cli->config, true, &run.sinks, &e) != 0) {
 		status = cli_fail_err(&e);
 	} else {
+		struct worker_guest guests[] = { run_listener(&run.listener) };
 		struct worker_options options = {
 			.config = MOVE(cli->config),
 			.once = cli_option(args, "once") != NULL,
@@ -48,6 +51,8 @@ int cli_run(struct cli *cli, const struct cli_args *args)
 			.notices = &run_notice_maker,
 			.reload = reload,
 			.arg = &run,
+			.guests = guests,
+			.guest_count = ARRAY_SIZE(guests),
 			.lost_record = lost_record,
 		};
 		int result = worker_run(&options, &e);

@@ -19,7 +19,10 @@ struct worker {
 	struct queue *queue;
 	struct lane **lanes; /* the first one runs in this thread */
 	unsigned lane_count;
-	atomic_uint unfinished;   /* lanes */
+	struct config_ref *config;
+	atomic_uint unfinished; /* lanes, and guests that have started */
+	unsigned guest_count;   /* that have started */
+	bool is_stopping;
 	struct delivery_env *env; /* of the first lane: what there is one of is there */
 	struct wake *all_finished;
 	struct policy_watch *policy;
@@ -44,12 +47,21 @@ static void on_fifo(void *arg)
 	wake_lanes(w);
 }
 
+static void on_one_finished(void *arg);
+
 static void on_stop_signal(void *arg)
 {
 	struct worker *w = arg;
+	if (w->is_stopping)
+		return;
+	w->is_stopping = true;
 	log_info("stopping: finishing what is under way");
 	for (unsigned i = 0; i < w->lane_count; i++)
 		lane_stop(w->lanes[i], WORKER_GRACE_MS);
+	for (unsigned i = 0; i < w->guest_count; i++) {
+		const struct worker_guest *guest = &w->options->guests[i];
+		guest->stop(guest->arg, WORKER_GRACE_MS, on_one_finished, w);
+	}
 }
 
 static void put_in_force(struct worker *w, struct config *config)
@@ -60,7 +72,10 @@ static void put_in_force(struct worker *w, struct config *config)
 			config->workers);
 	for (unsigned i = 0; i < w->lane_count; i++)
 		lane_configure(w->lanes[i], ref);
-	config_ref_drop(&ref);
+	for (unsigned i = 0; i < w->guest_count; i++)
+		w->options->guests[i].configure(w->options->guests[i].arg, config);
+	config_ref_drop(&w->config);
+	w->config = ref;
 }
 
 static void on_hangup(void *arg)
@@ -101,8 +116,8 @@ static void on_prune(void *arg)
 	timer_start(w->prune, PRUNE_EVERY_MS);
 }
 
-/* In the lane's thread. */
-static void on_lane_finished(void *arg)
+/* In the lane's thread, where it is a lane. */
+static void on_one_finished(void *arg)
 {
 	struct worker *w = arg;
 	if (atomic_fetch_sub(&w->unfinished, 1) == 1)
@@ -135,7 +150,7 @@ static int open_lanes(struct worker *w, struct config_ref *config, struct err *e
 		.once = w->options->once,
 		.hub = w->options->hub,
 		.notices = w->options->notices,
-		.on_finished = on_lane_finished,
+		.on_finished = on_one_finished,
 		.arg = w };
 	int result = 0;
 	w->lanes = xcalloc(count, sizeof(struct lane *));
@@ -186,6 +201,20 @@ static int set_up(struct worker *w, struct config_ref *config, struct err *e)
 	return 0;
 }
 
+static int start_guests(struct worker *w, struct err *e)
+{
+	const struct worker_options *o = w->options;
+	for (size_t i = 0; i < o->guest_count && !o->once; i++) {
+		int result = o->guests[i].start(
+			o->guests[i].arg, w->env->loop, w->queue, w->config->config, e);
+		if (result != 0)
+			return result;
+		w->guest_count++;
+		atomic_fetch_add(&w->unfinished, 1);
+	}
+	return 0;
+}
+
 static int start_lanes(struct worker *w, struct err *e)
 {
 	for (unsigned i = 1; i < w->lane_count; i++) {
@@ -216,6 +245,8 @@ static void tear_down(struct worker *w)
 {
 	for (unsigned i = 1; i < w->lane_count; i++)
 		lane_free(&w->lanes[i]);
+	for (size_t i = 0; i < w->options->guest_count; i++)
+		w->options->guests[i].close(w->options->guests[i].arg);
 	wake_close(&w->all_finished);
 	signal_watch_close(&w->on_term);
 	signal_watch_close(&w->on_int);
@@ -229,14 +260,17 @@ static void tear_down(struct worker *w)
 		lane_free(&w->lanes[0]);
 	free(w->lanes);
 	queue_close(&w->queue);
+	config_ref_drop(&w->config);
 }
 
 int worker_run(struct worker_options *options, struct err *e)
 {
 	struct worker w = { .options = options, .fifo = -1 };
-	struct config_ref *config = config_ref_new(MOVE(options->config));
-	int result = set_up(&w, config, e);
-	config_ref_drop(&config);
+	w.config = config_ref_new(MOVE(options->config));
+	int result = set_up(&w, w.config, e);
+	/* Before any thread runs, which an error would have to stop. */
+	if (result == 0)
+		result = start_guests(&w, e);
 	if (result == 0)
 		result = start_lanes(&w, e);
 	if (result == 0) {

@@ -2,7 +2,7 @@
  * The worker: the loops that deliver (lane.h), as many as `workers` says, from
  * their start to an orderly end, and what there is one of: signals, the FIFO of
  * the queue, pruning, the policy files. The first loop is this thread's, and has
- * these too; with one loop there is no other thread but the store's.
+ * these too, and guests; with one loop there is no other thread but the store's.
  *
  * SIGTERM and SIGINT finish what is under way (WORKER_GRACE_MS at most); SIGHUP
  * reloads the configuration and reopens the logs; policy files are picked up by
@@ -17,6 +17,22 @@
 
 enum { WORKER_GRACE_MS = 8000 };
 
+/* Somebody else who lives on the first loop as long as the worker does, and whom the
+ * delivery knows nothing of: a listener. Not with once. */
+struct worker_guest {
+	/* An error ends the worker before it has begun. */
+	int (*start)(void *arg, struct uv_loop_s *loop, struct queue *queue,
+		const struct config *config, struct err *e);
+	/* A new configuration. The one before is there until this returns. */
+	void (*configure)(void *arg, const struct config *config);
+	/* finished(finished_arg) has to be called from the loop, once, within grace_ms.
+	 */
+	void (*stop)(void *arg, int64_t grace_ms, void (*finished)(void *arg),
+		void *finished_arg);
+	void (*close)(void *arg); /* also where start has failed or was not called */
+	void *arg;
+};
+
 struct worker_options {
 	struct config *config;       /* taken */
 	bool once;                   /* attempt what is due, then end */
@@ -26,6 +42,8 @@ struct worker_options {
 	 * old one. Also the place to reopen log files. */
 	int (*reload)(void *arg, struct config **out, struct err *e);
 	void *arg;
+	const struct worker_guest *guests;
+	size_t guest_count;
 	/* Renders the record of an attempt whose worker died (queue_options). */
 	char *(*lost_record)(void *arg, const struct queue_item *item, const char *host,
 		int64_t now_ms);

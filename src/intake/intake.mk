@@ -1,5 +1,7 @@
 noinst_LIBRARIES += libintake.a
 libintake_a_SOURCES = \
+	src/intake/client.c src/intake/client.h \
+	src/intake/listener.c src/intake/listener.h \
 	src/intake/message.c src/intake/message.h \
 	src/intake/message_internal.h \
 	src/intake/session.c src/intake/session.h \

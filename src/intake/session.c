@@ -95,9 +95,12 @@ static const char *log_name(const struct intake_session *s)
 	return s->is_lmtp ? "lmtpd" : "smtpd";
 }
 
-/* As Postfix's smtpd and qmgr say it, in one line. */
+/* As Postfix's smtpd and qmgr say it, in one line. A quoted local part must not end
+ * the <> around it. */
 static void log_taken(const struct intake_session *s, const char *id, uint64_t size)
 {
+	for (char *at = s->sender; (at = strpbrk(at, "<>")); at++)
+		*at = '?';
 	log_part(log_name(s),
 		"%s: client=%s, from=<%s>, size=%llu, nrcpt=%zu, proto=%s, helo=<%s>", id,
 		s->client, s->sender, (unsigned long long)size, s->recipient_count,
