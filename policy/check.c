@@ -85,8 +85,9 @@ static void check_reach(const struct policy_set *set, const struct policy_entry 
 	}
 }
 
-/* The certificate verifies for the host that the MX record names, and so the password
- * goes to whom the DNS says. */
+/* With tls=required the password goes to whom the DNS says. With a certificate that must
+ * be good it does not, but then it goes to nobody where MX records lead out of the
+ * relay's domain. */
 static void check_auth(const struct policy_entry *e, const struct policy_route *r,
 	struct policy_warnings *w)
 {
@@ -97,10 +98,14 @@ static void check_auth(const struct policy_entry *e, const struct policy_route *
 			continue;
 		policy_relay_format(relay, target, sizeof(target));
 		add(w, e, 0,
-			"auth= with %.*s: an MX record says which host gets the "
-			"password; to name the host yourself write %s://[%.*s]",
-			SHOWN_MAX, target, policy_transport_name(relay->transport),
-			SHOWN_MAX, relay->host);
+			"auth= with %.*s: an MX record %s; to name the host yourself "
+			"write %s://[%.*s]",
+			SHOWN_MAX, target,
+			r->has_tls && r->tls == POLICY_TLS_REQUIRED
+				? "says which host gets the password"
+				: "may lead to a host whose certificate is not for it, "
+				  "and which gets nothing then",
+			policy_transport_name(relay->transport), SHOWN_MAX, relay->host);
 		return;
 	}
 }

@@ -135,15 +135,18 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 
 /* ---- recipients ---- */
 
-static char *last_error(const struct attempt_recipient *r)
+static char *last_error(const struct attempt *a, const struct attempt_recipient *r)
 {
+	/* Whose credentials they are the host does not say. */
+	bool is_auth = r->turn == a->turns &&
+		       strcmp(a->turn.stage, smtp_state_name(SMTP_STATE_AUTH)) == 0;
 	if (r->standing == STANDING_IN_DOUBT)
 		return xasprintf(
 			"in doubt, it may have been delivered: %s: %s", r->mx, r->detail);
 	if (r->reply.code)
-		return xasprintf("%s said: %d %s%s%s", r->mx, r->reply.code,
-			r->reply.enhanced, r->reply.enhanced[0] ? " " : "",
-			r->reply.text);
+		return xasprintf("%s said: %d %s%s%s%s%s", r->mx, r->reply.code,
+			r->reply.enhanced, r->reply.enhanced[0] ? " " : "", r->reply.text,
+			is_auth ? ": " : "", is_auth ? r->detail : "");
 	return xasprintf("%s%s%s", r->mx, r->mx[0] ? ": " : "", r->detail);
 }
 
@@ -213,7 +216,7 @@ static void settle_recipients(struct attempt *a, struct finishing *f)
 			settle_delivered(a, i, f);
 			continue;
 		}
-		f->texts[i] = last_error(r);
+		f->texts[i] = last_error(a, r);
 		if (goes_on && f->has_expired) {
 			char *text =
 				xasprintf("%s; last error: %s", f->expiry, f->texts[i]);

@@ -332,8 +332,11 @@ static void on_failed(void *arg, const struct session_failure *f)
 	struct attempt *a = arg;
 	enum policy_failure failure = failure_classify(f);
 	a->turn.stage = failure_stage(f);
-	if (f->phase != SESSION_DIALING)
+	if (f->phase != SESSION_DIALING && f->phase != SESSION_PREPARING)
 		a->turn.was_open = true;
+	/* At its other addresses that would be the same. */
+	if (f->phase == SESSION_PREPARING)
+		a->next_addr = a->addrs.count;
 	/* It is not trusted with chunks any more: this time with DATA. */
 	a->turn.tries_again = session_refused_chunking(a->session);
 	if (was_stale(a, f)) {

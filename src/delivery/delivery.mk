@@ -3,6 +3,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/attempt.c src/delivery/attempt.h src/delivery/attempt_internal.h \
 	src/delivery/attempt_hosts.c src/delivery/attempt_record.c src/delivery/attempt_result.c \
 	src/delivery/attempt_turn.c \
+	src/delivery/certificates.c src/delivery/certificates.h \
 	src/delivery/chunking_memory.c src/delivery/chunking_memory.h \
 	src/delivery/env.c src/delivery/env.h \
 	src/delivery/failure.c src/delivery/failure.h \
@@ -15,8 +16,9 @@ libdelivery_a_SOURCES = \
 	src/delivery/scheduler.c src/delivery/scheduler.h \
 	src/delivery/scheduler_claim.c src/delivery/scheduler_internal.h \
 	src/delivery/scheduler_places.c \
+	src/delivery/secret.c src/delivery/secret.h \
 	src/delivery/session.c src/delivery/session.h \
-	src/delivery/session_dial.c src/delivery/session_tls.c \
+	src/delivery/session_auth.c src/delivery/session_dial.c src/delivery/session_tls.c \
 	src/delivery/session_facts.c src/delivery/session_internal.h \
 	src/delivery/target.c src/delivery/target.h \
 	src/delivery/terms.c src/delivery/terms.h \

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct certificates;
 struct chunking_memory;
 struct dns_resolver;
 struct tls_credentials;
@@ -90,6 +91,7 @@ struct delivery_env {
 	struct config_ref *config;          /* in force; shared with other loops */
 	struct policy_set *policy;          /* in force; shared */
 	struct chunking_memory *chunking;   /* owned by the lane; NULL: none */
+	struct certificates *certificates;  /* of clients; owned by the lane */
 	const struct event_hub *hub;        /* shared: sinks are called on all threads */
 	const struct notice_maker *notices; /* shared, likewise */
 	size_t sessions;                    /* open connections, idle ones included */

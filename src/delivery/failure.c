@@ -46,6 +46,7 @@ enum policy_failure failure_classify(const struct session_failure *f)
 	if (f->is_unmet)
 		return POLICY_FAILURE_POLICY;
 	switch (f->phase) {
+	case SESSION_PREPARING:
 	case SESSION_DIALING:
 		return POLICY_FAILURE_CONNECT;
 	case SESSION_HANDSHAKE:
@@ -59,6 +60,8 @@ enum policy_failure failure_classify(const struct session_failure *f)
 
 const char *failure_stage(const struct session_failure *f)
 {
+	if (f->phase == SESSION_PREPARING)
+		return "prepare";
 	if (f->phase == SESSION_DIALING)
 		return "connect";
 	return smtp_state_name(f->smtp.state);

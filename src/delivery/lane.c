@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "delivery/certificates.h"
 #include "delivery/chunking_memory.h"
 #include "delivery/scheduler.h"
 #include "dns/dns.h"
@@ -202,6 +203,7 @@ int lane_new(const struct lane_options *options, struct lane **out, struct err *
 	l->env.share = options->share;
 	l->env.config = config_ref_take(options->config);
 	l->env.chunking = chunking_memory_new();
+	l->env.certificates = certificates_new();
 	l->env.hub = options->hub;
 	l->env.notices = options->notices;
 	int result = open_loop(l, options->queue, e);
@@ -242,6 +244,7 @@ static void tear_down(struct lane *l)
 	policy_set_unref(&l->env.policy);
 	config_ref_drop(&l->env.config);
 	chunking_memory_free(&l->env.chunking);
+	certificates_free(&l->env.certificates);
 }
 
 void lane_run(struct lane *l)

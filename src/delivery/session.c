@@ -1,10 +1,11 @@
 /*
- *	DIALING -> TALKING (banner ... STARTTLS) -> HANDSHAKE -> TALKING -> ended
- *	   ^_________ failed with a ticket offered, once __|________|
+ *	PREPARING -> DIALING -> TALKING (banner ... STARTTLS) -> HANDSHAKE -> TALKING
+ *	                ^_______ failed with a ticket offered, once __|_________|
  *
  * `busy` counts our frames on the stack: a session that is closed by one of its
  * own events is freed when the last of them returns. The dial is in session_dial.c, the
- * handshake in session_tls.c, what a session can be asked in session_facts.c.
+ * handshake in session_tls.c, who we are in session_auth.c, and what a session can be
+ * asked in session_facts.c.
  */
 #include "delivery/session_internal.h"
 
@@ -27,6 +28,7 @@ static void release(struct session *s)
 {
 	stream_close(&s->stream);
 	smtp_client_free(&s->client);
+	tls_identity_free(&s->identity);
 	terms_unref(&s->terms);
 	free(s);
 }
@@ -57,6 +59,7 @@ void session_close(struct session **sp)
 		s->env->session_gone(s->env->session_gone_arg);
 	timer_close(&s->timer);
 	timer_close(&s->deadline);
+	session_forget_auth(s);
 	if (s->dial)
 		dial_cancel(&s->dial);
 	if (!s->busy)
@@ -109,6 +112,7 @@ static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
 	struct session_failure f = { .phase = SESSION_TALKING, .smtp = *smtp };
 	snprintf(f.text, sizeof(f.text), "%.220s%s", s->is_overdue ? OVERDUE : smtp->text,
 		hint_of(s, smtp));
+	session_explain_auth(s, smtp, f.text, sizeof(f.text));
 	if (does_badly_with_chunks(s, smtp))
 		chunking_memory_distrust(s->env->chunking, s->mx);
 	if (smtp->inside_tls &&
@@ -130,6 +134,7 @@ static bool write_bytes(struct session *s, const struct smtp_step *step)
 
 static void ready(struct session *s)
 {
+	session_forget_auth(s);
 	if (s->is_quitting)
 		smtp_client_quit(s->client);
 	else
@@ -172,8 +177,11 @@ static bool act(struct session *s, enum smtp_action action, const struct smtp_st
 				       .text = "session closed" });
 		return false;
 	case SMTP_ACTION_AUTH:
+		session_choose_auth(s, step->mechanisms);
+		return false;
 	case SMTP_ACTION_CHALLENGE:
-		break; /* not without use_auth */
+		session_answer_challenge(s, step->bytes, step->len);
+		return true;
 	}
 	ASSERT(!"an action that exists");
 	return false;
@@ -386,6 +394,7 @@ static void make_client(struct session *s, const struct session_params *p)
 		.data_timeout_ms = p->terms->settings->data_timeout_ms,
 		.lmtp = p->terms->decision.transport == POLICY_TRANSPORT_LMTP,
 		.implicit_tls = p->terms->decision.implicit_tls,
+		.use_auth = p->terms->way.route && p->terms->way.route->auth,
 	};
 	s->client = smtp_client_new(&s->client_options);
 }
@@ -414,7 +423,7 @@ struct session *session_open(
 	s->deadline = timer_new(p->env->loop, on_deadline, s);
 	timer_start(s->deadline, s->terms->settings->session_timeout_ms);
 	p->env->sessions++;
-	session_dial(s);
+	session_prepare(s);
 	return s;
 }
 

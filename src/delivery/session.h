@@ -1,8 +1,8 @@
 /*
  * One connection to one host: dial, TLS from the first octet or greeting and STARTTLS,
- * and then one message after another. The glue between a stream, the TLS layer and the
- * protocol machine; it decides nothing: what to do was decided before (params), what a
- * failure means is for its owner.
+ * AUTH, and then one message after another. The glue between a stream, the TLS layer and
+ * the protocol machine; it decides nothing: what to do was decided before (params), what
+ * a failure means is for its owner.
  *
  * Events run from the loop, or from inside session_send, _body, _marked and
  * _quit. Any event may close the session. After on_failed or on_closed only
@@ -25,7 +25,12 @@
 struct session;
 
 /* Where a session ended, apart from what the protocol machine says. */
-enum session_phase { SESSION_DIALING, SESSION_HANDSHAKE, SESSION_TALKING };
+enum session_phase {
+	SESSION_PREPARING, /* our own certificate */
+	SESSION_DIALING,
+	SESSION_HANDSHAKE,
+	SESSION_TALKING
+};
 
 struct session_failure {
 	enum session_phase phase;

@@ -1,5 +1,5 @@
 /* The inside of a session, shared by session.c (its course), session_dial.c,
- * session_tls.c and session_facts.c. */
+ * session_tls.c, session_auth.c and session_facts.c. */
 #ifndef DELIVERY_SESSION_INTERNAL_H
 #define DELIVERY_SESSION_INTERNAL_H
 
@@ -26,8 +26,12 @@ struct session {
 	struct stream *stream;
 	struct smtp_client_options client_options;
 	struct smtp_client *client;
-	struct timer *timer;    /* of the current state */
-	struct timer *deadline; /* of the whole session */
+	struct timer *timer;           /* of the current state */
+	struct timer *deadline;        /* of the whole session */
+	struct tls_identity *identity; /* shown to hosts that ask for one; or NULL */
+	struct secret_request *secret;
+	struct sasl *sasl; /* until it is over */
+	char *mechanisms;  /* that the host lists and has not refused */
 	struct tls_facts tls;
 	bool has_tls, sent_sni, shuns_tickets;
 
@@ -45,6 +49,15 @@ void session_leave(struct session *s);
 void session_drive(struct session *s);
 void session_end(struct session *s, const struct session_failure *failure);
 void session_listen(struct session *s); /* to its stream */
+
+/* session_auth.c */
+void session_prepare(struct session *s); /* then session_dial */
+void session_choose_auth(struct session *s, const char *mechanisms);
+void session_answer_challenge(struct session *s, const char *bytes, size_t len);
+/* Where AUTH was refused: whose credentials these are, which the reply does not say. */
+void session_explain_auth(
+	const struct session *s, const struct smtp_failure *f, char *out, size_t size);
+void session_forget_auth(struct session *s);
 
 /* session_dial.c */
 void session_dial(struct session *s);

@@ -99,6 +99,7 @@ void session_start_tls(struct session *s)
 		.versions = d->protocols,
 		.sni = s->sent_sni ? d->sni : NULL,
 		.verify_name = s->verify_name[0] ? s->verify_name : NULL,
+		.identity = s->identity,
 		.handshake_timeout_ms = s->terms->settings->handshake_timeout_ms,
 		.uses_tickets = !s->shuns_tickets,
 		.ticket_generation = policy_set_generation(s->env->policy),

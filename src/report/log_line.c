@@ -83,6 +83,9 @@ static void add_remote(
 	words_reply(out, reply);
 	if (command)
 		buf_addf(out, " (in reply to %s)", command);
+	/* Whose credentials they are the host does not say. */
+	if (a->detail && a->stage && strcmp(a->stage, "auth") == 0)
+		buf_addf(out, ": %s", a->detail);
 }
 
 static void add_local(const struct event_attempt *a, struct buf *out)

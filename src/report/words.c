@@ -114,6 +114,7 @@ static const struct {
 	{ "starttls", "STARTTLS command" },
 	{ "ehlo_tls", "EHLO command" },
 	{ "helo_tls", "HELO command" },
+	{ "auth", "AUTH command" },
 	{ "mail", "MAIL FROM command" },
 	{ "rcpt", "RCPT TO command" },
 	{ "data", "DATA command" },

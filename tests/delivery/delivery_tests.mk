@@ -6,13 +6,14 @@ delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/del
 	tests/delivery/test_chunking_memory tests/delivery/test_hop tests/delivery/test_idle \
 	tests/delivery/test_lane tests/delivery/test_notices \
 	tests/delivery/test_scheduler tests/delivery/test_target \
+	tests/delivery/test_certificates tests/delivery/test_secret \
 	tests/delivery/test_relays tests/delivery/test_way tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
 
-DELIVERY_TEST_LIBS = libdelivery.a libconfig.a libsmtp.a libnet.a libdns.a libqueue.a \
+DELIVERY_TEST_LIBS = libdelivery.a libconfig.a libsmtp.a libsasl.a libnet.a libdns.a libqueue.a \
 	libevent.a libmail.a libpolicy.a libbase.a $(UV_LIBS) $(CARES_LIBS) $(GNUTLS_LIBS) \
-	$(IDN2_LIBS) $(SQLITE_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(RESOLV_LIBS) \
+	$(IDN2_LIBS) $(SQLITE_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS) $(RESOLV_LIBS) $(GSASL_LIBS) \
 	$(CMOCKA_LIBS) -lpthread
 tests_delivery_test_failure_SOURCES = tests/delivery/test_failure.c
 tests_delivery_test_failure_LDADD = $(DELIVERY_TEST_LIBS)
@@ -30,6 +31,11 @@ tests_delivery_test_idle_SOURCES = tests/delivery/test_idle.c
 tests_delivery_test_idle_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_target_SOURCES = tests/delivery/test_target.c
 tests_delivery_test_target_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_certificates_SOURCES = tests/delivery/test_certificates.c
+tests_delivery_test_certificates_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=log_line
+tests_delivery_test_certificates_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_secret_SOURCES = tests/delivery/test_secret.c
+tests_delivery_test_secret_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_way_SOURCES = tests/delivery/test_way.c
 tests_delivery_test_way_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_window_SOURCES = tests/delivery/test_window.c

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "delivery/certificates.h"
 #include "delivery/chunking_memory.h"
 
 #include <stdio.h>
@@ -193,6 +194,7 @@ void world_init(struct world *w, const char *options)
 	w->notices = (struct notice_maker){ .make = make_notice, .arg = w };
 	w->env.notices = &w->notices;
 	w->env.chunking = chunking_memory_new();
+	w->env.certificates = certificates_new();
 	world_configure(w, options);
 	world_policy(w, NULL, NULL, NULL);
 }
@@ -214,6 +216,7 @@ void world_clear(struct world *w)
 	policy_set_unref(&w->env.policy);
 	config_ref_drop(&w->env.config);
 	chunking_memory_free(&w->env.chunking);
+	certificates_free(&w->env.certificates);
 	buf_clear(&w->log);
 	buf_clear(&w->told);
 	buf_clear(&w->handshakes);

@@ -1,5 +1,5 @@
 """Routes: mail goes where the lines of routes.txt say, and nowhere else."""
-from peers import lmtpd, net
+from peers import certs, lmtpd, net
 from peers.smtpd import Behaviour
 
 
@@ -180,3 +180,147 @@ def test_lmtp_has_a_verdict_for_each_recipient(world):
     assert server.sessions[0].lines()[0] == "LHLO client.sender.test"
     assert f"relay=localhost[{path}], " in log_text(world)
     assert [sorted(m.recipients) for m in server.messages][0] == ["also@a.test", "yes@a.test"]
+
+
+# -- who we are --
+
+PASSWORD = "correct horse, battery"
+
+
+def credentials(world, *lines):
+    path = world.directory / "credentials"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    path.chmod(0o600)
+    world.configure(credentials=str(path), trust_file=str(world.certificates.ca))
+    return path
+
+
+def everything_written(world):
+    """All that a secret could have got into."""
+    shown = world.text("log") + world.text("log", "--json") + world.text("queue", "list", "--json")
+    return shown + log_text(world) + (world.directory / "tls.log").read_text()
+
+
+def test_each_mechanism_gets_in_with_the_password(world):
+    mechanisms = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
+    credentials(world, f"main me@sender.test password {PASSWORD}",
+                "ask me@sender.test password-command /bin/echo 'correct horse, battery'",
+                "token me@sender.test token-command /bin/echo t0ken")
+    lines, relays = [], {}
+    for number, mechanism in enumerate((*mechanisms, "XOAUTH2")):
+        token = mechanism == "XOAUTH2"
+        name = f"r{number}.example.test"
+        relays[mechanism] = world.host(name, Behaviour(
+            tls_first=number % 2 == 1, mechanisms=(mechanism,),
+            users={"me@sender.test": "t0ken" if token else PASSWORD}))
+        entry = "token" if token else "ask" if mechanism == "LOGIN" else "main"
+        scheme = "smtps" if number % 2 else "smtp"
+        lines.append(f"[d{number}.test] {scheme}://[{name}]:{world.port} auth={entry}\n")
+    world.policy("routes.txt", "".join(lines))
+    message_id = world.send(*[f"x@d{n}.test" for n in range(len(lines))])
+    world.once()
+    assert set(world.outcomes(message_id)) == {"delivered"}, world.log(message_id)
+    for mechanism, server in relays.items():
+        (session,) = server.sessions
+        assert session.mechanisms == [mechanism] and session.user == "me@sender.test"
+        assert not [c for c in session.lines("plaintext") if c.startswith("AUTH")]
+    assert PASSWORD not in everything_written(world) and "t0ken" not in everything_written(world)
+
+
+def test_the_first_mechanism_that_the_host_takes_is_used_for_all_that_share_the_session(world):
+    refused = iter(["504 5.5.4 not that one", "504 5.5.4 nor that", None])
+    server = world.host("r.example.test", Behaviour(
+        users={"me": PASSWORD}, replies={"AUTH": lambda session, line: next(refused)}))
+    credentials(world, f"main me password {PASSWORD}")
+    world.policy("routes.txt", "* smtp://[r.example.test] auth=main\n")
+    message_id = world.send(*[f"x@d{n}.test" for n in range(3)])
+    world.once()
+    assert set(world.outcomes(message_id)) == {"delivered"}
+    (session,) = server.sessions
+    assert session.mechanisms == ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5"]
+    assert len(session.messages) == 3
+
+
+def test_credentials_that_do_not_work_defer_and_are_not_given_away(world):
+    """A wrong password, none at all, no AUTH on offer, no TLS, and a host that is not who it
+    should be: the mail waits, the log says why, and no password is anywhere."""
+    users = {"me": "another one"}
+    wrong = world.host("wrong.example.test", Behaviour(users=users))
+    missing = world.host("missing.example.test", Behaviour(users=users))
+    without = world.host("without.example.test")
+    clear = world.host("clear.example.test", Behaviour(users=users, starttls=None, auth_in_clear=True))
+    forged = world.host("mx.forged.sub.test", Behaviour(users=users))
+    broken = world.host("broken.example.test", Behaviour(users=users))
+    path = credentials(world, f"main me password {PASSWORD}", "broken me password-command /bin/false")
+    world.configure(fallback="plaintext")
+    world.policy("routes.txt", "".join(f"[{name}.test] smtp://[{host}] auth={entry}\n" for name, host, entry in (
+        ("wrong", "wrong.example.test", "main"), ("missing", "missing.example.test", "nobody"),
+        ("without", "without.example.test", "main"), ("clear", "clear.example.test", "main"),
+        ("forged", "mx.forged.sub.test", "main"), ("broken", "broken.example.test", "broken"))))
+    names = ("wrong", "missing", "without", "clear", "forged", "broken")
+    message_id = world.send(*[f"x@{name}.test" for name in names])
+    world.once()
+    entries = {e["domain"].split(".")[0]: e for e in world.log(message_id)}
+    assert {n: e["outcome"] for n, e in entries.items()} == dict.fromkeys(names, "deferred")
+    assert all(e["next_channel"] == "tls" for e in entries.values())
+    refused = entries["wrong"]
+    assert (refused["failure"], refused["stage"]) == ("smtp_temporary", "auth")
+    assert refused["reply"]["code"] == 535 and f"entry main of {path}" in refused["detail"]
+    line = next(l for l in log_text(world).splitlines() if "to=<x@wrong.test>" in l)
+    assert "status=deferred" in line and "535 5.7.8" in line and f"entry main of {path}" in line
+    (item,) = [i for e in world.json("queue", "show", message_id) for i in e.get("items", [e])
+               if "wrong.test" in str(i)][:1]
+    assert f"entry main of {path}" in str(item)
+    for name in names[1:]:
+        assert entries[name]["failure"] == "policy", entries[name]
+    assert "nobody" in entries["missing"]["detail"] and str(path) in entries["missing"]["detail"]
+    assert "/bin/false" in entries["broken"]["detail"]
+    for server in (missing, without, clear, forged, broken):
+        assert not any(s.mechanisms for s in server.sessions), server.name
+    assert len(wrong.sessions) == 1 and not any(m for s in world.servers.values() for m in s.messages)
+    assert PASSWORD not in everything_written(world)
+    # Put right, it goes out: the file is read for each session.
+    path.write_text("main me password another one\n")
+    world.retry("--domain", "wrong.test")
+    assert wrong.sessions[-1].user == "me" and wrong.messages
+
+
+def test_client_certificates_are_shown_and_expired_ones_are_not(world):
+    mine = certs.ClientCertificates(world.certificates)
+    strict = world.host("strict.example.test", Behaviour(demand_certificate=True))
+    credentials(world, f"p12 - password {mine.PASSWORD}", "bad - password wrong")
+    world.configure(fallback="plaintext")
+    target = "smtp://[strict.example.test] tls=required"
+    world.policy("routes.txt", f"[pem.test] {target} certificate={mine.cert} key={mine.key}\n"
+                               f"[both.test] {target} certificate={mine.both}\n"
+                               f"[p12.test] {target} certificate={mine.pkcs12} secret=p12\n"
+                               f"[old.test] {target} certificate={mine.expired}\n"
+                               f"[bad.test] {target} certificate={mine.pkcs12} secret=bad\n")
+    for domain in ("pem.test", "both.test", "p12.test"):
+        message_id = world.send(f"x@{domain}")
+        world.once()
+        assert world.outcomes(message_id) == ["delivered"], world.log(message_id)
+        assert strict.sessions[-1].certificate == "client one"
+    # Skipped, with a warning once; the server does not want us without one.
+    seen = len(strict.sessions)
+    message_id = world.send("x@old.test")
+    other_id = world.send("y@old.test")
+    world.once()
+    for entry in world.log(message_id) + world.log(other_id):
+        assert (entry["outcome"], entry["failure"]) == ("deferred", "tls_handshake")
+    assert len(strict.sessions) > seen and strict.sessions[-1].certificate is None
+    warnings = [l for l in log_text(world).splitlines() if "expired" in l and str(mine.expired) in l]
+    assert len(warnings) == 1, warnings
+    # Refused: no connection is made.
+    world.configure(expired_certificates="refuse")
+    seen = len(strict.sessions)
+    world.retry("--domain", "old.test")
+    last = world.log(message_id)[-1]
+    assert (last["failure"], last["stage"]) == ("policy", "prepare")
+    assert str(mine.expired) in last["detail"] and "expired" in last["detail"]
+    bad_id = world.send("x@bad.test")
+    world.once()
+    assert [e["failure"] for e in world.log(bad_id)] == ["policy"]
+    assert str(mine.pkcs12) in world.log(bad_id)[0]["detail"]
+    assert len(strict.sessions) == seen
+    assert mine.PASSWORD not in everything_written(world)

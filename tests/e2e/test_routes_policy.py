@@ -36,8 +36,8 @@ def test_check_warns_of_routes_that_can_never_match_and_exits_0(world):
         "takes all that it is for",
         f"{path}:6: warning: the route for b.test can never match: line 4 ([b.test]) and line 5 (.b.test) "
         "together take all that it is for",
-        f"{path}:7: warning: auth= with smtps://relay.test: an MX record says which host gets the password; "
-        "to name the host yourself write smtps://[relay.test]",
+        f"{path}:7: warning: auth= with smtps://relay.test: an MX record may lead to a host whose "
+        "certificate is not for it, and which gets nothing then; to name the host yourself write smtps://[relay.test]",
         f"{path}:8: warning: the route for [late.test] can never match: line 7 (*) takes all that it is for",
     ]
     assert b"routes: 7" in done.stdout

@@ -31,3 +31,37 @@ class Certificates:
         self._openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem",
                       "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
                       "-extfile", "ext", "-out", "server.pem")
+
+
+class ClientCertificates:
+    """Certificates of a client, by the authority of the server's: client.pem with its key
+    in client.key, both in one file, in PKCS#12 with a password, and an expired one."""
+
+    PASSWORD = "open sesame"
+
+    def __init__(self, certificates):
+        self.authority = certificates
+        directory = certificates.directory
+        self.cert, self.key = directory / "client.pem", directory / "client.key"
+        self.both, self.pkcs12 = directory / "both.pem", directory / "client.p12"
+        self.expired = directory / "expired.pem"
+        if not self.both.exists():
+            self._make()
+
+    def _sign(self, name, subject, *dates):
+        openssl = self.authority._openssl
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={subject}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-out", f"{name}.pem", *dates)
+
+    def _make(self):
+        self._sign("client", "client one", "-days", "30")
+        self._sign("old", "client old", "-days", "-1")
+        self.authority._openssl("pkcs12", "-export", "-in", "client.pem", "-inkey", "client.key",
+                                "-out", "client.p12", "-passout", f"pass:{self.PASSWORD}")
+        directory = self.authority.directory
+        self.expired.write_bytes((directory / "old.pem").read_bytes() + (directory / "old.key").read_bytes())
+        self.both.write_bytes(self.cert.read_bytes() + self.key.read_bytes())
+        for path in (self.key, self.both, self.pkcs12, self.expired):
+            path.chmod(0o600)
