@@ -57,7 +57,7 @@ static bool parse_socket_path(
 static bool parse_place(
 	struct config_parse *p, const char *word, struct config_listen *out)
 {
-	const char *rest;
+	const char *rest = NULL;
 	struct err e = { 0 };
 	*out = (struct config_listen){ .is_lmtp = false };
 	if (!parse_protocol(p, word, &rest, out))

@@ -28,7 +28,8 @@ struct listen_socket {
 	struct fd_watch *watch; /* NULL: waiting for the timer */
 	struct timer *again;
 	bool has_trouble;
-	bool *is_closed; /* set where a callback has closed it under us */
+	/* on_readable is on the stack: what is closed meanwhile is freed by it. */
+	bool is_taking, is_closed;
 };
 
 /* ---- connections ---- */
@@ -65,9 +66,8 @@ static void take(struct listen_socket *l, int fd)
 static void on_readable(void *arg)
 {
 	struct listen_socket *l = arg;
-	bool is_closed = false;
-	l->is_closed = &is_closed;
-	for (int i = 0; i < ACCEPT_AT_ONCE && !is_closed && l->watch; i++) {
+	l->is_taking = true;
+	for (int i = 0; i < ACCEPT_AT_ONCE && l->watch; i++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
 			take(l, fd);
@@ -76,8 +76,9 @@ static void on_readable(void *arg)
 		else if (!is_passing(errno))
 			pause_for_trouble(l, errno);
 	}
-	if (!is_closed)
-		l->is_closed = NULL;
+	l->is_taking = false;
+	if (l->is_closed)
+		free(l);
 }
 
 static void start_watch(void *arg)
@@ -217,15 +218,15 @@ void listen_close(struct listen_socket **lp)
 	struct listen_socket *l = MOVE(*lp);
 	if (!l)
 		return;
-	if (l->is_closed)
-		*l->is_closed = true;
 	fd_watch_close(&l->watch);
 	timer_close(&l->again);
 	remove_file(l);
 	if (l->fd >= 0)
 		close(l->fd);
 	free(l->path);
-	free(l);
+	l->is_closed = true;
+	if (!l->is_taking)
+		free(l);
 }
 
 bool listen_addr(const struct listen_socket *l, struct addr *out)
