@@ -100,12 +100,12 @@ static int bind_and_listen(struct listen_socket *l, const struct sockaddr *sa,
 				"listen on %s: another process listens there", name);
 		return err_errno(e, errno, "listen on %s", name);
 	}
-	/* Nobody can connect before the listen() below. */
-	if (l->path && chmod(l->path, l->options.unix_mode) != 0)
-		return err_errno(e, errno, "set the mode of %s", name);
 	if (l->path && lstat(l->path, &l->file) != 0)
 		return err_errno(e, errno, "look at %s", name);
 	l->has_file = l->path != NULL;
+	/* Nobody can connect before the listen() below. */
+	if (l->path && chmod(l->path, l->options.unix_mode) != 0)
+		return err_errno(e, errno, "set the mode of %s", name);
 	if (listen(l->fd, QUEUE_MAX) != 0)
 		return err_errno(e, errno, "listen on %s", name);
 	return 0;
