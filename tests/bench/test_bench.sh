@@ -23,8 +23,8 @@ verdict()
 }
 
 "$TOP_SRCDIR"/tests/bench/run --no-build --build "$TOP_BUILDDIR" --directory "$home" \
-	--cases receiver,a,b --messages 40 --runs 1 --peers none --json "$home/json" >"$home/out" 2>&1
-verdict "cases a and b run to their end"
+	--cases receiver,a,b,listening --messages 40 --runs 1 --peers none --json "$home/json" >"$home/out" 2>&1
+verdict "cases a, b and listening run to their end"
 
 /usr/bin/python3 - "$home/json" >>"$home/out" 2>&1 <<-'END'
 	import json, sys
@@ -34,6 +34,7 @@ verdict "cases a and b run to their end"
 	    assert run["messages"] == 40 and run["repeated"] == 0, run
 	    assert (run["tls_sessions"] > 0) == tls_wanted, run
 	    assert run["seconds"] > 0 and run["cpu_per_1000"] > 0, run
+	assert cases["listening 20"]["senders"]["hikyaku"][0]["messages"] == 40, cases
 END
 verdict "each message came once, over TLS when that was offered"
 

@@ -16,6 +16,8 @@ DRAINS = {
 }
 LATENCIES_MS = (10, 20, 100)  # beside those of c and d
 SHELLS = 20
+CLIENTS = (1, 20, 200)  # of the listener
+SILENT_MS = 3600 * 1000
 GROWTH_MEASURED = 10000  # the first of the queue, however long it is
 TO_A_TARPIT = 5
 MOST_SESSIONS = 500
@@ -80,6 +82,22 @@ def accepting(lab, report, options, name):
         mta.close()
 
 
+def listening(lab, report, options, _name):
+    """The listener: SMTP sessions that have a message at a time, each acknowledged when durable."""
+    for clients in CLIENTS:
+        case = f"listening {clients}"
+        report.title(case, f"messages into the queue over {clients} SMTP sessions")
+        count = options.messages if clients > 1 else max(options.messages // 10, 1)
+        for _ in range(options.runs):
+            with lab.receiver(latency_ms=SILENT_MS) as _receiver:
+                mta = Hikyaku(lab)
+                try:
+                    seconds, figures = mta.accept(count, clients)
+                finally:
+                    mta.close()
+            report.add(case, "hikyaku", _plain_figures(count, seconds, **figures))
+
+
 def growth(lab, report, options, _name):
     """The first messages of queues of several lengths."""
     for length in options.lengths:
@@ -138,5 +156,5 @@ def _plain_figures(count, seconds, **more):
 
 
 CASES = {"receiver": receiver, **{name: drain for name in DRAINS}, "latency": latency,
-         "accepting": accepting, "growth": growth, "tarpits": tarpits}
+         "accepting": accepting, "listening": listening, "growth": growth, "tarpits": tarpits}
 SENDERS = {"hikyaku": Hikyaku, "postfix": Postfix, "opensmtpd": OpenSMTPD}

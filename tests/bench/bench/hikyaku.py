@@ -1,8 +1,11 @@
 """hikyaku as a sender: the default configuration with at most the limits raised."""
+import json
 import os
 import shutil
 import subprocess
 import time
+
+from peers import net
 
 from . import messages
 from .lab import Failed
@@ -19,6 +22,8 @@ dns_servers = {{ "{dns}" }}
 prohibited_addresses = {{ }}
 port = {port}
 max_sessions = {sessions}
+max_clients = 1000
+listen = {{ {listen} }}
 """
 SESSIONS = 400  # fewer than Postfix has open; the default is 200
 
@@ -34,8 +39,8 @@ class Hikyaku:
         (self.home / "policy").mkdir(mode=0o755)
         self.configure(sessions)
 
-    def configure(self, sessions):
-        self.conf.write_text(CONFIGURATION.format(home=self.home, port=self.lab.port, sessions=sessions,
+    def configure(self, sessions, listen=""):
+        self.conf.write_text(CONFIGURATION.format(home=self.home, port=self.lab.port, sessions=sessions, listen=listen,
                                                   dns=f"{self.lab.dns_address}:{self.lab.dns_port}"))
 
     def words(self, *words):
@@ -74,6 +79,23 @@ class Hikyaku:
         if any(statuses):
             raise Failed("send failed in a shell")
         return seconds
+
+    def accept(self, count, connections):
+        """Takes messages over SMTP; seconds. The receiver has to be one that does not answer
+        meanwhile: the only session waits for it."""
+        place = f"{self.lab.peer_address}:{self.lab.port}"
+        self.configure(1, f'"smtp:{place}"')
+        process, watch, _ = self.start()
+        net.wait_for_port(self.lab.peer_address, self.lab.port, "the listener", process)
+        words = [self.lab.programs / "loadgen", "-n", count, "-c", connections, "-m", "pipeline", place]
+        got = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+        if got.returncode != 0:
+            raise Failed(f"the listener does not take mail: {got.stderr.strip()}; see {self.home}")
+        cpu_s, peak_kib = cpu_seconds(process.pid), watch.stop()
+        process.kill()
+        process.wait()
+        self.lab.processes.remove(process)
+        return json.loads(got.stdout)["seconds"], {"cpu_per_1000": cpu_s * 1000 / count, "peak_mib": peak_kib / 1024}
 
     def start(self, *words, prefix=()):
         """`run` with its watch; the process and the time it was started."""
