@@ -152,6 +152,9 @@ def test_mutt_and_python_send_and_it_arrives(world, sendmail):
     sendmail.run("-q")
     world.wait_gone()
     first, second = sorted(server.messages, key=lambda m: m.sender, reverse=True)
+    lines = [line for session in server.sessions for line in session.lines()]
+    assert "RET=HDRS ENVID=E1" in first.parameters, first.parameters
+    assert any("bob@example.test> NOTIFY=SUCCESS,FAILURE" in line for line in lines), lines
     assert first.sender == "sue@sender.test" and first.data.endswith(b"\r\n\r\nhello\r\n.\r\n")
     parsed = email.message_from_bytes(second.data, policy=email.policy.SMTP)
     assert parsed["From"] == "Jörg <MAILER-DAEMON@client.sender.test>" and parsed["Subject"] == "飛脚"

@@ -12,3 +12,6 @@ tests_sendmail_test_options_SOURCES = tests/sendmail/test_options.c
 tests_sendmail_test_options_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_sendmail_test_options_LDADD = $(SENDMAIL_TEST_LIBS)
 endif
+
+TESTS += tests/sendmail/test_links.sh
+EXTRA_DIST += tests/sendmail/test_links.sh
