@@ -116,9 +116,8 @@ static int apply_envid(struct sendmail_options *o, const char *argument, struct 
 	size_t len = strlen(argument);
 	if (!len || len > SMTP_ENVID_MAX || !smtp_is_xtext(argument))
 		return err_set(e, ERR_INVALID,
-			"-V takes an envelope id of 1 to %d printable characters, '+' "
-			"and "
-			"'=' as +2B and +3D (xtext, RFC 3461), not \"%.60s\"",
+			"-V takes an envelope id of 1 to %d printable characters (xtext: "
+			"'+' as +2B, '=' as +3D), not \"%.60s\"",
 			SMTP_ENVID_MAX, argument);
 	o->envid = argument;
 	return 0;
