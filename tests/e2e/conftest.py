@@ -10,7 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-from peers import certs, mta, net  # noqa: E402
+from peers import certs, dovecot as dovecots, mta, net, submission as submissions  # noqa: E402
 from world import World  # noqa: E402
 
 
@@ -40,12 +40,16 @@ def world(tmp_path, binary, certificates):
     shutil.rmtree(tmp_path, ignore_errors=True)
 
 
-def _receiver(kind, domain, certificates):
-    block = net.Block()
+def _started(start):
+    """What start(block) returns; the test is skipped where it cannot run."""
     try:
-        return kind(block.address(), block.port, domain, certificates)
+        return start(net.Block())
     except mta.Unavailable as e:
-        pytest.skip(f"{kind.__name__}: {e}")
+        pytest.skip(str(e))
+
+
+def _receiver(kind, domain, certificates):
+    return _started(lambda block: kind(block.address(), block.port, domain, certificates))
 
 
 @pytest.fixture(scope="session")
@@ -58,5 +62,20 @@ def postfix(certificates):
 @pytest.fixture(scope="session")
 def exim(certificates):
     receiver = _receiver(mta.Exim, "exim.test", certificates)
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="session")
+def dovecot(certificates):
+    receiver = _started(lambda block: dovecots.Dovecot(block.address(), block.port, ["b@lmtp.test", dovecots.USER]))
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="session")
+def submission(certificates, dovecot):
+    mine = certs.ClientCertificates(certificates)
+    receiver = _started(lambda block: submissions.Submission(block, certificates, mine.cert, dovecot))
     yield receiver
     receiver.close()

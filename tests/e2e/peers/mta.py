@@ -23,11 +23,19 @@ PACKAGES = {
              "libidn2-0", "libpcre2-8-0", "libunbound8", "libgmp10", "libhogweed6", "libnettle8",
              "libp11-kit0", "libtasn1-6", "libunistring2", "libevent-2.1-7", "libffi8", *LIBRARIES],
     "mailx": ["bsd-mailx", "liblockfile1", "libbsd0", "libmd0"],
+    # Postfix with Cyrus SASL's mechanisms, and Dovecot: see submission.py.
+    "relay": ["postfix", "libsasl2-2", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "dovecot-core",
+              "dovecot-lmtpd", "libapparmor1", "libaudit1", "libbz2-1.0", "libcap-ng0", "libcap2",
+              "libexttextcat-2.0-0", "libgcrypt20", "libgpg-error0", "libicu72", "liblua5.4-0", "liblz4-1",
+              "liblzma5", "libpam0g", "libsodium23", "libstemmer0d", "libsystemd0", "libunwind8", "libwrap0",
+              "libzstd1", "zlib1g", *LIBRARIES],
 }
 # Numbers that no user of the machine has.
 PASSWD = """root:x:0:0::/:/bin/sh
 postfix:x:64321:64321::/:/bin/false
 Debian-exim:x:64322:64322::/:/bin/false
+dovecot:x:64324:64324::/:/bin/false
+dovenull:x:64325:64325::/:/bin/false
 nobody:x:65534:65534::/:/bin/false
 """
 GROUP = """root:x:0:
@@ -35,9 +43,26 @@ mail:x:8:
 postfix:x:64321:
 Debian-exim:x:64322:
 postdrop:x:64323:
+dovecot:x:64324:
+dovenull:x:64325:
 nogroup:x:65534:
 """
-POSTFIX_UID, EXIM_UID, POSTDROP_GID = 64321, 64322, 64323
+POSTFIX_UID, EXIM_UID, POSTDROP_GID, DOVECOT_UID = 64321, 64322, 64323, 64324
+# All of master.cf but the listeners.
+POSTFIX_SERVICES = """\
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
 
 
 class Unavailable(Exception):
@@ -173,21 +198,7 @@ smtpd_tls_received_header = yes
 smtpd_tls_loglevel = 1
 smtpd_peername_lookup = no
 """)
-        (etc / "master.cf").write_text(f"""\
-{address}:{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-error unix - - n - - error
-retry unix - - n - - error
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
-""")
+        (etc / "master.cf").write_text(f"{address}:{port} inet n - n - - smtpd\n{POSTFIX_SERVICES}")
         self.start("/usr/lib/postfix/sbin/master", "-d", "-c", f"{self.inside}/etc")
 
     def _make_spool(self):
