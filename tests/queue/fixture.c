@@ -275,19 +275,34 @@ char *body_of(struct fixture *f, int64_t message_id, size_t *len_out)
 	return copy;
 }
 
-long long sql(struct fixture *f, const char *text)
+const char *sql_try(const char *path, const char *text, long long *out)
 {
+	static char said[200];
 	sqlite3 *db;
-	sqlite3_stmt *stmt;
-	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 10000);
-	if (sqlite3_prepare_v2(db, text, -1, &stmt, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", text, sqlite3_errmsg(db));
-	long long value = -1;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		value = sqlite3_column_int64(stmt, 0);
+	sqlite3_stmt *stmt = NULL;
+	*out = -1;
+	int rc = sqlite3_open(path, &db);
+	if (rc == SQLITE_OK)
+		sqlite3_busy_timeout(db, 10000);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, text, -1, &stmt, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(stmt, 0);
+	bool failed = rc != SQLITE_ROW && rc != SQLITE_DONE;
+	snprintf(said, sizeof(said), "%s: %s", text, sqlite3_errmsg(db));
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);
+	return failed ? said : NULL;
+}
+
+long long sql(struct fixture *f, const char *text)
+{
+	long long value;
+	const char *error = sql_try(f->path, text, &value);
+	if (error)
+		fail_msg("%s", error);
 	return value;
 }
 

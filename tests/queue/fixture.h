@@ -57,6 +57,8 @@ char *body_of(struct fixture *f, int64_t message_id, size_t *len_out);
 
 /* A number by SQL, over a connection of its own. */
 long long sql(struct fixture *f, const char *text);
+/* NULL, or what was wrong, until the next call. Without a row it is -1. */
+const char *sql_try(const char *path, const char *text, long long *out);
 /* As the reader shows it, an enum item_state; -1: gone. */
 int state_of(struct fixture *f, int64_t item);
 

@@ -1,7 +1,10 @@
 if HAVE_CMOCKA
 check_LIBRARIES += libqueuetest.a
 libqueuetest_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
-libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h
+libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h \
+	tests/queue/power_cut.c tests/queue/power_cut.h \
+	tests/queue/power_disk.c tests/queue/power_disk.h \
+	tests/queue/power_trace.c tests/queue/power_trace.h
 
 queue_tests = \
 	tests/queue/test_claim \
@@ -11,6 +14,7 @@ queue_tests = \
 	tests/queue/test_open \
 	tests/queue/test_operate \
 	tests/queue/test_port \
+	tests/queue/test_power \
 	tests/queue/test_put \
 	tests/queue/test_states \
 	tests/queue/test_vfs
@@ -26,6 +30,7 @@ tests_queue_test_lease_LDADD = $(queue_test_libs)
 tests_queue_test_open_LDADD = $(queue_test_libs)
 tests_queue_test_operate_LDADD = $(queue_test_libs)
 tests_queue_test_port_LDADD = $(queue_test_libs)
+tests_queue_test_power_LDADD = $(queue_test_libs)
 tests_queue_test_put_LDADD = $(queue_test_libs)
 tests_queue_test_states_LDADD = $(queue_test_libs)
 tests_queue_test_vfs_LDADD = $(queue_test_libs)
