@@ -179,9 +179,10 @@ static int lose_claims(
 	journal_boot(boot);
 	if (boot[0] && strcmp(boot, h->boot) == 0) {
 		struct journal_queue queue = store_journal_queue(s);
-		rc = journal_open(&queue, h->journal, true, &journal, e);
+		struct err why = { 0 };
+		rc = journal_open(&queue, h->journal, true, &journal, &why);
 		if (rc != 0 && rc != ERR_INVALID)
-			return rc;
+			return err_set(e, rc, "%s", why.text);
 	}
 	struct doubts doubts = { journal, with_doubt };
 	do {

@@ -323,6 +323,19 @@ static void run_death(void **state)
 	fixture_teardown((void **)&f);
 }
 
+static void taking_over_without_a_journal_is_no_error(void **state)
+{
+	struct fixture *f = *state;
+	struct claimed c;
+	kill_a_worker(f, hold);
+	remove_it(f);
+	f->options.lost_record = NULL; /* opening leaves it to the claim */
+	fixture_open(f);
+	claim_later(f, 10, &c);
+	assert_int_equal(c.count, 2);
+	claimed_clear(&c);
+}
+
 /* ---- a worker that was taken for dead ---- */
 
 static void take_for_dead(struct fixture *f)
@@ -485,6 +498,8 @@ int main(void)
 		CASE(who_was_fenced_in_vain_gives_up_all_the_same),
 		CASE(what_is_not_held_cannot_be_marked),
 		CASE(a_worker_removes_what_nobody_has),
+		cmocka_unit_test_setup_teardown(taking_over_without_a_journal_is_no_error,
+			fixture_setup_closed, fixture_teardown),
 		cmocka_unit_test_setup_teardown(it_grows_with_what_is_in_doubt,
 			fixture_setup_closed, fixture_teardown),
 	};
