@@ -9,8 +9,8 @@
  *
  * Whatever was under way, the queue opens, is sound, shows what `judge` allows, gives
  * out every message that it shows, with its content and to all of its recipients,
- * and nothing else; it takes a new message; and what was staged is gone when its
- * holder is.
+ * and nothing else; what somebody had is in doubt; it takes a new message; and what
+ * was staged is gone when its holder is.
  */
 #ifndef TESTS_QUEUE_POWER_CUT_H
 #define TESTS_QUEUE_POWER_CUT_H
@@ -26,19 +26,23 @@ struct power_message {
 	int64_t id;
 	struct buf text; /* envelope, items and recipients in words, and the content */
 	size_t content_at;
-	size_t queued; /* recipients without a final outcome */
+	size_t queued; /* recipients that are to be delivered to */
 };
 
 struct power_snapshot {
 	struct power_message *messages; /* owned, by id */
 	size_t count;
 	struct buf log; /* records of attempts, one a line */
+	size_t busy;    /* items that somebody has */
 };
 
 int power_snapshot_take(const char *path, struct power_snapshot *out, struct err *e);
 void power_snapshot_clear(struct power_snapshot *s);
 const struct power_message *power_snapshot_find(
 	const struct power_snapshot *s, int64_t id);
+/* Whoever has which of it. */
+bool power_snapshot_is_same(
+	const struct power_snapshot *a, const struct power_snapshot *b);
 
 struct power_trial {
 	const struct power_trace *trace;
