@@ -291,22 +291,32 @@ def test_what_was_acknowledged_survives_a_kill_and_nothing_is_there_twice(world)
     assert acknowledged <= set(stored) <= attempted
 
 
-def test_twenty_clients_hand_over_fifty_messages_each_and_each_arrives_once(lmtp, world):
+def test_twenty_clients_hand_over_fifty_messages_each_and_each_arrives_once(world):
+    """Whichever loop a destination belongs to, and whichever socket a message comes by."""
+    domains = [f"d{n}.test" for n in range(5)]
+    server = world.host("mx1.example.test")
+    for domain in domains:
+        world.domain(domain, server)
+    door = Door(world, workers=3)
+
+    def address(number, count):
+        return f"u{number}.{count}@{domains[count % 5]}"
+
     def body(number, count):
         return crlf(HEADER) + b"X-Number: %d.%d\r\n\r\n.%d\r\n%s" % (number, count, number, (b"." * number + b"x\r\n") * count)
 
     def hand_over(number):
         kind = smtplib.LMTP if number % 2 else smtplib.SMTP
-        with kind(*((str(lmtp.path),) if number % 2 else lmtp.address)) as client:
+        with kind(*((str(door.path),) if number % 2 else door.address)) as client:
             client.sock.settimeout(TIMEOUT_S)
             for count in range(50):
-                client.sendmail("a@sender.test", [f"u{number}.{count}@example.test"], body(number, count))
+                client.sendmail("a@sender.test", [address(number, count)], body(number, count))
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         list(pool.map(hand_over, range(20)))
     world.wait_gone()
-    received = sorted((m.recipients[0], without_trace(m.data)) for m in world.server.messages)
-    assert received == sorted((f"u{n}.{c}@example.test", body(n, c)) for n in range(20) for c in range(50))
+    received = sorted((m.recipients[0], without_trace(m.data)) for m in server.messages)
+    assert received == sorted((address(n, c), body(n, c)) for n in range(20) for c in range(50))
 
 
 # -- somebody else's client --

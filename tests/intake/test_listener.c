@@ -18,7 +18,7 @@ struct lobby {
 	bool is_finished;
 };
 
-/* An LMTP socket, and SMTP on a port that the system chooses. */
+/* An LMTP socket, and SMTP on ports that the system chooses. */
 static int lobby_setup(void **state)
 {
 	struct lobby *l = xcalloc(1, sizeof(*l));
@@ -28,12 +28,13 @@ static int lobby_setup(void **state)
 	l->hall = hall;
 	l->loop = loop_new();
 	snprintf(l->path, sizeof(l->path), "%s/s", l->hall->store->dir);
-	struct config_listen *places = xcalloc(2, sizeof(*places));
+	struct config_listen *places = xcalloc(3, sizeof(*places));
 	places[0].is_lmtp = true;
 	memcpy(places[0].path, l->path, sizeof(l->path));
 	assert_true(addr_parse("127.0.0.1", 0, &places[1].addr));
 	l->hall->config->listen = places;
-	l->hall->config->listen_count = 2;
+	assert_true(addr_parse("::1", 0, &places[2].addr));
+	l->hall->config->listen_count = 3;
 	*state = l;
 	return 0;
 }
@@ -56,12 +57,14 @@ static void lobby_open(struct lobby *l)
 		fail_msg("%s", e.text);
 }
 
-static void enter(struct lobby *l, struct client *c, bool is_tcp)
+enum door { LMTP, SMTP, SMTP6 };
+
+static void enter(struct lobby *l, struct client *c, enum door door)
 {
 	struct addr a;
 	client_init(c, l->loop);
-	if (is_tcp) {
-		assert_true(intake_listener_addr(l->listener, 1, &a));
+	if (door != LMTP) {
+		assert_true(intake_listener_addr(l->listener, door, &a));
 		client_connect(c, &a);
 	} else {
 		client_connect_unix(c, l->path);
@@ -113,7 +116,7 @@ static void begin_message(struct client *c)
 
 static const char text[] = "Subject: x\r\n\r\nx\r\n.\r\n";
 
-static void mail_comes_in_over_both_kinds_of_socket(void **state)
+static void mail_comes_in_over_each_kind_of_socket(void **state)
 {
 	struct lobby *l = *state;
 	static const char *const fields[] = {
@@ -121,12 +124,14 @@ static void mail_comes_in_over_both_kinds_of_socket(void **state)
 		"\tby host.test (hikyaku) with LMTP\r\n",
 		"Received: from me.test ([127.0.0.1])\r\n"
 		"\tby host.test (hikyaku) with ESMTP\r\n",
+		"Received: from me.test ([IPv6:::1])\r\n"
+		"\tby host.test (hikyaku) with ESMTP\r\n",
 	};
 	lobby_open(l);
-	for (int is_tcp = 0; is_tcp <= 1; is_tcp++) {
+	for (enum door door = LMTP; door <= SMTP6; door++) {
 		struct client c;
-		enter(l, &c, is_tcp);
-		greet(&c, is_tcp ? "EHLO me.test\r\n" : "LHLO me.test\r\n");
+		enter(l, &c, door);
+		greet(&c, door != LMTP ? "EHLO me.test\r\n" : "LHLO me.test\r\n");
 		begin_message(&c);
 		client_write(&c, text);
 		expect(&c, "250 2.0.0 queued as ");
@@ -134,7 +139,7 @@ static void mail_comes_in_over_both_kinds_of_socket(void **state)
 		expect(&c, "221");
 		expect_end(&c);
 		struct queue_item *item = claim_one(l->hall->store);
-		if (strncmp(item->body, fields[is_tcp], strlen(fields[is_tcp])) != 0)
+		if (strncmp(item->body, fields[door], strlen(fields[door])) != 0)
 			fail_msg("%s", item->body);
 		queue_item_free(&item);
 	}
@@ -148,7 +153,7 @@ static void many_clients_share_a_commit(void **state)
 	struct queue *queue = l->hall->store->queue;
 	lobby_open(l);
 	for (int i = 0; i < COUNT; i++) {
-		enter(l, &clients[i], i % 2);
+		enter(l, &clients[i], i % 2 ? SMTP : LMTP);
 		greet(&clients[i], i % 2 ? "EHLO me.test\r\n" : "LHLO me.test\r\n");
 		begin_message(&clients[i]);
 	}
@@ -177,15 +182,15 @@ static void clients_over_the_limit_are_told_so(void **state)
 	struct client one, two, three;
 	l->hall->config->max_clients = 1;
 	lobby_open(l);
-	enter(l, &one, true);
+	enter(l, &one, SMTP);
 	greet(&one, "EHLO me.test\r\n");
-	enter(l, &two, false);
+	enter(l, &two, LMTP);
 	expect(&two, "421 4.7.0 host.test too many clients");
 	expect_end(&two);
 	client_write(&one, "QUIT\r\n");
 	expect(&one, "221");
 	expect_end(&one);
-	enter(l, &three, false);
+	enter(l, &three, LMTP);
 	greet(&three, "LHLO me.test\r\n");
 	client_clear(&three);
 }
@@ -201,10 +206,10 @@ static void strangers_are_told_so_and_sockets_in_files_know_none(void **state)
 				 &l->hall->config->relay_clients[0], NULL),
 		0);
 	lobby_open(l);
-	enter(l, &c, true);
+	enter(l, &c, SMTP);
 	expect(&c, "554 5.7.1 host.test 127.0.0.1 may not hand mail over here");
 	expect_end(&c);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	greet(&c, "LHLO me.test\r\n");
 	client_clear(&c);
 }
@@ -243,7 +248,7 @@ static void who_says_nothing_loses_the_place(void **state)
 	struct client c;
 	l->hall->config->client_timeout_ms = 100;
 	lobby_open(l);
-	enter(l, &c, true);
+	enter(l, &c, SMTP);
 	expect(&c, "220");
 	expect(&c, "421 4.4.2 host.test timeout");
 	expect_end(&c);
@@ -256,7 +261,7 @@ static void a_drip_of_octets_holds_no_place(void **state)
 	struct drip d;
 	l->hall->config->client_timeout_ms = 100;
 	lobby_open(l);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	greet(&c, "LHLO me.test\r\n");
 	drip_begin(&d, l, &c, 1000);
 	expect(&c, "421 4.4.2");
@@ -271,7 +276,7 @@ static void whole_commands_hold_the_place(void **state)
 	struct drip d;
 	l->hall->config->client_timeout_ms = 200;
 	lobby_open(l);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	greet(&c, "LHLO me.test\r\n");
 	for (int i = 0; i < 6; i++) {
 		drip_begin(&d, l, NULL, 5); /* half the limit */
@@ -290,7 +295,7 @@ static void our_own_slowness_is_not_held_against_a_client(void **state)
 	struct drip d;
 	l->hall->config->client_timeout_ms = 100;
 	lobby_open(l);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	greet(&c, "LHLO me.test\r\n");
 	begin_message(&c);
 	queue_pause(l->hall->store->queue, true);
@@ -300,6 +305,40 @@ static void our_own_slowness_is_not_held_against_a_client(void **state)
 	timer_close(&d.timer);
 	assert_false(c.is_ended);
 	queue_pause(l->hall->store->queue, false);
+	expect(&c, "250 2.0.0 queued as ");
+	client_write(&c, "NOOP\r\n"); /* nor afterwards */
+	expect(&c, "250 2.0.0");
+	client_clear(&c);
+}
+
+/* More than a session may hold: what is not read is not held. */
+static void nothing_is_read_while_a_message_is_with_the_queue(void **state)
+{
+	struct lobby *l = *state;
+	struct client c;
+	enum { LEN = 4 << 20 };
+	lobby_open(l);
+	enter(l, &c, LMTP);
+	greet(&c, "LHLO me.test\r\n");
+	begin_message(&c);
+	queue_pause(l->hall->store->queue, true);
+	client_write(&c, text);
+	client_write(&c, "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\nDATA\r\n");
+	OWN(mem_free) char *big = xmalloc(LEN);
+	for (size_t i = 0; i < LEN; i += 64)
+		memcpy(big + i,
+			"012345678901234567890123456789012345678901234567890123456789"
+			"12\r\n",
+			64);
+	stream_write(c.s, big, LEN);
+	client_write(&c, ".\r\n");
+	run_turns(l->loop, 200);
+	assert_true(stream_pending(c.s) > LEN / 2);
+	queue_pause(l->hall->store->queue, false);
+	expect(&c, "250 2.0.0 queued as ");
+	expect(&c, "250 2.1.0");
+	expect(&c, "250 2.1.5");
+	expect(&c, "354");
 	expect(&c, "250 2.0.0 queued as ");
 	client_clear(&c);
 }
@@ -311,7 +350,7 @@ static void who_does_not_read_is_read_no_more_and_let_go(void **state)
 	struct client c;
 	l->hall->config->client_timeout_ms = 100;
 	lobby_open(l);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	OWN(mem_free) char *flood = xmalloc(8 << 20);
 	for (size_t i = 0; i < 8 << 20; i += 8)
 		memcpy(flood + i, "VRFY x\r\n", 8);
@@ -334,12 +373,12 @@ static void a_stop_lets_messages_end_and_sends_the_rest_away(void **state)
 	struct lobby *l = *state;
 	struct client idle, busy, late;
 	lobby_open(l);
-	enter(l, &idle, true);
+	enter(l, &idle, SMTP);
 	greet(&idle, "EHLO me.test\r\n");
-	enter(l, &busy, false);
+	enter(l, &busy, LMTP);
 	greet(&busy, "LHLO me.test\r\n");
 	begin_message(&busy);
-	enter(l, &late, true); /* has not said a word */
+	enter(l, &late, SMTP); /* has not said a word */
 	expect(&late, "220");
 	intake_listener_stop(l->listener, 20000, on_finished, l);
 	assert_int_not_equal(access(l->path, F_OK), 0);
@@ -361,7 +400,7 @@ static void a_stop_waits_no_longer_than_it_may(void **state)
 	struct lobby *l = *state;
 	struct client c;
 	lobby_open(l);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	greet(&c, "LHLO me.test\r\n");
 	begin_message(&c);
 	intake_listener_stop(l->listener, 50, on_finished, l);
@@ -376,7 +415,7 @@ static void what_is_with_the_queue_at_the_end_is_stored(void **state)
 	struct lobby *l = *state;
 	struct client c;
 	lobby_open(l);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	greet(&c, "LHLO me.test\r\n");
 	begin_message(&c);
 	queue_pause(l->hall->store->queue, true);
@@ -400,7 +439,7 @@ static void a_client_that_hangs_up_during_the_commit_is_let_go_after_it(void **s
 	struct client c, next;
 	l->hall->config->max_clients = 1;
 	lobby_open(l);
-	enter(l, &c, false);
+	enter(l, &c, LMTP);
 	greet(&c, "LHLO me.test\r\n");
 	begin_message(&c);
 	queue_pause(l->hall->store->queue, true);
@@ -413,7 +452,7 @@ static void a_client_that_hangs_up_during_the_commit_is_let_go_after_it(void **s
 		run_turns(l->loop, 1);
 	} while (!hall_message_count(l->hall));
 	do {
-		enter(l, &next, false);
+		enter(l, &next, LMTP);
 		client_wait(&next, 4);
 		bool is_in = memcmp(buf_bytes(&next.got), "220 ", 4) == 0;
 		client_clear(&next);
@@ -429,7 +468,7 @@ static void a_new_configuration_opens_and_closes_places(void **state)
 	struct config *changed;
 	char path[120];
 	lobby_open(l);
-	enter(l, &before, false);
+	enter(l, &before, LMTP);
 	greet(&before, "LHLO me.test\r\n");
 	assert_int_equal(config_load(NULL, 0, &changed, NULL), 0);
 	snprintf(path, sizeof(path), "%s/new", l->hall->store->dir);
@@ -470,7 +509,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, lobby_setup, lobby_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(mail_comes_in_over_both_kinds_of_socket),
+		TEST(mail_comes_in_over_each_kind_of_socket),
 		TEST(many_clients_share_a_commit),
 		TEST(clients_over_the_limit_are_told_so),
 		TEST(strangers_are_told_so_and_sockets_in_files_know_none),
@@ -478,6 +517,7 @@ int main(void)
 		TEST(a_drip_of_octets_holds_no_place),
 		TEST(whole_commands_hold_the_place),
 		TEST(our_own_slowness_is_not_held_against_a_client),
+		TEST(nothing_is_read_while_a_message_is_with_the_queue),
 		TEST(who_does_not_read_is_read_no_more_and_let_go),
 		TEST(a_stop_lets_messages_end_and_sends_the_rest_away),
 		TEST(a_stop_waits_no_longer_than_it_may),
