@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "delivery/way.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
 #include "policy/policy.h"
@@ -31,6 +32,7 @@ struct subject {
 	char state[16];
 	unsigned attempts;
 	int64_t next_attempt_ms;
+	bool is_notice; /* made here: it goes by bounce_route */
 	enum policy_channel due;
 	char due_reason[POLICY_TEXT_MAX]; /* "" is none */
 };
@@ -59,6 +61,12 @@ static const struct policy_relay *first_relay(const struct policy_route *route)
 	return route && route->relay_count ? &route->relays[0] : NULL;
 }
 
+static const struct policy_route *route_of(
+	const struct explain *x, const struct subject *s)
+{
+	return way_route_of(x->config, x->set, s->domain, s->is_notice);
+}
+
 static void decide(const struct explain *x, const struct subject *s,
 	const struct policy_relay *relay, struct config_destination *config,
 	struct policy_decision *out)
@@ -68,7 +76,7 @@ static void decide(const struct explain *x, const struct subject *s,
 	struct policy_query query = {
 		.destination = s->domain,
 		.host = x->host[0] ? x->host : NULL,
-		.route = policy_set_route(x->set, s->domain),
+		.route = route_of(x, s),
 		.relay = relay,
 		.settings = &config->policy,
 		.due_channel = s->due,
@@ -109,7 +117,7 @@ static void find_answer(
 	const struct explain *x, const struct subject *s, struct answer *out)
 {
 	struct policy_decision after;
-	out->route = policy_set_route(x->set, s->domain);
+	out->route = route_of(x, s);
 	const struct policy_relay *relay = first_relay(out->route);
 	decide(x, s, relay, &out->config, &out->decision);
 	struct subject later = *s;
@@ -462,11 +470,15 @@ static bool subject_of_item(
 static int explain_items(const struct explain *x, struct queue_reader *reader, int64_t id)
 {
 	const struct queue_entry_item *items;
+	struct queue_entry entry;
 	size_t count, used = 0;
 	struct err e = { 0 };
 	char name[MAIL_ID_MAX];
 	int status = EX_OK;
 	mail_id_format(id, name);
+	if (queue_reader_get(reader, id, &entry, &e) != 0)
+		return cli_fail_err(&e);
+	bool is_notice = entry.envelope.is_notice;
 	if (queue_reader_items(reader, id, &items, &count, &e) != 0)
 		return cli_fail_err(&e);
 	OWN(mem_free) struct subject *subjects = xcalloc(count + 1, sizeof(*subjects));
@@ -479,6 +491,7 @@ static int explain_items(const struct explain *x, struct queue_reader *reader, i
 				name);
 	}
 	for (size_t i = 0; i < used && status == EX_OK; i++) {
+		subjects[i].is_notice = is_notice;
 		recall(x, reader, &subjects[i]);
 		status = explain_subject(x, &subjects[i]);
 	}

@@ -48,7 +48,8 @@ static bool can_reuse(
 	struct delivery_env *env, const struct queue_item *item, struct session *s)
 {
 	struct terms *t = session_terms(s);
-	const struct policy_route *route = way_route_of(env->policy, item->domain);
+	const struct policy_route *route = way_route_of(
+		env->config->config, env->policy, item->domain, item->envelope.is_notice);
 	struct way way = t->way;
 	const char *mx = session_mx(s);
 	if (!session_is_ready(s) ||

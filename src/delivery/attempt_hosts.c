@@ -298,12 +298,19 @@ static void settle_by_route(struct attempt *a)
 	attempt_finish(a);
 }
 
-/* The policy in force gives the line. */
+/* The policy in force gives the line, and the configuration that the attempt began
+ * with. */
+static const struct policy_route *route_in_force(const struct attempt *a)
+{
+	return way_route_of(a->config->config, a->env->policy, a->item->domain,
+		a->item->envelope.is_notice);
+}
+
 static void take_line(struct attempt *a)
 {
-	const struct policy_route *line = way_route_of(a->env->policy, a->item->domain);
+	const struct policy_route *line = route_in_force(a);
 	policy_set_unref(&a->policy);
-	a->policy = line ? policy_set_ref(a->env->policy) : NULL;
+	a->policy = line && a->env->policy ? policy_set_ref(a->env->policy) : NULL;
 	a->line = line;
 }
 
@@ -325,7 +332,7 @@ void attempt_follow_route(struct attempt *a)
 static bool keep_to_policy(struct attempt *a)
 {
 	const struct policy_route *before = a->line;
-	const struct policy_route *now = way_route_of(a->env->policy, a->item->domain);
+	const struct policy_route *now = route_in_force(a);
 	if (now == before)
 		return true;
 	if (!way_routes_are_alike(before, now))

@@ -23,7 +23,7 @@ void hop_free(struct hop *h)
 
 bool hop_is_empty(const struct hop *h)
 {
-	return !h->targets && !h->running && !h->idle;
+	return !h->batches && !h->running && !h->idle;
 }
 
 size_t hop_sessions(const struct hop *h)

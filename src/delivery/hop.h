@@ -17,6 +17,7 @@
 #include <uthash.h>
 
 struct idle_session;
+struct batch;
 struct scheduler;
 struct target;
 
@@ -47,10 +48,10 @@ struct hop {
 	struct window window;
 	bool delivers; /* its last attempt did */
 
-	size_t targets;       /* destinations that go here */
-	struct target *sole;  /* the one, where it has no key */
-	struct target *ready; /* those with items that wait; the next one first */
-	struct target *due;   /* those the store may have more of; likewise */
+	size_t batches;      /* of destinations that go here */
+	struct target *sole; /* the one, where it has no key */
+	struct batch *ready; /* those with items that wait; the next one first */
+	struct target *due;  /* those the store may have more of; likewise */
 	size_t due_count;
 	size_t waiting;       /* items, claimed */
 	size_t waiting_bytes; /* their bodies */

@@ -106,6 +106,7 @@ static void letter_add(struct letter *to, struct letter *from)
 
 static void apply(struct lane *l, struct letter *letter)
 {
+	bool has_news = letter->config || letter->policy;
 	if (letter->config) {
 		config_ref_drop(&l->env.config);
 		l->env.config = MOVE(letter->config);
@@ -113,8 +114,9 @@ static void apply(struct lane *l, struct letter *letter)
 	if (letter->policy) {
 		policy_set_unref(&l->env.policy);
 		l->env.policy = MOVE(letter->policy);
-		scheduler_policy_changed(l->scheduler);
 	}
+	if (has_news)
+		scheduler_routes_changed(l->scheduler);
 	if (letter->wakes)
 		scheduler_wake(l->scheduler);
 	if (letter->stops)

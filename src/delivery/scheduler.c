@@ -137,8 +137,10 @@ static void on_further_timer(void *arg)
 {
 	struct scheduler *s = arg;
 	struct target *t, *next;
-	HASH_ITER (hh, s->targets, t, next)
-		scheduler_give_turn(s, t->hop);
+	HASH_ITER (hh, s->targets, t, next) {
+		scheduler_give_turn(s, t->batches[BATCH_MAIL].hop);
+		scheduler_give_turn(s, t->batches[BATCH_NOTICES].hop);
+	}
 	scheduler_pump_soon(s);
 }
 
@@ -230,9 +232,9 @@ static void on_done(void *arg, struct attempt *a, const struct err *e)
 	scheduler_pump_soon(s);
 }
 
-struct queue_item *scheduler_pop(struct scheduler *s, struct target *t)
+struct queue_item *scheduler_pop(struct scheduler *s, struct batch *b)
 {
-	struct queue_item *item = target_pop(t);
+	struct queue_item *item = batch_pop(b);
 	if (item)
 		s->waiting_bytes -= item->body_len;
 	return item;
@@ -241,8 +243,8 @@ struct queue_item *scheduler_pop(struct scheduler *s, struct target *t)
 static void start_attempt(struct scheduler *s, struct hop *h, struct session *kept)
 {
 	struct run *run = xcalloc(1, sizeof(*run));
-	struct target *t = h->ready;
-	struct queue_item *item = scheduler_pop(s, t);
+	struct target *t = h->ready->target;
+	struct queue_item *item = scheduler_pop(s, h->ready);
 	run->scheduler = s;
 	run->target = t;
 	run->hop = h;

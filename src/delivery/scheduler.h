@@ -34,8 +34,8 @@ struct scheduler *scheduler_new(
 /* Something may have become due: look at the store. */
 void scheduler_wake(struct scheduler *s);
 
-/* The env has another policy: mail may go another way. */
-void scheduler_policy_changed(struct scheduler *s);
+/* The env has another policy or configuration: mail may go another way. */
+void scheduler_routes_changed(struct scheduler *s);
 
 /* No new attempts; those that run may go on for grace_ms, then they are
  * aborted. What was claimed and not begun is given back. */

@@ -83,7 +83,7 @@ static void ask_for(struct scheduler *s, struct target *t, size_t items)
 {
 	t->asked = items;
 	t->is_asked = true;
-	t->hop->asked++;
+	target_hop(t)->asked++;
 	DL_APPEND2(s->asked, t, prev_asked, next_asked);
 }
 
@@ -136,7 +136,7 @@ static void claim_generally(struct scheduler *s, size_t room)
 	struct target *t, *next;
 	const char **exclude = xcalloc(HASH_COUNT(s->targets), sizeof(*exclude));
 	HASH_ITER (hh, s->targets, t, next) {
-		if (t->waiting >= GENERAL_PER_DOMAIN)
+		if (target_waiting(t) >= GENERAL_PER_DOMAIN)
 			target_set_more_due(t, true); /* a claim of its own will tell */
 		if (t->more_due)
 			exclude[n++] = t->domain;
@@ -191,15 +191,15 @@ static void take_items(struct scheduler *s, struct queue_item **items, size_t co
 	for (size_t i = 0; i < count; i++) {
 		if (!t || strcmp(t->domain, items[i]->domain) != 0)
 			t = scheduler_target(s, items[i]->domain);
-		target_push(t, items[i]);
+		struct hop *h = target_push(t, items[i])->hop;
 		s->claimed++;
 		s->waiting_bytes += items[i]->body_len;
 		if (t->is_asked)
 			t->asked -= t->asked > 0;
-		else if (t->waiting >= GENERAL_PER_DOMAIN)
+		else if (target_waiting(t) >= GENERAL_PER_DOMAIN)
 			target_set_more_due(t, true);
-		scheduler_note_hunger(s, t->hop);
-		scheduler_give_turn(s, t->hop);
+		scheduler_note_hunger(s, h);
+		scheduler_give_turn(s, h);
 	}
 }
 
@@ -210,10 +210,10 @@ static void end_refills(struct scheduler *s, bool has_failed)
 		struct target *t = s->asked;
 		DL_DELETE2(s->asked, t, prev_asked, next_asked);
 		t->is_asked = false;
-		t->hop->asked--;
+		target_hop(t)->asked--;
 		target_set_more_due(t, has_failed || !t->asked);
 		t->asked = 0;
-		scheduler_note_hunger(s, t->hop);
+		scheduler_note_hunger(s, target_hop(t));
 		scheduler_drop_if_empty(s, t);
 	}
 }
@@ -270,17 +270,23 @@ static void on_given_back(void *arg, const struct err *e)
 }
 
 /* One request for each item: one that is gone must not keep the others. */
+static void give_back(struct scheduler *s, struct batch *b)
+{
+	struct queue_item *item;
+	while ((item = scheduler_pop(s, b))) {
+		queue_give_back(s->env->queue, &item->id, 1, on_given_back, s);
+		queue_item_free(&item);
+		s->claimed--;
+	}
+}
+
 void scheduler_give_back(struct scheduler *s)
 {
 	struct target *t, *next;
-	struct queue_item *item;
 	HASH_ITER (hh, s->targets, t, next) {
 		target_set_more_due(t, false);
-		while ((item = scheduler_pop(s, t))) {
-			queue_give_back(s->env->queue, &item->id, 1, on_given_back, s);
-			queue_item_free(&item);
-			s->claimed--;
-		}
+		for (size_t i = 0; i < BATCH_COUNT; i++)
+			give_back(s, &t->batches[i]);
 		scheduler_drop_if_empty(s, t);
 	}
 }

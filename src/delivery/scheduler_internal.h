@@ -43,7 +43,7 @@ struct scheduler {
 };
 
 /* scheduler.c */
-struct queue_item *scheduler_pop(struct scheduler *s, struct target *t);
+struct queue_item *scheduler_pop(struct scheduler *s, struct batch *b);
 /* Puts it where it belongs: among those that start, or that wait for room. */
 void scheduler_give_turn(struct scheduler *s, struct hop *h);
 void scheduler_end_turn(struct scheduler *s, struct hop *h);

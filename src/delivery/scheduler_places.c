@@ -35,11 +35,24 @@ static struct hop *own_hop(struct scheduler *s, const char *domain)
 		config_destination(config, domain)->max_sessions_per_destination, s);
 }
 
-static struct hop *find_hop(struct scheduler *s, const char *domain)
+/* Where the mail of a domain goes. have: its hop so far, or NULL; that again where
+ * nothing has changed. */
+static struct hop *find_hop(struct scheduler *s, const char *domain, struct hop *have)
 {
-	const struct policy_route *route = way_route_of(s->env->policy, domain);
+	const struct policy_route *route =
+		way_route_of(s->env->config->config, s->env->policy, domain, false);
 	OWN(mem_free) char *key = way_hop_key(route);
-	return key ? shared_hop(s, key, route) : own_hop(s, domain);
+	if (key)
+		return shared_hop(s, key, route);
+	return have && !have->key ? have : own_hop(s, domain);
+}
+
+/* NULL: notices go where other mail goes, or have no relay to share. */
+static struct hop *find_notice_hop(struct scheduler *s)
+{
+	const struct policy_route *route = s->env->config->config->bounce_route;
+	OWN(mem_free) char *key = way_hop_key(route);
+	return key ? shared_hop(s, key, route) : NULL;
 }
 
 struct target *scheduler_target(struct scheduler *s, const char *domain)
@@ -48,7 +61,7 @@ struct target *scheduler_target(struct scheduler *s, const char *domain)
 	HASH_FIND_STR(s->targets, domain, t);
 	if (t)
 		return t;
-	t = target_new(domain, find_hop(s, domain));
+	t = target_new(domain, find_hop(s, domain, NULL), find_notice_hop(s));
 	HASH_ADD_KEYPTR(hh, s->targets, t->domain, strlen(t->domain), t);
 	return t;
 }
@@ -66,44 +79,57 @@ void scheduler_drop_hop_if_empty(struct scheduler *s, struct hop *h)
 
 void scheduler_drop_if_empty(struct scheduler *s, struct target *t)
 {
-	struct hop *h = t->hop;
+	struct hop *mail = t->batches[BATCH_MAIL].hop;
+	struct hop *notices = t->batches[BATCH_NOTICES].hop;
 	if (!target_is_empty(t) || t->is_asked)
 		return;
 	if (t->more_due)
 		s->more_due = true; /* a general claim finds the rest */
 	HASH_DELETE(hh, s->targets, t);
 	target_free(t);
-	scheduler_drop_hop_if_empty(s, h);
+	if (notices != mail)
+		scheduler_drop_hop_if_empty(s, notices);
+	scheduler_drop_hop_if_empty(s, mail);
 }
 
-static bool has_key(const struct hop *h, const char *key)
+/* A batch has left it, perhaps the only one. What runs and what is kept belongs to it
+ * still, and it goes with the last of that. */
+static void leave_hop(struct scheduler *s, struct hop *h)
 {
-	return h->key == key || (h->key && key && strcmp(h->key, key) == 0);
+	if (!h->waiting)
+		scheduler_end_turn(s, h);
+	if (!h->due)
+		scheduler_forget_hunger(s, h);
+	if (!h->batches && h->idle)
+		idle_quit_hop(h);
+	else
+		scheduler_drop_hop_if_empty(s, h);
 }
 
-/* What waits goes where the policy says now. What runs and what is kept belongs to the
- * hop where it is: that goes with the last of it. */
+static void join_hop(struct scheduler *s, struct hop *h)
+{
+	scheduler_note_hunger(s, h);
+	scheduler_give_turn(s, h);
+}
+
+/* What waits goes where the policy says now. */
 static void find_place(struct scheduler *s, struct target *t)
 {
-	struct hop *from = t->hop;
-	const struct policy_route *route = way_route_of(s->env->policy, t->domain);
-	OWN(mem_free) char *key = way_hop_key(route);
-	if (has_key(from, key))
-		return;
-	target_move(t, key ? shared_hop(s, key, route) : own_hop(s, t->domain));
-	if (!from->waiting)
-		scheduler_end_turn(s, from);
-	if (!from->due)
-		scheduler_forget_hunger(s, from);
-	if (!from->targets && from->idle)
-		idle_quit_hop(from);
-	else
-		scheduler_drop_hop_if_empty(s, from);
-	scheduler_note_hunger(s, t->hop);
-	scheduler_give_turn(s, t->hop);
+	struct hop *mail = t->batches[BATCH_MAIL].hop;
+	struct hop *notices = t->batches[BATCH_NOTICES].hop;
+	struct hop *new_mail = find_hop(s, t->domain, mail);
+	struct hop *new_notices = find_notice_hop(s);
+	target_move(t, new_mail, new_notices);
+	bool has_left = t->batches[BATCH_NOTICES].hop != notices;
+	if (new_mail != mail || (has_left && notices == mail))
+		leave_hop(s, mail);
+	if (has_left && notices != mail)
+		leave_hop(s, notices);
+	join_hop(s, t->batches[BATCH_MAIL].hop);
+	join_hop(s, t->batches[BATCH_NOTICES].hop);
 }
 
-void scheduler_policy_changed(struct scheduler *s)
+void scheduler_routes_changed(struct scheduler *s)
 {
 	struct target *t, *next;
 	HASH_ITER (hh, s->targets, t, next) {

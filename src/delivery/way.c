@@ -11,9 +11,11 @@ enum { SMTPS_PORT = 465 }; /* RFC 8314 7.3 */
 static const struct policy_relay own = { .is_destination = true, .looks_up_mx = true };
 const struct way way_own = { .relay = &own };
 
-const struct policy_route *way_route_of(
-	const struct policy_set *policy, const char *domain)
+const struct policy_route *way_route_of(const struct config *config,
+	const struct policy_set *policy, const char *domain, bool is_notice)
 {
+	if (is_notice && config->bounce_route)
+		return config->bounce_route;
 	return policy ? policy_set_route(policy, domain) : NULL;
 }
 

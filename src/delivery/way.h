@@ -3,7 +3,9 @@
  * relays are tried, and which connections can stand for each other. Mail without a
  * route goes to its destination's own hosts: that is a relay too, way_own.
  *
- * Pure. Routes and relays are borrowed from the policy set.
+ * Notices that were made here go by bounce_route, where there is one.
+ *
+ * Pure. Routes and relays are borrowed from the policy set or the configuration.
  */
 #ifndef DELIVERY_WAY_H
 #define DELIVERY_WAY_H
@@ -22,8 +24,8 @@ struct way {
 extern const struct way way_own;
 
 /* The line that counts; NULL: none matches. policy: NULL where there are no files. */
-const struct policy_route *way_route_of(
-	const struct policy_set *policy, const char *domain);
+const struct policy_route *way_route_of(const struct config *config,
+	const struct policy_set *policy, const char *domain, bool is_notice);
 
 /* How many relays, in the order in which an attempt tries them; with order=turn that is
  * drawn each time. route: NULL, or of relays. random_below: as in route.h. */
@@ -47,7 +49,7 @@ bool way_routes_are_alike(const struct policy_route *a, const struct policy_rout
  * text; malloc'ed. NULL: a destination has its connections for itself. */
 char *way_hop_key(const struct policy_route *route);
 
-/* "routes.txt:12", as texts for people name the line. */
+/* "routes.txt:12", "hikyaku.conf:7": as texts for people name it. */
 enum { WAY_LINE_MAX = 48 };
 void way_format_line(const struct policy_route *route, char out[WAY_LINE_MAX]);
 

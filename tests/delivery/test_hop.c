@@ -20,10 +20,10 @@ static int setup(void **state)
 {
 	struct hops *p = xcalloc(1, sizeof(*p));
 	p->own = hop_new(NULL, 20, NULL);
-	p->sole = target_new("sole.test", p->own);
+	p->sole = target_new("sole.test", p->own, NULL);
 	p->shared = hop_new("smtp://[relay.test]", 20, NULL);
-	p->a = target_new("a.test", p->shared);
-	p->b = target_new("b.test", p->shared);
+	p->a = target_new("a.test", p->shared, NULL);
+	p->b = target_new("b.test", p->shared, NULL);
 	*state = p;
 	return 0;
 }
@@ -32,7 +32,7 @@ static void push(struct target *t, size_t count, size_t body_len)
 {
 	while (count--) {
 		struct queue_item *item = xcalloc(1, sizeof(*item));
-		item->id = (int64_t)t->waiting;
+		item->id = (int64_t)target_waiting(t);
 		item->domain = xstrdup(t->domain);
 		item->body_len = body_len;
 		target_push(t, item);
@@ -42,7 +42,7 @@ static void push(struct target *t, size_t count, size_t body_len)
 static void pop(struct target *t, size_t count)
 {
 	while (count--) {
-		struct queue_item *item = target_pop(t);
+		struct queue_item *item = batch_pop(&t->batches[BATCH_MAIL]);
 		assert_non_null(item);
 		queue_item_free(&item);
 	}
@@ -54,7 +54,7 @@ static int teardown(void **state)
 	struct target *targets[] = { p->sole, p->a, p->b };
 	p->own->running = p->shared->running = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
-		pop(targets[i], targets[i]->waiting);
+		pop(targets[i], targets[i]->batches[BATCH_MAIL].waiting);
 		target_free(targets[i]);
 	}
 	assert_int_equal(p->own->waiting_bytes + p->shared->waiting_bytes, 0);
@@ -153,7 +153,7 @@ static void they_take_turns_message_by_message(void **state)
 	push(p->a, 4, 0);
 	push(p->b, 2, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
-		struct queue_item *item = target_pop(p->shared->ready);
+		struct queue_item *item = batch_pop(p->shared->ready);
 		assert_string_equal(item->domain, expected[i]);
 		queue_item_free(&item);
 	}
@@ -180,18 +180,55 @@ static void a_destination_moves_with_all_that_waits(void **state)
 	push(p->a, 3, 100);
 	push(p->b, 2, 10);
 	target_set_more_due(p->a, true);
-	target_move(p->a, to);
+	target_move(p->a, to, NULL);
 	assert_int_equal(to->waiting, 3);
 	assert_int_equal(to->waiting_bytes, 300);
 	assert_int_equal(to->due_count, 1);
-	assert_ptr_equal(to->ready, p->a);
+	assert_ptr_equal(to->ready->target, p->a);
 	assert_int_equal(p->shared->waiting, 2);
 	assert_int_equal(p->shared->waiting_bytes, 20);
 	assert_int_equal(p->shared->due_count, 0);
-	assert_ptr_equal(p->shared->ready, p->b);
-	target_move(p->a, p->shared);
+	assert_ptr_equal(p->shared->ready->target, p->b);
+	target_move(p->a, p->shared, NULL);
 	assert_true(hop_is_empty(to));
 	hop_free(to);
+}
+
+static struct queue_item *new_notice(void)
+{
+	struct queue_item *item = xcalloc(1, sizeof(*item));
+	item->envelope.is_notice = true;
+	item->body_len = 7;
+	return item;
+}
+
+/* bounce_route: the same destination, another way. */
+static void notices_wait_at_a_hop_of_their_own(void **state)
+{
+	struct hops *p = *state;
+	struct hop *mail = hop_new(NULL, 20, NULL);
+	struct target *t = target_new("c.test", mail, p->shared);
+	target_set_more_due(t, true);
+	push(t, 2, 100);
+	assert_ptr_equal(target_push(t, new_notice())->hop, p->shared);
+	assert_int_equal(mail->waiting, 2);
+	assert_int_equal(p->shared->waiting, 1);
+	assert_int_equal(target_waiting(t), 3);
+	/* What more of it is due is more of what came last. */
+	assert_int_equal(mail->due_count, 0);
+	assert_ptr_equal(p->shared->due, t);
+	push(t, 1, 100);
+	assert_ptr_equal(mail->due, t);
+	target_move(t, mail, NULL);
+	assert_int_equal(mail->waiting, 4);
+	assert_int_equal(mail->waiting_bytes, 307);
+	assert_int_equal(p->shared->waiting, 0);
+	pop(t, 3);
+	struct queue_item *item = batch_pop(&t->batches[BATCH_NOTICES]);
+	assert_true(item->envelope.is_notice);
+	queue_item_free(&item);
+	target_free(t);
+	hop_free(mail);
 }
 
 int main(void)
@@ -206,6 +243,7 @@ int main(void)
 		CASE(they_take_turns_message_by_message),
 		CASE(its_own_destination_stays_while_a_session_is_kept),
 		CASE(a_destination_moves_with_all_that_waits),
+		CASE(notices_wait_at_a_hop_of_their_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static void who_is_about_to_get_mail_keeps_its_session(void **state)
 	struct pool *p = *state;
 	idle_keep(&p->idle, p->a, &p->sessions[0]);
 	idle_keep(&p->idle, p->b, &p->sessions[1]);
-	struct target *t = target_new("a.test", p->a);
+	struct target *t = target_new("a.test", p->a, NULL);
 	target_set_more_due(t, true);
 	p->b->asked = 1;
 	assert_false(idle_quit_oldest(&p->idle, false));

@@ -324,6 +324,40 @@ static void an_edit_counts_for_the_next_message(void **state)
 	}
 }
 
+/* bounce_route: notices go there, whatever the routes say, and other mail does not. */
+static void notices_go_their_own_way(void **state)
+{
+	static const struct server_plan plan = { .offers = "" };
+	struct world w;
+	(void)state;
+	world_init(&w, NULL);
+	world_serve(&w, &plan, 1);
+	configure(&w, "bounce_route = \"smtp://[127.0.0.1]:@ ehlo=bounces.test\"\n");
+	world_routes(&w, "* discard\n");
+	w.puts_notices = true;
+	deliver(&w, "x@a.test");
+	w.puts_notices = false;
+	deliver(&w, "x@a.test");
+	assert_log(&w, "plaintext delivered - final; - delivered - route");
+	assert_seen(&w, "EHLO MAIL RCPT DATA . QUIT");
+	world_clear(&w);
+}
+
+static void notices_can_be_dropped(void **state)
+{
+	static const struct server_plan plan = { .offers = "" };
+	struct world w;
+	(void)state;
+	world_init(&w, NULL);
+	world_serve(&w, &plan, 1);
+	world_configure(&w, "bounce_route = discard\n");
+	w.puts_notices = true;
+	deliver(&w, "x@a.test");
+	assert_log(&w, "- delivered - route");
+	assert_non_null(strstr(w.last_record, "discarded by hikyaku.conf:"));
+	world_clear(&w);
+}
+
 /* While the first relay still thinks about it. */
 static void an_edit_counts_for_the_next_relay(void **state)
 {
@@ -353,6 +387,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(two_lines_with_the_same_relay_share_a_session),
 		cmocka_unit_test(an_edit_counts_for_the_next_message),
 		cmocka_unit_test(an_edit_counts_for_the_next_relay),
+		cmocka_unit_test(notices_go_their_own_way),
+		cmocka_unit_test(notices_can_be_dropped),
 	};
 	enum { SINGLE = ARRAY_SIZE(single), CASES = ARRAY_SIZE(cases) };
 	struct CMUnitTest tests[SINGLE + CASES];

@@ -367,6 +367,31 @@ static void relay_turns(void **state)
 	end(&p);
 }
 
+/* Notices for many senders share the relay that they go to. */
+static void notice_limit(void **state)
+{
+	static const struct server_plan plan = { .offers = "" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, NULL);
+	OWN(mem_free)
+	char *options = xasprintf("max_sessions_per_destination = 2\n"
+				  "bounce_route = \"smtp://[127.0.0.1]:%u\"\n",
+		addr_port(&p.w.server.addr));
+	world_configure(&p.w, options);
+	world_routes(&p.w, "* discard\n");
+	p.w.puts_notices = true;
+	put_each(&p, 15, 2);
+	p.w.puts_notices = false;
+	put_each(&p, 5, 1);
+	schedule(&p, true);
+	world_run(&p.w, is_over, &p);
+	assert_int_equal(p.w.records, 35);
+	assert_null(strstr(buf_text(&p.w.log), "deferred"));
+	assert_in_range(smtp_server_connections(&p.w.server), 1, 2);
+	end(&p);
+}
+
 /* What waits goes the new way at once; what runs ends where it began. */
 static void relay_replaced(void **state)
 {
@@ -380,7 +405,7 @@ static void relay_replaced(void **state)
 	wait_until_held(&p, 1);
 	world_run(&p.w, world_is_stored, NULL);
 	world_routes(&p.w, "* discard\n");
-	scheduler_policy_changed(p.scheduler);
+	scheduler_routes_changed(p.scheduler);
 	wait_for_records(&p, 11);
 	assert_null(strstr(buf_text(&p.w.log), "final"));
 	smtp_server_release(&p.w.server);
@@ -501,6 +526,7 @@ int main(int argc, char **argv)
 			relay_limit),
 		NAMED("of a relay's limit each loop has its part", relay_limit_of_a_lane),
 		NAMED("destinations of one relay take turns", relay_turns),
+		NAMED("notices share the sessions of bounce_route", notice_limit),
 		NAMED("what waits follows a change of the routes", relay_replaced),
 		NAMED("a claim that failed is not repeated at once", claim_fails),
 		NAMED("a stop lets what is under way end well", grace),

@@ -10,7 +10,7 @@
 
 static void pop(struct target *t, int64_t expected)
 {
-	struct queue_item *item = target_pop(t);
+	struct queue_item *item = batch_pop(&t->batches[BATCH_MAIL]);
 	assert_int_equal(item->id, expected);
 	queue_item_free(&item);
 }
@@ -18,7 +18,7 @@ static void pop(struct target *t, int64_t expected)
 static void items_come_out_as_they_went_in(void **state)
 {
 	struct hop *h = hop_new(NULL, 20, NULL);
-	struct target *t = target_new("a.test", h);
+	struct target *t = target_new("a.test", h, NULL);
 	int64_t next = 0;
 	(void)state;
 	for (int round = 0; round < 5; round++) {
@@ -30,10 +30,10 @@ static void items_come_out_as_they_went_in(void **state)
 		for (int i = 0; i < 7; i++)
 			pop(t, next++);
 	}
-	assert_int_equal(t->waiting, 20);
-	while (t->waiting)
+	assert_int_equal(target_waiting(t), 20);
+	while (target_waiting(t))
 		pop(t, next++);
-	assert_null(target_pop(t));
+	assert_null(batch_pop(&t->batches[BATCH_MAIL]));
 	target_free(t);
 	hop_free(h);
 }

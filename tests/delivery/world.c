@@ -319,7 +319,8 @@ static void on_put(void *arg, int64_t id, const struct err *e)
 int64_t world_put(struct world *w, const char *recipients, size_t content_len)
 {
 	struct queue_new_recipient list[8] = { 0 };
-	struct mail_envelope m = { .sender = (char *)(uintptr_t) "from@sender.test" };
+	struct mail_envelope m = { .sender = (char *)(uintptr_t) "from@sender.test",
+		.is_notice = w->puts_notices };
 	struct answer a = { 0 };
 	size_t n = 0;
 	OWN(mem_free) char *copy = xstrdup(recipients);

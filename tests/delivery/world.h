@@ -53,6 +53,8 @@ struct world {
 	size_t records;
 	char *last_record; /* the JSON of the last one, or NULL */
 
+	bool puts_notices; /* what world_put puts from now on */
+
 	/* Of attempts that world_attempt starts. */
 	struct session *kept;
 	enum attempt_contact contact;

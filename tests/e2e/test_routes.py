@@ -324,3 +324,22 @@ def test_client_certificates_are_shown_and_expired_ones_are_not(world):
     assert str(mine.pkcs12) in world.log(bad_id)[0]["detail"]
     assert len(strict.sessions) == seen
     assert mine.PASSWORD not in everything_written(world)
+
+
+def test_notices_go_where_bounce_route_says(world):
+    server = world.host("mail.sender.test")
+    refusing = world.one_host(Behaviour(replies={"RCPT": "550 5.1.1 nobody"}))
+    world.configure(bounce_route=f"smtp://[{server.address}]:{world.port}")
+    world.policy("routes.txt", "[sender.test] discard\n")
+    message_id = world.send("b@example.test")
+    world.send("c@sender.test")
+    world.once()
+    (notice,) = [e for e in world.queue() if e["sender"] == ""]
+    explained = world.explain(notice["id"])
+    assert [r["target"] for r in explained["relays"]] == [f"smtp://[{server.address}]:{world.port}"]
+    world.once()
+    assert world.outcomes(message_id) == ["bounced"]
+    (message,) = server.messages
+    assert message.sender == "" and message.recipients == ["a@sender.test"]
+    assert b"5.1.1" in message.data and not refusing.messages
+    assert world.queue() == []
