@@ -25,7 +25,11 @@ struct hall {
 
 /* *state is a struct hall. */
 int hall_setup(void **state);
+int hall_setup_closed(void **state); /* without queue and intake */
 int hall_teardown(void **state);
+
+void hall_open(struct hall *h);
+void hall_close(struct hall *h);
 
 void hall_wait(struct hall *h); /* until all that is asked of the queue is answered */
 unsigned hall_message_count(struct hall *h);

@@ -10,7 +10,8 @@ intake_test_libs = tests/intake/libintaketest.a libqueuetest.a libintake.a libco
 	$(UV_LIBS) $(GNUTLS_LIBS) $(IDN2_LIBS) $(SQLITE_LIBS) $(CONFUSE_LIBS) \
 	$(CMOCKA_LIBS) -lpthread
 
-intake_tests = tests/intake/test_listener tests/intake/test_message tests/intake/test_session
+intake_tests = tests/intake/test_listener tests/intake/test_message \
+	tests/intake/test_power tests/intake/test_session
 check_PROGRAMS += $(intake_tests)
 TESTS += $(intake_tests)
 tests_intake_test_listener_SOURCES = tests/intake/test_listener.c
@@ -19,6 +20,9 @@ tests_intake_test_listener_LDADD = tests/net/libnettest.a $(intake_test_libs)
 tests_intake_test_message_SOURCES = tests/intake/test_message.c
 tests_intake_test_message_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_intake_test_message_LDADD = $(intake_test_libs)
+tests_intake_test_power_SOURCES = tests/intake/test_power.c
+tests_intake_test_power_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_intake_test_power_LDADD = $(intake_test_libs)
 tests_intake_test_session_SOURCES = tests/intake/test_session.c
 tests_intake_test_session_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_intake_test_session_LDADD = $(intake_test_libs)
