@@ -73,10 +73,10 @@ int secret_file_check_mode(const struct secret_file *f, const char *path, struct
 	if (!(f->st.st_mode & (S_IRWXO | S_IWGRP)))
 		return 0;
 	return err_set(e, ERR_PERMISSION,
-		"%s holds a secret, and others than its owner and group can get at it, "
-		"or its "
-		"group can change it (mode %04o); run: chmod g-w,o= %s",
-		path, (unsigned)(f->st.st_mode & 07777), path);
+		"%s holds a secret, and its mode %04o lets %s; run: chmod g-w,o= %s",
+		path, (unsigned)(f->st.st_mode & 07777),
+		f->st.st_mode & S_IRWXO ? "others get at it" : "its group change it",
+		path);
 }
 
 void secret_file_clear(struct secret_file *f)
