@@ -26,7 +26,10 @@ enum smtp_state smtp_after_greeting(struct smtp_client *c)
 		return SMTP_STATE_AUTH_CHOICE;
 	c->says_goodbye = true;
 	return smtp_fail(c, SMTP_CAUSE_AUTH_PLAINTEXT, NULL,
-		"credentials are for TLS only, and this session is in plaintext");
+		c->offered_starttls
+			? "credentials are for TLS only, and the host refused STARTTLS"
+			: "credentials are for TLS only, and the host offers no "
+			  "STARTTLS");
 }
 
 /* ---- what the host lists ---- */
