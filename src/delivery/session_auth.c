@@ -138,10 +138,14 @@ void session_explain_auth(
 	const struct session *s, const struct smtp_failure *f, char *out, size_t size)
 {
 	const char *refusal = s->sasl ? sasl_refusal(s->sasl) : NULL;
+	const char *mechanism = s->sasl ? sasl_mechanism(s->sasl) : NULL;
 	if (!is_of_auth(f->state) || f->cause != SMTP_CAUSE_REPLY)
 		return;
-	snprintf(out, size, "the host does not take entry %.64s of %.120s%s%.100s",
-		s->terms->way.route->auth, config_of(s)->credentials, refusal ? ": " : "",
+	/* A 4xx (454) is about the host's own means of judging. */
+	snprintf(out, size, "the host %s entry %.64s of %.120s%s%.20s%s%.100s",
+		f->reply.code < 500 ? "could not judge" : "does not take",
+		s->terms->way.route->auth, config_of(s)->credentials,
+		mechanism ? " by " : "", mechanism ? mechanism : "", refusal ? ": " : "",
 		refusal ? refusal : "");
 }
 
