@@ -92,7 +92,7 @@ static char *describe(const struct event_attempt *a, const struct event_reply *r
 	if (reply->code) {
 		words_reply(&text, reply);
 	} else {
-		buf_addstr(&text, words_failure(a->failure));
+		buf_addstr(&text, words_failure(a));
 		if (a->detail)
 			buf_addf(&text, "%s%s", buf_len(&text) ? ": " : "", a->detail);
 	}

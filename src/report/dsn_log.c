@@ -127,7 +127,7 @@ static void add_said(struct buf *text, enum dsn_language language,
 {
 	bool is_delivered = strcmp(r->outcome, "delivered") == 0;
 	const struct event_reply *reply = r->reply.code ? &r->reply : &a->reply;
-	const char *failure = is_delivered ? "" : dsn_failure(language, a->failure);
+	const char *failure = is_delivered ? "" : dsn_failure(language, a);
 	if (reply->code) {
 		struct buf said = BUF_INIT;
 		words_reply(&said, reply);

@@ -256,12 +256,20 @@ static const struct {
 	{ "session", "通信が途中で終わりました" },
 };
 
-const char *dsn_failure(enum dsn_language language, const char *failure)
+static const char *const of_us[WORDS_POLICY_COUNT] = {
+	[WORDS_POLICY_CERTIFICATE] = "接続していません",
+	[WORDS_POLICY_LOGIN] = "ログインできません",
+};
+
+const char *dsn_failure(enum dsn_language language, const struct event_attempt *a)
 {
-	for (size_t i = 0;
-		failure && language == DSN_JAPANESE && i < ARRAY_SIZE(failures); i++) {
-		if (strcmp(failure, failures[i].failure) == 0)
+	if (language != DSN_JAPANESE || !a->failure)
+		return words_failure(a);
+	if (words_policy(a) != WORDS_POLICY_TLS)
+		return of_us[words_policy(a)];
+	for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+		if (strcmp(a->failure, failures[i].failure) == 0)
 			return failures[i].japanese;
 	}
-	return words_failure(failure);
+	return words_failure(a);
 }

@@ -6,6 +6,7 @@
 #define REPORT_DSN_WORDS_H
 
 #include "base/buf.h"
+#include "event/event.h"
 
 enum dsn_language { DSN_ENGLISH, DSN_JAPANESE, DSN_LANGUAGE_COUNT };
 
@@ -56,7 +57,7 @@ struct dsn_meaning {
 };
 struct dsn_meaning dsn_meaning(enum dsn_language language, const char *status);
 
-/* A failure class of the retry log, as words_failure. */
-const char *dsn_failure(enum dsn_language language, const char *failure);
+/* The failure class of a visit, as words_failure. */
+const char *dsn_failure(enum dsn_language language, const struct event_attempt *a);
 
 #endif

@@ -91,7 +91,7 @@ static void add_remote(
 static void add_local(const struct event_attempt *a, struct buf *out)
 {
 	bool is_connect = a->failure && strcmp(a->failure, "connect") == 0;
-	const char *failure = words_failure(a->failure);
+	const char *failure = words_failure(a);
 	if (is_connect && words_has_place(a)) {
 		buf_addstr(out, "connect to ");
 		words_host(out, a);

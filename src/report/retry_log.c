@@ -278,7 +278,7 @@ static void add_reason(
 	const char *command = words_command(a->stage);
 	bool is_delivered = is(r->outcome, "delivered");
 	/* A delivered recipient owes nothing to the failure of the session. */
-	const char *failure = is_delivered ? "" : words_failure(a->failure);
+	const char *failure = is_delivered ? "" : words_failure(a);
 	if (is_by_route(a)) {
 		buf_addstr(text, a->detail ? a->detail : "no reason known");
 		return;

@@ -155,7 +155,7 @@ static const char *stage_of_error(const struct event_attempt *a)
 static void add_error(struct buf *text, const struct event_attempt *a)
 {
 	bool is_refusal = a->reply.code && a->stage && strcmp(a->stage, "starttls") == 0;
-	buf_addstr(text, words_failure(a->failure));
+	buf_addstr(text, words_failure(a));
 	if (is_refusal) {
 		buf_addstr(text, ": ");
 		words_reply(text, &a->reply);

@@ -14,6 +14,11 @@ static bool is(const char *text, const char *word)
 	return text && strcmp(text, word) == 0;
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+	return text && strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 void words_reply(struct buf *out, const struct event_reply *reply)
 {
 	const char *text = reply->text ? reply->text : "";
@@ -197,13 +202,47 @@ static const struct {
 	{ "session", "the session broke off", { 0 } },
 };
 
-const char *words_failure(const char *failure)
+/* The credentials file is read for each session, and a certificate when it changes: what
+ * was put right needs no restart. */
+static const struct {
+	const char *words;
+	struct hint hint;
+} of_us[WORDS_POLICY_COUNT] = {
+	[WORDS_POLICY_CERTIFICATE] = { "no connection was made",
+		{ "the route names the certificate, its key and the entry with their "
+		  "password; once they are in order:",
+			"hikyaku queue retry --domain DOMAIN" } },
+	[WORDS_POLICY_LOGIN] = { "we could not log in",
+		{ "look at auth= of the route and at its entry in the credentials file; "
+		  "once they are in order:",
+			"hikyaku queue retry --domain DOMAIN" } },
+};
+
+static bool is_at_auth(const struct event_attempt *a)
 {
-	for (size_t i = 0; failure && i < ARRAY_SIZE(failures); i++) {
-		if (strcmp(failure, failures[i].failure) == 0)
+	return is(a->stage, "auth_choice") || is(a->stage, "auth") ||
+	       is(a->stage, "auth_challenge");
+}
+
+enum words_policy words_policy(const struct event_attempt *a)
+{
+	if (!is(a->failure, "policy"))
+		return WORDS_POLICY_TLS;
+	if (is(a->stage, "prepare"))
+		return WORDS_POLICY_CERTIFICATE;
+	return is_at_auth(a) ? WORDS_POLICY_LOGIN : WORDS_POLICY_TLS;
+}
+
+const char *words_failure(const struct event_attempt *a)
+{
+	enum words_policy policy = words_policy(a);
+	if (policy != WORDS_POLICY_TLS)
+		return of_us[policy].words;
+	for (size_t i = 0; a->failure && i < ARRAY_SIZE(failures); i++) {
+		if (strcmp(a->failure, failures[i].failure) == 0)
 			return failures[i].words;
 	}
-	return failure ? failure : "";
+	return a->failure ? a->failure : "";
 }
 
 bool words_is_told_by_reply(const struct event_attempt *a)
@@ -214,8 +253,10 @@ bool words_is_told_by_reply(const struct event_attempt *a)
 
 const char *words_detail(const struct event_attempt *a)
 {
-	/* The class says it already, and which command was refused. */
-	return is(a->detail, "host refused STARTTLS") ? NULL : a->detail;
+	/* The class says it already, and which command was refused; or the reply does. */
+	bool is_said = is(a->detail, "host refused STARTTLS") ||
+		       (a->reply.code && begins(a->detail, "host replied "));
+	return is_said ? NULL : a->detail;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -257,11 +298,6 @@ const char *words_then(const struct event_attempt *a)
 	return a->then;
 }
 
-static bool begins(const char *text, const char *prefix)
-{
-	return text && strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static bool is_still_queued(const struct event_attempt *a)
 {
 	return a->next_attempt_ms || a->next_channel;
@@ -291,6 +327,11 @@ static const struct hint *adapt(const struct hint *hint, const struct event_atte
 
 static const struct hint *hint_of(const struct event_attempt *a)
 {
+	enum words_policy policy = words_policy(a);
+	if (a->reply.code >= 500 && is(a->failure, "smtp_temporary") && is_at_auth(a))
+		policy = WORDS_POLICY_LOGIN; /* a 4xx would be the host's own trouble */
+	if (policy != WORDS_POLICY_TLS)
+		return adapt(&of_us[policy].hint, a);
 	for (size_t i = 0; a->failure && i < ARRAY_SIZE(failures); i++) {
 		const struct hint *hint = &failures[i].hint;
 		if (strcmp(a->failure, failures[i].failure) == 0)

@@ -29,9 +29,19 @@ void words_token(struct buf *out, const char *value);
 /* The command a reply in this stage answers ("RCPT TO command"), or NULL. */
 const char *words_command(const char *stage);
 
-/* A failure class as a sentence without a full stop; the class itself where it
- * is not known, "" for NULL. */
-const char *words_failure(const char *failure);
+/* Class "policy" is about TLS, or about who we are. */
+enum words_policy {
+	WORDS_POLICY_TLS,
+	WORDS_POLICY_CERTIFICATE, /* of the client: no connection was made */
+	WORDS_POLICY_LOGIN,
+	WORDS_POLICY_COUNT
+};
+/* Of any class; but for "policy" it is WORDS_POLICY_TLS. */
+enum words_policy words_policy(const struct event_attempt *a);
+
+/* The failure class as a sentence without a full stop; the class itself where it
+ * is not known, "" where there is none. */
+const char *words_failure(const struct event_attempt *a);
 
 /* The reply is all there is to tell of the failure. */
 bool words_is_told_by_reply(const struct event_attempt *a);

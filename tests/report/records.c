@@ -48,6 +48,8 @@ void record_fill(const struct record_case *c, struct event_attempt *a)
 	struct event_recipient *r = event_attempt_add_recipient(
 		a, either(c->recipient, "bob@example.com"), a->outcome);
 	event_reply_set(a, &r->reply, c->code, c->enhanced, c->text);
+	if (c->to_session)
+		event_reply_set(a, &a->reply, c->code, c->enhanced, c->text);
 	if (c->second)
 		event_attempt_add_recipient(
 			a, c->second, c->second_outcome ? c->second_outcome : a->outcome);

@@ -21,6 +21,7 @@ struct record_case {
 	const char *next_channel, *next_reason;
 	int next_in_s;
 	bool without_tls, downgraded;
+	bool to_session;                     /* the reply is about no recipient alone */
 	const char *second, *second_outcome; /* a further recipient */
 };
 void record_fill(const struct record_case *c, struct event_attempt *a);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "report/dsn_words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,6 +152,29 @@ static void recipients_with_one_answer_share_a_line(void **state)
 	}
 }
 
+static void who_we_are_is_not_called_a_matter_of_tls(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *stage, *words[DSN_LANGUAGE_COUNT];
+	} cases[] = {
+		{ "tls", { "what is required of TLS is not met",
+				 "TLS について求められている条件を満たしません" } },
+		{ "auth_choice", { "we could not log in", "ログインできません" } },
+		{ "auth_challenge", { "we could not log in", "ログインできません" } },
+		{ "prepare", { "no connection was made", "接続していません" } },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct event_attempt a = { 0 };
+		event_set(&a, &a.failure, "policy");
+		event_set(&a, &a.stage, cases[i].stage);
+		for (int language = 0; language < DSN_LANGUAGE_COUNT; language++)
+			assert_string_equal(dsn_failure((enum dsn_language)language, &a),
+				cases[i].words[language]);
+		event_attempt_clear(&a);
+	}
+}
+
 static void boundaries_are_new_each_time(void **state)
 {
 	(void)state;
@@ -195,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_notification_cannot_bounce),
 		cmocka_unit_test(what_is_not_declared_8bit_is_ascii),
 		cmocka_unit_test(recipients_with_one_answer_share_a_line),
+		cmocka_unit_test(who_we_are_is_not_called_a_matter_of_tls),
 		cmocka_unit_test(boundaries_are_new_each_time),
 		cmocka_unit_test(a_text_without_blanks_is_broken),
 	};

@@ -19,6 +19,12 @@
 #define HOST_NONE "    Host: mx1.example.com [192.0.2.1]:25, TLS was not reached\n"
 #define HOST_BARE "    Host: mx1.example.com [192.0.2.1]:25, in plaintext\n"
 #define WHY       "    Why: STARTTLS is used where it is offered\n"
+#define TLS                                                              \
+	"    TLS: TLS1.3, TLS_AES_256_GCM_SHA384, SNI mx1.example.com, " \
+	"certificate CN=mx1.example.com, not verified\n"
+#define NEXT                                                                   \
+	"    Next: another attempt with TLS at 2026-11-22 05:44:00 +0900, 1m " \
+	"after this one\n"
 
 struct story_case {
 	const char *name;
@@ -68,6 +74,83 @@ static const struct story_case story_cases[] = {
 		"    Hint: to deliver to this domain without TLS from now on, take its "
 		"entry (/p/mtatsl.txt:7) out of the allow list:\n"
 		"        hikyaku policy allow remove '*'\n" },
+	{ "who is not let in learns which entry to put right",
+		{ .outcome = "deferred",
+			.failure = "smtp_temporary",
+			.stage = "auth",
+			.to_session = true,
+			.code = 535,
+			.enhanced = "5.7.8",
+			.text = "no",
+			.detail = "the host does not take entry main of /c by PLAIN",
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_TLS WHY TLS
+		"    Deferred: <bob@example.com>: the host said \"535 5.7.8 no\" to our "
+		"AUTH command: the host does not take entry main of /c by PLAIN\n" NEXT
+		"    Hint: look at auth= of the route and at its entry in the "
+		"credentials file; once they are in order:\n"
+		"        hikyaku queue retry --domain example.com\n" },
+	{ "a host that cannot judge a password now needs no help of ours",
+		{ .outcome = "deferred",
+			.failure = "smtp_temporary",
+			.stage = "auth",
+			.to_session = true,
+			.code = 454,
+			.enhanced = "4.7.0",
+			.text = "later",
+			.detail = "the host could not judge entry main of /c",
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_TLS WHY TLS
+		"    Deferred: <bob@example.com>: the host said \"454 4.7.0 later\" to "
+		"our AUTH command: the host could not judge entry main of /c\n" NEXT },
+	{ "an entry that is missing is not called a matter of TLS",
+		{ .outcome = "deferred",
+			.failure = "policy",
+			.stage = "auth_choice",
+			.detail = "/c has no entry main",
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_TLS WHY TLS
+		"    Deferred: <bob@example.com>: we could not log in: /c has no entry "
+		"main\n" NEXT
+		"    Hint: look at auth= of the route and at its entry in the "
+		"credentials file; once they are in order:\n"
+		"        hikyaku queue retry --domain example.com\n" },
+	{ "a certificate of ours that will not do keeps us from connecting",
+		{ .outcome = "deferred",
+			.failure = "policy",
+			.stage = "prepare",
+			.address = "-",
+			.detail = "the client certificate /c.pem expired on 2026-11-01",
+			.without_tls = true,
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n    Host: mx1.example.com\n" WHY
+		"    Deferred: <bob@example.com>: no connection was made: the client "
+		"certificate /c.pem expired on 2026-11-01\n" NEXT
+		"    Hint: the route names the certificate, its key and the entry with "
+		"their password; once they are in order:\n"
+		"        hikyaku queue retry --domain example.com\n" },
+	{ "what the reply says is not said again",
+		{ .outcome = "deferred",
+			.failure = "smtp_temporary",
+			.stage = "ehlo_tls",
+			.to_session = true,
+			.code = 421,
+			.text = "no certificate",
+			.detail = "host replied 421 in state ehlo_tls",
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n" HOST_TLS WHY TLS
+		"    Deferred: <bob@example.com>: the host said \"421 no certificate\" "
+		"to our EHLO command\n" NEXT },
 	{ "where TLS is required the hint is no list",
 		{ .outcome = "deferred",
 			.failure = "tls_handshake",
