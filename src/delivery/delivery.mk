@@ -5,6 +5,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/attempt_turn.c \
 	src/delivery/certificates.c src/delivery/certificates.h \
 	src/delivery/chunking_memory.c src/delivery/chunking_memory.h \
+	src/delivery/claim_gate.c src/delivery/claim_gate.h \
 	src/delivery/env.c src/delivery/env.h \
 	src/delivery/failure.c src/delivery/failure.h \
 	src/delivery/hop.c src/delivery/hop.h \

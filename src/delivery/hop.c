@@ -45,7 +45,8 @@ static bool holds_more(const struct hop *h, bool with_room)
 bool hop_is_hungry(const struct hop *h, bool with_room)
 {
 	size_t low = holds_more(h, with_room) ? HOP_LOW_WITH_ROOM : HOP_LOW_PER_SESSION;
-	return h->due && h->waiting <= share(h) * low && hop_appetite(h, with_room) > 0;
+	return (h->due || h->left_out) && h->waiting <= share(h) * low &&
+	       hop_appetite(h, with_room) > 0;
 }
 
 size_t hop_appetite(const struct hop *h, bool with_room)

@@ -53,6 +53,7 @@ struct hop {
 	struct batch *ready; /* those with items that wait; the next one first */
 	struct target *due;  /* those the store may have more of; likewise */
 	size_t due_count;
+	bool left_out;        /* a general claim passed over more for it */
 	size_t waiting;       /* items, claimed */
 	size_t waiting_bytes; /* their bodies */
 	size_t body_mean;     /* of late */

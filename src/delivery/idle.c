@@ -114,7 +114,7 @@ bool idle_quit_oldest(struct idle_pool *pool, bool also_hungry)
 {
 	for (struct idle_session *i = pool->first; i; i = i->next) {
 		const struct hop *h = i->hop;
-		if (h->asked || (h->due && !also_hungry))
+		if (h->asked || ((h->due || h->left_out) && !also_hungry))
 			continue;
 		quit(i);
 		return true;

@@ -95,7 +95,7 @@ static bool is_within_share(const struct scheduler *s, const struct hop *h)
 /* Beside the sessions it has; not in the place of a first one elsewhere. */
 static bool may_open_further(struct scheduler *s, const struct hop *h)
 {
-	size_t waiting = h->due ? SIZE_MAX : h->waiting;
+	size_t waiting = h->due || h->left_out ? SIZE_MAX : h->waiting;
 	if (!window_may_open(&h->window, hop_sessions(h), waiting))
 		return false;
 	bool is_free = !s->homeless && !is_busy(s);

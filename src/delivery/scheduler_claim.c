@@ -3,7 +3,8 @@
  *
  * A general claim takes a few items of each destination that is due. Where it
  * may have left some, the destination is refilled by name from then on when its hop
- * needs it, many of them in one claim, and left out of the general claims. One claim at a
+ * needs it, many of them in one claim, and left out of the general claims. Those that
+ * share a hop are left out while it has enough, too (claim_gate.h). One claim at a
  * time is under way; where both kinds are wanted they take turns.
  */
 #include "delivery/scheduler_internal.h"
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
+#include "delivery/claim_gate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,8 @@ enum {
 	/* Names left out are copied and sorted: with so many, not all the time. */
 	EXCLUDED_MANY = 300,
 	GENERAL_PAUSE_MS = 50,
-	HOMELESS_PART = 4, /* of the sessions */
+	PASSED_OVER_A_MS = 100, /* destinations, for each ms of pause */
+	HOMELESS_PART = 4,      /* of the sessions */
 	SLEEP_MAX_MS = 30 * 1000
 };
 
@@ -74,6 +77,11 @@ void scheduler_note_hunger(struct scheduler *s, struct hop *h)
 {
 	if (h->is_hungry || h->asked || s->is_stopping ||
 		!hop_is_hungry(h, holds_little(s)))
+		return;
+	if (h->left_out)
+		s->more_due = true;
+	h->left_out = false;
+	if (!h->due)
 		return;
 	h->is_hungry = true;
 	DL_APPEND2(s->hungry, h, prev_hungry, next_hungry);
@@ -130,6 +138,26 @@ static void claim_refills(struct scheduler *s, size_t room)
 
 /* ---- general claims ---- */
 
+/* What may come of each hop that is shared. */
+static void limit_shared(struct scheduler *s)
+{
+	struct policy_set *policy = s->env->policy;
+	struct hop *h, *next;
+	bool with_room = holds_little(s);
+	s->gate = NULL;
+	if (policy && policy_set_count(policy, POLICY_FILE_ROUTES))
+		s->gate = claim_gate_new(
+			policy, GENERAL_PER_DOMAIN, HOP_WAITING_PER_SESSION);
+	HASH_ITER (hh, s->hops, h, next) {
+		h->left_out = false;
+		if (s->gate)
+			claim_gate_set(s->gate, h->key, hop_appetite(h, with_room));
+	}
+	s->limits_notices = scheduler_limits_notices(s, &h);
+	s->max_notices = s->limits_notices && h ? hop_appetite(h, with_room)
+						: HOP_WAITING_PER_SESSION;
+}
+
 static void claim_generally(struct scheduler *s, size_t room)
 {
 	size_t n = 0;
@@ -141,12 +169,16 @@ static void claim_generally(struct scheduler *s, size_t room)
 		if (t->more_due)
 			exclude[n++] = t->domain;
 	}
+	limit_shared(s);
 	s->more_due = false;
 	s->next_general_ms =
 		loop_now_ms(s->env->loop) + (n >= EXCLUDED_MANY ? GENERAL_PAUSE_MS : 0);
 	send_claim(s,
 		&(struct queue_claim){ .max_items = room < CLAIM_MAX ? room : CLAIM_MAX,
 			.max_per_domain = GENERAL_PER_DOMAIN,
+			.gate = s->gate ? claim_gate_queue(s->gate) : NULL,
+			.limits_notices = s->limits_notices,
+			.max_notices = s->max_notices,
 			.exclude = exclude,
 			.exclude_count = n });
 	free(exclude);
@@ -203,6 +235,52 @@ static void take_items(struct scheduler *s, struct queue_item **items, size_t co
 	}
 }
 
+/* More for it is in the store. */
+static void note_left_out(struct scheduler *s, struct hop *h)
+{
+	if (!h) {
+		s->more_due = true;
+		return;
+	}
+	h->left_out = true;
+	scheduler_note_hunger(s, h);
+}
+
+static void on_full(void *arg, const char *key, bool took_any)
+{
+	struct scheduler *s = arg;
+	struct hop *h;
+	HASH_FIND_STR(s->hops, key, h);
+	/* Where it had room and got nothing, another worker has what is due. */
+	if (took_any || (h && !hop_appetite(h, holds_little(s))))
+		note_left_out(s, h);
+}
+
+static size_t count_notices(struct queue_item **items, size_t count)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++)
+		n += items[i]->envelope.is_notice;
+	return n;
+}
+
+/* After a general claim: what it passed over for the sake of others. Walking over many
+ * destinations is not for nothing: it is done the less often the more they are. */
+static void note_passed_over(struct scheduler *s, size_t notices)
+{
+	struct hop *h;
+	if (s->gate) {
+		int64_t pause_ms =
+			(int64_t)claim_gate_left_out(s->gate) / PASSED_OVER_A_MS;
+		s->next_general_ms += pause_ms;
+		claim_gate_each_full(s->gate, on_full, s);
+	}
+	if (s->limits_notices && notices >= s->max_notices &&
+		scheduler_limits_notices(s, &h) && h)
+		note_left_out(s, h);
+	s->gate = NULL;
+}
+
 /* Who got all that was asked for may get more. */
 static void end_refills(struct scheduler *s, bool has_failed)
 {
@@ -234,6 +312,7 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 	int64_t next_due_ms, const struct err *e)
 {
 	struct scheduler *s = arg;
+	size_t notices = count_notices(items, count);
 	s->claim_pending = false;
 	take_items(s, items, count);
 	end_refills(s, e != NULL);
@@ -243,6 +322,7 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 		s->last_error = *e;
 		sleep_until(s, clock_wall_ms() + RETRY_CLAIM_MS);
 	} else if (s->was_general) {
+		note_passed_over(s, notices);
 		plan_next(s, count, next_due_ms);
 	}
 	if (s->is_stopping)

@@ -10,6 +10,7 @@
 #include "delivery/target.h"
 #include "net/loop.h"
 
+struct claim_gate;
 struct run;
 
 struct scheduler {
@@ -31,9 +32,12 @@ struct scheduler {
 	size_t waiting_bytes; /* bodies of what is claimed and not begun */
 	struct loop_load load;
 
-	struct hop *hungry;   /* to be refilled */
-	struct target *asked; /* of the claim under way; none: it is general */
-	size_t claim_asked;   /* items */
+	struct hop *hungry;      /* to be refilled */
+	struct target *asked;    /* of the claim under way; none: it is general */
+	size_t claim_asked;      /* items */
+	struct claim_gate *gate; /* the general one's, until it has come back; or NULL */
+	bool limits_notices;     /* likewise */
+	size_t max_notices;
 	bool claim_pending;
 	bool claim_failed;       /* no further one before due_timer */
 	bool was_general;        /* the last one */
@@ -55,6 +59,8 @@ struct target *scheduler_target(struct scheduler *s, const char *domain);
 void scheduler_drop_if_empty(struct scheduler *s, struct target *t);
 void scheduler_drop_hop_if_empty(struct scheduler *s, struct hop *h);
 void scheduler_free_places(struct scheduler *s);
+/* Do notices go to a hop that they share? Then which; NULL: it is not there now. */
+bool scheduler_limits_notices(const struct scheduler *s, struct hop **hop_out);
 
 /* scheduler_claim.c */
 void scheduler_claim(struct scheduler *s); /* if there is need and room */

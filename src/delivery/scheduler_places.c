@@ -55,6 +55,15 @@ static struct hop *find_notice_hop(struct scheduler *s)
 	return key ? shared_hop(s, key, route) : NULL;
 }
 
+bool scheduler_limits_notices(const struct scheduler *s, struct hop **hop_out)
+{
+	OWN(mem_free) char *key = way_hop_key(s->env->config->config->bounce_route);
+	if (!key)
+		return false;
+	HASH_FIND_STR(s->hops, key, *hop_out);
+	return true;
+}
+
 struct target *scheduler_target(struct scheduler *s, const char *domain)
 {
 	struct target *t;
@@ -70,6 +79,8 @@ void scheduler_drop_hop_if_empty(struct scheduler *s, struct hop *h)
 {
 	if (!hop_is_empty(h))
 		return;
+	if (h->left_out)
+		s->more_due = true; /* a general claim finds the rest */
 	scheduler_forget_hunger(s, h);
 	scheduler_end_turn(s, h);
 	if (h->key)
@@ -132,6 +143,11 @@ static void find_place(struct scheduler *s, struct target *t)
 void scheduler_routes_changed(struct scheduler *s)
 {
 	struct target *t, *next;
+	struct hop *h, *next_hop;
+	HASH_ITER (hh, s->hops, h, next_hop) {
+		s->more_due |= h->left_out; /* it may go elsewhere */
+		h->left_out = false;
+	}
 	HASH_ITER (hh, s->targets, t, next) {
 		find_place(s, t);
 		scheduler_drop_if_empty(s, t);

@@ -145,6 +145,18 @@ struct queue_claim_only {
 	size_t max_items; /* 0: no limit */
 };
 
+/* Has a say in how much of a destination a claim takes that names none. It runs on the
+ * store's thread; free on whatever thread, when the claim's call back has returned or
+ * will not run. */
+struct queue_gate {
+	void (*begin)(struct queue_gate *g); /* the claim begins, perhaps once more */
+	/* How many of its items may be taken; 0: it is left out, as in exclude. Asked
+	 * once for each destination that is due and not excluded. */
+	size_t (*room)(struct queue_gate *g, const char *domain);
+	void (*took)(struct queue_gate *g, size_t count); /* of the one just asked for */
+	void (*free)(struct queue_gate *g);
+};
+
 struct queue_claim {
 	int64_t now_ms;
 	size_t max_items;
@@ -157,13 +169,19 @@ struct queue_claim {
 	size_t only_count;          /* 0: whatever is due */
 	const char *const *exclude; /* destinations that are full; up to some thousands */
 	size_t exclude_count;
+	struct queue_gate *gate; /* taken; NULL: none */
+	/* Of notices that were made here (envelope.is_notice) no more than max_notices.
+	 */
+	bool limits_notices;
+	size_t max_notices;
 	struct share share; /* its destinations alone; `only` names those anyway */
 	bool for_once; /* run --once: as now, but never an item this worker had before */
 };
 /* items are the callback's to keep (it frees each; the array is borrowed).
  * next_due_ms: when the next item is due that was not claimed now, INT64_MAX:
  * none; <= now: there is more. Excluded destinations are left out of it, those of
- * other shares, and with for_once what this worker had. With `only` it is INT64_MAX where
+ * other shares, what the gate or max_notices held back, and with for_once what this
+ * worker had. With `only` it is INT64_MAX where
  * there is no more now, whatever is due later. Claims free what dead workers held first.
  * max_items, max_per_domain, max_body_bytes 0: no limit. */
 typedef void queue_claim_cb(void *arg, struct queue_item **items, size_t count,

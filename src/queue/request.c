@@ -82,6 +82,8 @@ void request_free(struct request **rp)
 		mail_envelope_clear(&r->put.envelope);
 	} else {
 		request_reset_answer(r);
+		if (r->kind == REQUEST_CLAIM && r->claim.claim.gate)
+			r->claim.claim.gate->free(r->claim.claim.gate);
 	}
 	while (r->mem) {
 		struct request_mem *next = r->mem->next;

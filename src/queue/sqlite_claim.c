@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Mail that waits behind more notices of its destination than these waits with them. */
+enum { SURPLUS_SKIPPED_MAX = 64 };
+
 struct claim {
 	struct store *store;
 	struct request *request;
@@ -18,6 +21,7 @@ struct claim {
 	bool has_memory;                    /* of any destination */
 	bool has_more;                      /* due, not excluded, over a limit */
 	size_t body_bytes;                  /* that come along, so far */
+	size_t notices;                     /* likewise */
 	int64_t later_ms; /* when something is due next where we looked */
 };
 
@@ -59,38 +63,87 @@ static sqlite3_stmt *query_items(struct claim *c, int64_t destination)
 		"i", destination);
 }
 
+/* What one destination gives. */
+struct find {
+	int64_t destination;
+	size_t limit, count;
+	bool is_gated; /* the limit is the gate's */
+	bool was_held; /* by it */
+	size_t skipped;
+	int64_t skipped_ms; /* due time of the first that was skipped */
+	int64_t next_ms;    /* of the first that was not looked at further */
+};
+
+/* One more notice than there may be? */
+static int is_surplus(struct claim *c, int64_t item, bool *out)
+{
+	int64_t flags;
+	*out = false;
+	if (!c->asked->limits_notices)
+		return 0;
+	int rc = db_value(&c->store->db, &c->request->err, &flags,
+		"SELECT flags FROM message WHERE num = ?1", "i", item_message(item));
+	bool is_notice = rc == 0 && (flags & MESSAGE_NOTICE);
+	*out = is_notice && c->notices >= c->asked->max_notices;
+	c->notices += is_notice && !*out;
+	return rc;
+}
+
+/* Looks at one item. 1: go on; 0: the destination is done with. */
+static int find_item(struct claim *c, struct find *f, int64_t id, int64_t due_ms)
+{
+	bool is_busy, is_held_back;
+	bool is_due = due_ms <= c->asked->now_ms;
+	int rc = claims_is_busy(c->store, id, &is_busy, &c->request->err);
+	if (rc == 0 && is_busy)
+		return 1;
+	if (rc != 0 || !is_due || f->count == f->limit) {
+		f->was_held = is_due && f->is_gated;
+		c->has_more |= is_due && !f->is_gated;
+		f->next_ms = due_ms;
+		return rc;
+	}
+	rc = is_surplus(c, id, &is_held_back);
+	if (rc == 0 && is_held_back) {
+		f->skipped_ms = f->skipped++ ? f->skipped_ms : due_ms;
+		return f->skipped < SURPLUS_SKIPPED_MAX;
+	}
+	if (rc != 0)
+		return rc;
+	id_list_add(&c->items, id);
+	id_list_add(&c->destinations, f->destination);
+	f->count++;
+	return 1;
+}
+
 /* The due items of one destination, within the limits; max: of this one. Those that
  * somebody has are the first ones, and not many: what is claimed is bounded for each
  * session to it. */
-static int find_items(struct claim *c, int64_t destination, size_t max)
+static int find_items(struct claim *c, int64_t destination, size_t max, bool is_gated)
 {
 	struct store *s = c->store;
 	size_t room = limit_of(c->asked->max_items) - c->items.count;
-	size_t limit = least(least(limit_of(c->asked->max_per_domain), max), room), n = 0;
-	int64_t next_ms = INT64_MAX;
-	bool is_busy;
+	size_t limit = least(limit_of(c->asked->max_per_domain), room);
+	struct find f = { .destination = destination,
+		.limit = least(limit, max),
+		.is_gated = is_gated && max < limit,
+		.skipped_ms = INT64_MAX,
+		.next_ms = INT64_MAX };
 	int rc;
 	sqlite3_stmt *stmt = query_items(c, destination);
 	while ((rc = db_step(&s->db, stmt, &c->request->err)) == 1) {
-		int64_t id = db_int(stmt, 0), due_ms = db_int(stmt, 1);
-		rc = claims_is_busy(s, id, &is_busy, &c->request->err);
-		if (rc == 0 && is_busy)
-			continue;
-		if (rc != 0 || due_ms > c->asked->now_ms || n == limit) {
-			c->has_more |= due_ms <= c->asked->now_ms;
-			next_ms = due_ms;
+		rc = find_item(c, &f, db_int(stmt, 0), db_int(stmt, 1));
+		if (rc != 1) {
 			db_reset(stmt);
 			break;
 		}
-		id_list_add(&c->items, id);
-		id_list_add(&c->destinations, destination);
-		n++;
 	}
-	c->later_ms = next_ms < c->later_ms ? next_ms : c->later_ms;
-	if (n && c->asked->for_once)
+	if (!f.was_held && f.next_ms < c->later_ms)
+		c->later_ms = f.next_ms;
+	if (f.count && c->asked->for_once)
 		item_touch_destination(s, destination); /* it left something out */
-	else if (n)
-		item_touch_counted(s, destination, next_ms);
+	else if (f.count)
+		item_touch_counted(s, destination, f.skipped ? f.skipped_ms : f.next_ms);
 	return rc;
 }
 
@@ -106,10 +159,24 @@ static int find_named(struct claim *c)
 			" AND next_due_ms <= ?1",
 			"it", c->asked->now_ms, only->domain);
 		if (rc == 0)
-			rc = find_items(c, destination, limit_of(only->max_items));
+			rc = find_items(c, destination, limit_of(only->max_items), false);
 		else if (rc == ERR_NOT_FOUND)
 			rc = 0;
 	}
+	return rc;
+}
+
+static int find_behind_gate(struct claim *c, int64_t destination, const char *domain)
+{
+	struct queue_gate *gate = c->asked->gate;
+	size_t before = c->items.count;
+	if (!gate)
+		return find_items(c, destination, SIZE_MAX, false);
+	size_t room = gate->room(gate, domain);
+	if (!room)
+		return 0;
+	int rc = find_items(c, destination, room, true);
+	gate->took(gate, c->items.count - before);
 	return rc;
 }
 
@@ -126,7 +193,7 @@ static int find_due(struct claim *c)
 	while ((rc = db_step(db, stmt, &c->request->err)) == 1) {
 		if (!is_wanted(c->asked, db_text(stmt, 1)))
 			continue;
-		rc = find_items(c, db_int(stmt, 0), SIZE_MAX);
+		rc = find_behind_gate(c, db_int(stmt, 0), db_text(stmt, 1));
 		if (rc != 0 || (c->has_more && c->items.count >= max_items)) {
 			db_reset(stmt);
 			break;
@@ -251,6 +318,8 @@ static int run_claim(struct claim *c)
 {
 	/* What came before it in the transaction counts. */
 	int rc = item_refresh_touched(c->store, &c->request->err);
+	if (c->asked->gate)
+		c->asked->gate->begin(c->asked->gate);
 	if (rc == 0)
 		rc = c->asked->only_count ? find_named(c) : find_due(c);
 	if (rc == 0)

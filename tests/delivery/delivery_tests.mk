@@ -6,7 +6,7 @@ delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/del
 	tests/delivery/test_chunking_memory tests/delivery/test_hop tests/delivery/test_idle \
 	tests/delivery/test_lane tests/delivery/test_notices \
 	tests/delivery/test_scheduler tests/delivery/test_target \
-	tests/delivery/test_certificates tests/delivery/test_secret \
+	tests/delivery/test_certificates tests/delivery/test_claim_gate tests/delivery/test_secret \
 	tests/delivery/test_relays tests/delivery/test_way tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
@@ -34,6 +34,8 @@ tests_delivery_test_target_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_certificates_SOURCES = tests/delivery/test_certificates.c
 tests_delivery_test_certificates_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=log_line
 tests_delivery_test_certificates_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_claim_gate_SOURCES = tests/delivery/test_claim_gate.c
+tests_delivery_test_claim_gate_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_secret_SOURCES = tests/delivery/test_secret.c
 tests_delivery_test_secret_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_way_SOURCES = tests/delivery/test_way.c

@@ -392,6 +392,53 @@ static void notice_limit(void **state)
 	end(&p);
 }
 
+/* A relay that answers nothing holds what its sessions can hold, however many
+ * destinations wait for it; and they are not forgotten. */
+static void relay_tarpit(void **state)
+{
+	static const struct server_plan plan = { .offers = "", .hold_at = "connect" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, "max_sessions = 4\nmax_sessions_per_destination = 2");
+	world_routes(&p.w, "[127.0.0.2] mx:\n* " RELAY "\n");
+	put_each(&p, 60, 1);
+	put(&p, "a@" ABSENT, 1);
+	schedule(&p, false);
+	wait_until_held(&p, 1);
+	wait_for_records(&p, 1);
+	assert_non_null(strstr(buf_text(&p.w.log), "deferred connect"));
+	smtp_server_release_all(&p.w.server);
+	wait_for_records(&p, 61);
+	stop(&p, 0);
+	end(&p);
+}
+
+static void notice_tarpit(void **state)
+{
+	static const struct server_plan plan = { .offers = "", .hold_at = "connect" };
+	struct play p;
+	(void)state;
+	begin(&p, &plan, NULL);
+	OWN(mem_free)
+	char *options = xasprintf("max_sessions = 4\nmax_sessions_per_destination = 2\n"
+				  "bounce_route = \"smtp://[127.0.0.1]:%u\"\n",
+		addr_port(&p.w.server.addr));
+	world_configure(&p.w, options);
+	world_routes(&p.w, "* discard\n");
+	p.w.puts_notices = true;
+	put_each(&p, 60, 1);
+	p.w.puts_notices = false;
+	put_each(&p, 1, 1);
+	schedule(&p, false);
+	wait_until_held(&p, 1);
+	wait_for_records(&p, 1);
+	assert_log(&p.w, "- delivered - route");
+	smtp_server_release_all(&p.w.server);
+	wait_for_records(&p, 61);
+	stop(&p, 0);
+	end(&p);
+}
+
 /* What waits goes the new way at once; what runs ends where it began. */
 static void relay_replaced(void **state)
 {
@@ -527,6 +574,8 @@ int main(int argc, char **argv)
 		NAMED("of a relay's limit each loop has its part", relay_limit_of_a_lane),
 		NAMED("destinations of one relay take turns", relay_turns),
 		NAMED("notices share the sessions of bounce_route", notice_limit),
+		NAMED("a relay that answers nothing leaves room", relay_tarpit),
+		NAMED("nor do notices take it that nobody takes", notice_tarpit),
 		NAMED("what waits follows a change of the routes", relay_replaced),
 		NAMED("a claim that failed is not repeated at once", claim_fails),
 		NAMED("a stop lets what is under way end well", grace),

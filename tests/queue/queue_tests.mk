@@ -8,6 +8,7 @@ libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h \
 
 queue_tests = \
 	tests/queue/test_claim \
+	tests/queue/test_claim_gate \
 	tests/queue/test_finish \
 	tests/queue/test_journal \
 	tests/queue/test_lease \
@@ -23,6 +24,7 @@ TESTS += $(queue_tests)
 queue_test_libs = libqueuetest.a libqueue.a libmail.a libbase.a \
 	$(SQLITE_LIBS) $(CMOCKA_LIBS) -lpthread
 tests_queue_test_claim_LDADD = $(queue_test_libs)
+tests_queue_test_claim_gate_LDADD = $(queue_test_libs)
 tests_queue_test_claim_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 tests_queue_test_finish_LDADD = $(queue_test_libs)
 tests_queue_test_journal_LDADD = $(queue_test_libs)
