@@ -1,6 +1,9 @@
 /* hikyaku config check, hikyaku config show. */
 #include "cli/cli.h"
 
+#include "cli/check_routes.h"
+#include "cli/cmd_policy.h"
+
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -64,15 +67,28 @@ static int check_credentials(const char *path, struct buf *report)
 {
 	struct err e = { 0 };
 	size_t count;
-	if (access(path, R_OK) != 0 && (errno == ENOENT || errno == EACCES)) {
-		if (errno == EACCES)
-			fprintf(stderr, "%s: not checked: this user may not read it\n",
-				path);
+	if (!check_may_read(path) || access(path, F_OK) != 0)
 		return 0;
-	}
 	int code = credentials_check(path, &count, &e);
 	if (code)
 		buf_addf(report, "%s\n", e.text);
+	return code;
+}
+
+/* What bounce_route refers to. */
+static int check_bounce_route(const struct config *config, struct buf *report)
+{
+	struct policy_errors errors = { 0 };
+	struct policy_warnings warnings = { 0 };
+	if (config->bounce_route)
+		check_route(config, config->bounce_route, &errors, &warnings);
+	for (size_t i = 0; i < errors.count; i++)
+		buf_addf(report, "%s:%u: bounce_route: %s\n", errors.list[i].file,
+			errors.list[i].line, errors.list[i].text);
+	policy_print_warnings(&warnings);
+	int code = errors.total ? ERR_INVALID : 0;
+	policy_errors_clear(&errors);
+	policy_warnings_clear(&warnings);
 	return code;
 }
 
@@ -86,6 +102,8 @@ int cli_config_check(struct cli *cli, const struct cli_args *args)
 		tls_versions_available(), &config, &report);
 	if (code == 0)
 		code = check_credentials(config->credentials, &report);
+	if (code == 0)
+		code = check_bounce_route(config, &report);
 	if (cli_option(args, "json"))
 		print_json(json_pack("{s:o, s:b, s:b, s:o}", "path",
 			text_as_json(cli->config_path, strlen(cli->config_path)),

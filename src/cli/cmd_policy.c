@@ -1,6 +1,7 @@
 /* hikyaku policy check, show, and the edits of the policy files. */
 #include "cli/cli.h"
 
+#include "cli/check_routes.h"
 #include "cli/cmd_policy.h"
 
 #include "base/buf.h"
@@ -146,7 +147,7 @@ static int print_check_json(const struct config *config, const struct policy_set
 {
 	json_t *o = json_object();
 	policy_json_set(o, "directory", policy_json_text(config->policy_dir));
-	policy_json_set(o, "ok", json_boolean(set != NULL));
+	policy_json_set(o, "ok", json_boolean(set && !errors->total));
 	for (int i = 0; set && i < POLICY_FILE_COUNT; i++) {
 		enum policy_file file = (enum policy_file)i;
 		policy_json_set(o, files[i].key,
@@ -187,18 +188,20 @@ int cli_policy_check(struct cli *cli, const struct cli_args *args)
 		policy_set_load(config->policy_dir, &options, 1, &errors);
 	struct policy_warnings warnings = { 0 };
 	int status = EX_OK;
-	if (set)
+	if (set) {
 		policy_check(set, &warnings);
-	else
-		print_errors(&errors);
+		check_routes(config, set, &errors, &warnings);
+	}
+	print_errors(&errors);
 	policy_print_warnings(&warnings);
+	bool is_good = set && !errors.total;
 	if (cli_option(args, "json"))
 		status = print_check_json(config, set, &errors, &warnings);
-	else if (set)
+	else if (is_good)
 		print_counts(config, set);
 	policy_errors_clear(&errors);
 	policy_warnings_clear(&warnings);
-	return set ? status : EX_CONFIG;
+	return is_good ? status : EX_CONFIG;
 }
 
 /* --- show --- */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MESSAGES_A_TURN = 10 };
+
 bool standing_is_unsettled(enum standing s)
 {
 	return s == STANDING_OPEN || s == STANDING_TEMPORARY || s == STANDING_HOST;
@@ -42,6 +44,13 @@ static bool has_due_channel(const struct policy_decision *now, const struct sess
 	return session_is_tls(s) || (!session_offered_starttls(s) && !now->tls_required);
 }
 
+/* With order=turn the other relays get some of the mail, too. */
+static bool has_had_its_turn(const struct way *way, const struct session *s)
+{
+	return way->route && way->route->takes_turns && way->route->relay_count > 1 &&
+	       session_messages(s) >= MESSAGES_A_TURN;
+}
+
 /* May this session, opened under an earlier decision, carry this item now? Its
  * terms are then what is decided for the item. */
 static bool can_reuse(
@@ -66,7 +75,8 @@ static bool can_reuse(
 		t = session_terms(s);
 	}
 	/* Half of session_timeout is left for the message. */
-	return session_age_ms(s) < t->settings->session_timeout_ms / 2 &&
+	return !has_had_its_turn(&way, s) &&
+	       session_age_ms(s) < t->settings->session_timeout_ms / 2 &&
 	       has_due_channel(&t->decision, s);
 }
 

@@ -277,6 +277,20 @@ static void a_session_carries_the_mail_of_all_that_share_the_relay(void **state)
 	world_clear(&w);
 }
 
+/* A connection costs as much as ten messages: so many, and another relay is drawn. */
+static void a_session_ends_with_its_turn(void **state)
+{
+	struct world w;
+	(void)state;
+	begin(&w, "* " HERE ", smtp://[IPv6:::ffff:127.0.0.1]:@ order=turn\n");
+	for (int i = 0; i < 11; i++)
+		deliver(&w, "x@a.test");
+	session_quit(&w.kept);
+	world_run(&w, world_all_ended, NULL);
+	assert_int_equal(smtp_server_connections(&w.server), 2);
+	world_clear(&w);
+}
+
 static void two_lines_with_the_same_relay_share_a_session(void **state)
 {
 	struct world w;
@@ -385,6 +399,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest single[] = {
 		cmocka_unit_test(a_session_carries_the_mail_of_all_that_share_the_relay),
 		cmocka_unit_test(two_lines_with_the_same_relay_share_a_session),
+		cmocka_unit_test(a_session_ends_with_its_turn),
 		cmocka_unit_test(an_edit_counts_for_the_next_message),
 		cmocka_unit_test(an_edit_counts_for_the_next_relay),
 		cmocka_unit_test(notices_go_their_own_way),

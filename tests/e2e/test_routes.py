@@ -1,6 +1,7 @@
 """Routes: mail goes where the lines of routes.txt say, and nowhere else."""
 from peers import certs, lmtpd, net
 from peers.smtpd import Behaviour
+from world import EX_CONFIG
 
 
 def relay(world, name="relay.test", behaviour=None):
@@ -343,3 +344,42 @@ def test_notices_go_where_bounce_route_says(world):
     assert message.sender == "" and message.recipients == ["a@sender.test"]
     assert b"5.1.1" in message.data and not refusing.messages
     assert world.queue() == []
+
+
+def test_the_checks_look_for_what_routes_refer_to(world):
+    mine = certs.ClientCertificates(world.certificates)
+    path = credentials(world, f"main me password {PASSWORD}", f"p12 - password {mine.PASSWORD}",
+                       "bad - password wrong", "ask - password-command /bin/false")
+    routes = world.policy("routes.txt", "".join(f"[d{n}.test] smtp://[r.test] {options}\n" for n, options in enumerate((
+        "auth=main", "auth=nobody", f"certificate={mine.both}", "certificate=/nonexistent.pem",
+        f"certificate={mine.expired}", f"certificate={mine.pkcs12} secret=p12",
+        f"certificate={mine.pkcs12} secret=bad", f"certificate={mine.pkcs12} secret=ask",
+        f"certificate={mine.pkcs12} secret=none"), 1)))
+    done = world.run("policy", "check", check=False)
+    assert done.returncode == EX_CONFIG
+    lines = done.stderr.decode().splitlines()
+
+    def said_of(number):
+        return [l.removeprefix(f"{routes}:{number}: ") for l in lines if l.startswith(f"{routes}:{number}: ")]
+    assert said_of(1) == said_of(3) == said_of(6) == []
+    for number, option, what in ((2, "auth", "nobody"), (4, "certificate", "/nonexistent.pem"),
+                                 (7, "certificate", str(mine.pkcs12)), (9, "secret", "none")):
+        (text,) = said_of(number)
+        assert text.startswith(f"{option}=: ") and what in text
+    (expired,) = said_of(5)
+    assert expired.startswith("warning: certificate=: ") and str(mine.expired) in expired
+    (unchecked,) = said_of(8)
+    assert "its password comes from a command" in unchecked
+    (checked,) = world.json("policy", "check", check=False)
+    assert not checked["ok"] and checked["error_count"] == 4 and checked["warning_count"] == 1
+    assert {e["line"] for e in checked["errors"]} == {2, 4, 7, 9}
+    assert PASSWORD not in done.stderr.decode() and mine.PASSWORD not in done.stderr.decode()
+    # They defer mail; they do not keep the policy from being in force.
+    world.policy("routes.txt", "* smtp://[r.test] auth=main\n")
+    assert world.run("policy", "check").returncode == 0
+    world.configure(bounce_route="smtp://[r.test] auth=nobody")
+    world.write_configuration()
+    done = world.run("config", "check", check=False)
+    assert done.returncode == EX_CONFIG
+    assert f"{world.conf}:" in done.stderr.decode() and "bounce_route: auth=: " in done.stderr.decode()
+    assert str(path) in done.stderr.decode()

@@ -22,6 +22,10 @@ def words(done):
 
 
 def test_check_warns_of_routes_that_can_never_match_and_exits_0(world):
+    secrets = world.directory / "credentials"
+    secrets.write_text("relay me password secret\n")
+    secrets.chmod(0o600)
+    world.configure(credentials=str(secrets))
     world.policy("routes.txt", "# the order counts\n"
                  "example.test smtp://[relay.test]:587\n"
                  ".a.example.test discard\n"
