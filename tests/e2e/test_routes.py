@@ -1,7 +1,9 @@
 """Routes: mail goes where the lines of routes.txt say, and nowhere else."""
+import smtplib
+
 from peers import certs, lmtpd, net
 from peers.smtpd import Behaviour
-from world import EX_CONFIG
+from world import EX_CONFIG, MESSAGE
 
 
 def relay(world, name="relay.test", behaviour=None):
@@ -383,3 +385,25 @@ def test_the_checks_look_for_what_routes_refer_to(world):
     assert done.returncode == EX_CONFIG
     assert f"{world.conf}:" in done.stderr.decode() and "bounce_route: auth=: " in done.stderr.decode()
     assert str(path) in done.stderr.decode()
+
+
+def test_a_tls_tunnel_for_a_server_that_speaks_none(world):
+    """Plaintext SMTP in on loopback; out over TLS from the first octet, to who it must be."""
+    relay = world.host("relay.example.test", Behaviour(tls_first=True))
+    door, port = world.block.address(), world.port
+    world.configure(listen=[f"smtp:{door}:{port}"], trust_file=str(world.certificates.ca))
+    world.policy("routes.txt", f"[loop.test] smtp://[{door}]:{port}\n"
+                               f"* smtps://[relay.example.test]:{world.port} tls=verified\n")
+    process = world.daemon()
+    net.wait_for_port(door, port, "the listener", process)
+    with smtplib.SMTP(door, port, timeout=20) as client:
+        client.sendmail("a@sender.test", ["b@example.test"], MESSAGE.replace(b"\n", b"\r\n"))
+        client.sendmail("a@sender.test", ["c@loop.test"], MESSAGE.replace(b"\n", b"\r\n"))
+    net.wait_for(lambda: relay.messages, "the message at the relay")
+    (session,) = relay.sessions
+    assert session.lines("plaintext") == [] and session.tls_version
+    assert [m.recipients for m in relay.messages] == [["b@example.test"]]
+    assert b"Hello." in relay.messages[0].data
+    net.wait_for(lambda: [e for e in world.log() if e["domain"] == "loop.test"], "the loop to be seen")
+    (entry,) = [e for e in world.log() if e["domain"] == "loop.test"]
+    assert entry["outcome"] == "deferred" and "mail loops back" in entry["detail"]
