@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "mail/envelope.h"
 #include "smtp/command.h"
 
 #include <errno.h>
@@ -108,15 +107,6 @@ static int check_size(
 	return 0;
 }
 
-/* What the content has in it is seen when it comes, whatever BODY says. */
-static void take_parameters(struct batch *b, const struct smtp_mail_parameters *p)
-{
-	struct mail_envelope *m = intake_envelope(b->message);
-	m->ret = p->ret;
-	if (*p->envid)
-		m->envid = xstrdup(p->envid);
-}
-
 static enum batch_state run_mail(struct batch *b, char *text)
 {
 	struct err e = { 0 };
@@ -126,12 +116,10 @@ static enum batch_state run_mail(struct batch *b, char *text)
 	begin_message(b);
 	int rc = smtp_parse_mail(text, &path, &len, &p, &e);
 	if (rc == 0)
-		rc = intake_set_sender(b->message, path, len, &e);
+		rc = intake_mail(b->message, path, len, &p, &e);
 	if (rc == 0)
 		rc = check_size(b, &p, &e);
-	if (rc == 0)
-		take_parameters(b, &p);
-	else
+	if (rc != 0)
 		refuse(b, &e);
 	return BATCH_COMMAND;
 }
@@ -150,8 +138,7 @@ static enum batch_state run_rcpt(struct batch *b, char *text)
 	}
 	int rc = smtp_parse_rcpt(text, &path, &len, &p, &e);
 	if (rc == 0)
-		rc = intake_add_recipient(
-			b->message, path, len, p.notify, *p.orcpt ? p.orcpt : NULL, &e);
+		rc = intake_rcpt(b->message, path, len, &p, &e);
 	if (rc != 0)
 		refuse(b, &e);
 	return BATCH_COMMAND;

@@ -7,6 +7,7 @@
 #include "intake/message_internal.h"
 #include "mail/address.h"
 #include "policy/name.h"
+#include "smtp/command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +242,26 @@ int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
 	return 0;
 }
 
+int intake_mail(struct intake_message *m, const char *path, size_t len,
+	const struct smtp_mail_parameters *p, struct err *e)
+{
+	int rc = intake_set_sender(m, path, len, e);
+	if (rc != 0)
+		return rc;
+	/* What the content has in it is seen when it comes, whatever BODY says. */
+	m->envelope.ret = p->ret;
+	free(m->envelope.envid);
+	m->envelope.envid = *p->envid ? xstrdup(p->envid) : NULL;
+	return 0;
+}
+
+int intake_rcpt(struct intake_message *m, const char *path, size_t len,
+	const struct smtp_rcpt_parameters *p, struct err *e)
+{
+	return intake_add_recipient(
+		m, path, len, p->notify, *p->orcpt ? p->orcpt : NULL, e);
+}
+
 /* ---- content ---- */
 
 /* A name that somebody else chose, in a header of ours: nothing in it may end the
@@ -290,6 +311,13 @@ static void set_local_trace(struct intake_message *m)
 	intake_set_trace(m, &(struct intake_trace){ .note = note });
 }
 
+void intake_require_id(struct intake_message *m, int64_t id)
+{
+	ASSERT(!m->put);
+	m->envelope.id = id;
+	m->must_have_id = true;
+}
+
 static void begin_content(struct intake_message *m)
 {
 	char id[MAIL_ID_MAX];
@@ -299,7 +327,8 @@ static void begin_content(struct intake_message *m)
 	m->put = queue_put_begin(m->in->port);
 	queue_put_write(m->put, m->received[0], strlen(m->received[0]));
 	queue_put_write(m->put, id, strlen(id));
-	queue_put_mark_id(m->put); /* should another process have made the same one */
+	if (!m->must_have_id)
+		queue_put_mark_id(m->put); /* should another process have made it, too */
 	queue_put_write(m->put, m->received[1], strlen(m->received[1]));
 }
 
@@ -359,6 +388,17 @@ static int end_content(struct intake_message *m, struct err *e)
 	return 0;
 }
 
+int intake_end(struct intake_message *m, struct err *e)
+{
+	int rc = m->has_ended ? 0 : end_content(m, e);
+	if (rc != 0)
+		return rc;
+	m->has_ended = true;
+	if (!m->count)
+		return refuse(m, "5.5.1", "message has no recipient", e);
+	return 0;
+}
+
 static void on_put(void *arg, int64_t id, const struct err *e)
 {
 	struct intake_message *m = arg;
@@ -372,11 +412,9 @@ int intake_commit(struct intake_message **mp, intake_done *done, void *arg, stru
 {
 	struct intake_message *m = *mp;
 	struct intake *in = m->in;
-	int rc = end_content(m, e);
+	int rc = intake_end(m, e);
 	if (rc != 0)
 		return rc;
-	if (!m->count)
-		return refuse(m, "5.5.1", "message has no recipient", e);
 	m->done = done;
 	m->arg = arg;
 	uint64_t size = m->content.content.size_bytes;

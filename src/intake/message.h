@@ -24,6 +24,8 @@
 
 struct queue_port;
 struct mail_envelope;
+struct smtp_mail_parameters;
+struct smtp_rcpt_parameters;
 
 struct intake; /* what the messages of a process have in common */
 struct intake_message;
@@ -48,6 +50,11 @@ int intake_set_sender(struct intake_message *m, const char *s, size_t len, struc
  * not added again. orcpt: checked xtext, or NULL. */
 int intake_add_recipient(struct intake_message *m, const char *s, size_t len,
 	unsigned notify, const char *orcpt, struct err *e);
+/* The same from commands of SMTP, as smtp/command.h parses them. */
+int intake_mail(struct intake_message *m, const char *path, size_t len,
+	const struct smtp_mail_parameters *p, struct err *e);
+int intake_rcpt(struct intake_message *m, const char *path, size_t len,
+	const struct smtp_rcpt_parameters *p, struct err *e);
 size_t intake_recipient_count(const struct intake_message *m);
 struct mail_envelope *intake_envelope(struct intake_message *m); /* to fill in */
 
@@ -62,14 +69,22 @@ struct intake_trace {
 /* Before the first octet of the content. Without it: the user who runs this. */
 void intake_set_trace(struct intake_message *m, const struct intake_trace *trace);
 
+/* Before the first octet of the content: the queue is to know the message by this id,
+ * and if it has one like it already, commit ends with ERR_EXISTS. Without it the id that
+ * the message has is changed where it is taken. */
+void intake_require_id(struct intake_message *m, int64_t id);
+
 /* Content, in any pieces. After an error the message is only good for being freed. */
 int intake_write(struct intake_message *m, const char *bytes, size_t len, struct err *e);
 /* Octets that wait for the store: memory that only the source can bound. */
 size_t intake_backlog(const struct intake_message *m);
 
-/* Ends the content and hands the message over; takes it (NULL afterwards) if 0
- * is returned. done comes later, from the port's dispatch, when the message is
- * stored, durably, or cannot be: e is NULL, or says why not. */
+/* Ends the content: nothing can be wrong with the message from then on. */
+int intake_end(struct intake_message *m, struct err *e);
+
+/* Ends the content, if that has not been done, and hands the message over; takes it (NULL
+ * afterwards) if 0 is returned. done comes later, from the port's dispatch, when the
+ * message is stored, durably, or cannot be: e is NULL, or says why not. */
 typedef void intake_done(void *arg, int64_t id, const struct err *e);
 int intake_commit(struct intake_message **m, intake_done *done, void *arg, struct err *e);
 

@@ -38,7 +38,7 @@ struct intake_message {
 	struct queue_put *put;
 	struct content_intake content;
 	struct buf normal; /* scratch */
-	bool needs_smtputf8;
+	bool needs_smtputf8, must_have_id, has_ended;
 	const char *enhanced; /* of the last error */
 	/* after the commit */
 	struct intake_message *next, **link; /* in under_way */

@@ -168,11 +168,7 @@ static void take_mail(struct intake_session *s, const struct smtp_server_step *s
 	}
 	s->message = intake_message_new(s->in);
 	s->has_content = false;
-	int rc = intake_set_sender(s->message, step->path, step->path_len, &e);
-	struct mail_envelope *envelope = intake_envelope(s->message);
-	envelope->ret = step->mail->ret;
-	if (*step->mail->envid)
-		envelope->envid = xstrdup(step->mail->envid);
+	int rc = intake_mail(s->message, step->path, step->path_len, step->mail, &e);
 	answer(s, rc, &e);
 	if (rc != 0)
 		intake_message_free(&s->message);
@@ -181,9 +177,7 @@ static void take_mail(struct intake_session *s, const struct smtp_server_step *s
 static void take_recipient(struct intake_session *s, const struct smtp_server_step *step)
 {
 	struct err e = { 0 };
-	const char *orcpt = *step->rcpt->orcpt ? step->rcpt->orcpt : NULL;
-	int rc = intake_add_recipient(
-		s->message, step->path, step->path_len, step->rcpt->notify, orcpt, &e);
+	int rc = intake_rcpt(s->message, step->path, step->path_len, step->rcpt, &e);
 	answer(s, rc, &e);
 }
 
