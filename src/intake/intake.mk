@@ -5,5 +5,7 @@ libintake_a_SOURCES = \
 	src/intake/message.c src/intake/message.h \
 	src/intake/message_internal.h \
 	src/intake/session.c src/intake/session.h \
-	src/intake/wait.c src/intake/wait.h
+	src/intake/wait.c src/intake/wait.h \
+	src/intake/xmail_file.c src/intake/xmail_file.h \
+	src/intake/xmail_format.c src/intake/xmail_format.h
 EXTRA_DIST += src/intake/README.md

@@ -11,7 +11,8 @@ intake_test_libs = tests/intake/libintaketest.a libqueuetest.a libintake.a libco
 	$(CMOCKA_LIBS) -lpthread
 
 intake_tests = tests/intake/test_listener tests/intake/test_message \
-	tests/intake/test_power tests/intake/test_session
+	tests/intake/test_power tests/intake/test_session \
+	tests/intake/test_xmail_format
 check_PROGRAMS += $(intake_tests)
 TESTS += $(intake_tests)
 tests_intake_test_listener_SOURCES = tests/intake/test_listener.c
@@ -26,4 +27,8 @@ tests_intake_test_power_LDADD = $(intake_test_libs)
 tests_intake_test_session_SOURCES = tests/intake/test_session.c
 tests_intake_test_session_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_intake_test_session_LDADD = $(intake_test_libs)
+tests_intake_test_xmail_format_SOURCES = tests/intake/test_xmail_format.c
+tests_intake_test_xmail_format_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_intake_test_xmail_format_LDADD = libintake.a libsmtp.a libmail.a libbase.a \
+	$(CMOCKA_LIBS)
 endif
