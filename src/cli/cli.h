@@ -84,6 +84,7 @@ int cli_print_id(int64_t id);
 
 int cli_send(struct cli *cli, const struct cli_args *args);
 int cli_deliver(struct cli *cli, const struct cli_args *args);
+int cli_intake_xmail(struct cli *cli, const struct cli_args *args);
 int cli_run(struct cli *cli, const struct cli_args *args);
 int cli_queue_list(struct cli *cli, const struct cli_args *args);
 int cli_queue_show(struct cli *cli, const struct cli_args *args);
@@ -100,9 +101,9 @@ int cli_config_show(struct cli *cli, const struct cli_args *args);
 int cli_version(struct cli *cli, const struct cli_args *args);
 
 extern const struct cli_option cli_send_options[], cli_run_options[],
-	cli_queue_list_options[], cli_queue_show_options[], cli_queue_operate_options[],
-	cli_queue_wake_options[], cli_deliver_options[], cli_log_options[],
-	cli_policy_check_options[], cli_policy_show_options[],
+	cli_intake_xmail_options[], cli_queue_list_options[], cli_queue_show_options[],
+	cli_queue_operate_options[], cli_queue_wake_options[], cli_deliver_options[],
+	cli_log_options[], cli_policy_check_options[], cli_policy_show_options[],
 	cli_policy_explain_options[], cli_policy_edit_options[],
 	cli_policy_import_options[], cli_config_show_options[],
 	cli_config_check_options[], cli_version_options[];

@@ -6,7 +6,7 @@ hikyaku_SOURCES = \
 	src/cli/check_routes.c src/cli/check_routes.h \
 	src/cli/cmd_policy.c src/cli/cmd_policy.h src/cli/cmd_policy_explain.c \
 	src/cli/cmd_policy_import.c src/cli/cmd_policy_route.c \
-	src/cli/cmd_deliver.c \
+	src/cli/cmd_deliver.c src/cli/cmd_intake.c \
 	src/cli/cmd_queue.c src/cli/cmd_run.c src/cli/cmd_send.c \
 	src/cli/cmd_version.c src/cli/versions.h \
 	src/cli/lost_record.c src/cli/lost_record.h \

@@ -13,14 +13,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "intake/wait.h"
 #include "cli/run_sinks.h"
 #include "cli/stdin_message.h"
 #include "delivery/worker.h"
+#include "intake/wait.h"
+#include "intake/xmail_file.h"
 #include "report/words.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +35,7 @@
 const struct cli_option cli_deliver_options[] = {
 	{ 'f', "from", "SENDER",
 		"envelope sender, \"\" for none (default: USER@hostname)" },
+	{ 0, "xmail", "FILE", "take envelope and message from a message file of XMail" },
 	{ 0, "json", NULL, "print one JSON object a recipient" },
 	{ 0 },
 };
@@ -279,6 +282,18 @@ static void on_stored(void *arg, int64_t id, const struct err *e)
 		*to = *e;
 }
 
+/* Nothing is done to the file: who calls has it, and keeps or removes it. */
+static int read_xmail(struct intake_message *m, const struct config *config,
+	const char *path, struct err *e)
+{
+	int fd = xmail_file_open(AT_FDCWD, path, e);
+	if (fd < 0)
+		return err_context(e, "%s", path);
+	int rc = xmail_file_read(m, config, fd, e);
+	close(fd);
+	return rc == 0 ? 0 : err_context(e, "%s", path);
+}
+
 static int store(const struct config *config, const struct cli_args *args, struct err *e)
 {
 	struct intake *in = NULL;
@@ -286,7 +301,9 @@ static int store(const struct config *config, const struct cli_args *args, struc
 	if (rc != 0)
 		return rc;
 	struct intake_message *m = intake_message_new(in);
-	rc = stdin_message_read(m, config, args, e);
+	const char *file = cli_option(args, "xmail");
+	rc = file ? read_xmail(m, config, file, e)
+		  : stdin_message_read(m, config, args, e);
 	if (rc == 0)
 		rc = intake_commit_wait(&m, on_stored, e, e);
 	if (rc == 0)
@@ -352,19 +369,40 @@ static int deliver_in(struct cli *cli, const struct cli_args *args, const char *
 	return status;
 }
 
+static int check_usage(const struct cli_args *args)
+{
+	bool is_xmail = cli_option(args, "xmail") != NULL;
+	if (is_xmail && (args->word_count || cli_option(args, "from")))
+		return cli_fail(EX_USAGE,
+			"with --xmail sender and recipients are in the file; leave them "
+			"out here");
+	if (!is_xmail && !args->word_count)
+		return cli_fail(EX_USAGE,
+			"no recipient; hikyaku deliver [-f SENDER] RCPT... < MESSAGE");
+	return EX_OK;
+}
+
+static int read_input(struct err *e)
+{
+	stdin_message_explain("the message, header first,");
+	return spool_input(e);
+}
+
 int cli_deliver(struct cli *cli, const struct cli_args *args)
 {
 	struct err e = { 0 };
+	int status = check_usage(args);
+	if (status != EX_OK)
+		return status;
 	if (!cli_config(cli))
 		return EX_TEMPFAIL;
-	stdin_message_explain("the message, header first,");
-	if (spool_input(&e) != 0)
+	if (!cli_option(args, "xmail") && read_input(&e) != 0)
 		return cli_fail(EX_TEMPFAIL, "%s", e.text);
 	note_signals();
 	OWN(mem_free) char *directory = make_directory(&e);
 	if (!directory)
 		return cli_fail(EX_TEMPFAIL, "%s", e.text);
-	int status = deliver_in(cli, args, directory);
+	status = deliver_in(cli, args, directory);
 	remove_directory(directory);
 	return status;
 }

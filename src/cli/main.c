@@ -24,7 +24,9 @@ const struct cli_command cli_commands[] = {
 		cli_run },
 	{ "deliver", "RCPT...",
 		"deliver a message from standard input now, once, without the queue",
-		cli_deliver_options, 1, ANY, cli_deliver },
+		cli_deliver_options, 0, ANY, cli_deliver },
+	{ "intake xmail", "PATH...", "queue message files of XMail, and remove them",
+		cli_intake_xmail_options, 1, ANY, cli_intake_xmail },
 	{ "queue list", "", "list queued messages", cli_queue_list_options, 0, 0,
 		cli_queue_list },
 	{ "queue show", "ID", "show one message: its recipients and what comes next",
@@ -213,7 +215,7 @@ static int run_command(
 	}
 	/* What shells call in loops saves the time. It does not find out then whether
 	 * the library can do the `protocols` of the configuration. */
-	cli->without_tls = c->run == cli_send;
+	cli->without_tls = c->run == cli_send || c->run == cli_intake_xmail;
 	struct err e = { 0 };
 	if (!cli->without_tls && tls_global_init(&e) != 0)
 		return cli_fail_err(&e);

@@ -6,6 +6,9 @@ libintake_a_SOURCES = \
 	src/intake/message_internal.h \
 	src/intake/session.c src/intake/session.h \
 	src/intake/wait.c src/intake/wait.h \
+	src/intake/xmail.c src/intake/xmail.h \
+	src/intake/xmail_batch.c src/intake/xmail_batch.h \
 	src/intake/xmail_file.c src/intake/xmail_file.h \
-	src/intake/xmail_format.c src/intake/xmail_format.h
+	src/intake/xmail_format.c src/intake/xmail_format.h \
+	src/intake/xmail_refused.c src/intake/xmail_refused.h
 EXTRA_DIST += src/intake/README.md

@@ -12,7 +12,7 @@ intake_test_libs = tests/intake/libintaketest.a libqueuetest.a libintake.a libco
 
 intake_tests = tests/intake/test_listener tests/intake/test_message \
 	tests/intake/test_power tests/intake/test_session \
-	tests/intake/test_xmail_format
+	tests/intake/test_xmail tests/intake/test_xmail_format
 check_PROGRAMS += $(intake_tests)
 TESTS += $(intake_tests)
 tests_intake_test_listener_SOURCES = tests/intake/test_listener.c
@@ -27,6 +27,9 @@ tests_intake_test_power_LDADD = $(intake_test_libs)
 tests_intake_test_session_SOURCES = tests/intake/test_session.c
 tests_intake_test_session_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_intake_test_session_LDADD = $(intake_test_libs)
+tests_intake_test_xmail_SOURCES = tests/intake/test_xmail.c
+tests_intake_test_xmail_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_intake_test_xmail_LDADD = $(intake_test_libs)
 tests_intake_test_xmail_format_SOURCES = tests/intake/test_xmail_format.c
 tests_intake_test_xmail_format_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_intake_test_xmail_format_LDADD = libintake.a libsmtp.a libmail.a libbase.a \
