@@ -11,7 +11,7 @@ hikyaku_SOURCES = \
 	src/cli/cmd_version.c src/cli/versions.h \
 	src/cli/lost_record.c src/cli/lost_record.h \
 	src/cli/main.c \
-	src/cli/run_listener.c src/cli/run_listener.h \
+	src/cli/run_guests.c src/cli/run_guests.h \
 	src/cli/run_notices.c src/cli/run_notices.h \
 	src/cli/run_sinks.c src/cli/run_sinks.h \
 	src/cli/stdin_message.c src/cli/stdin_message.h

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/lost_record.h"
-#include "cli/run_listener.h"
+#include "cli/run_guests.h"
 #include "cli/run_notices.h"
 #include "cli/run_sinks.h"
 #include "delivery/worker.h"
@@ -20,7 +20,7 @@ const struct cli_option cli_run_options[] = {
 struct run {
 	const char *config_path; /* NULL: built-in defaults */
 	struct run_sinks sinks;
-	struct intake_listener *listener;
+	struct run_guests guests;
 };
 
 static int reload(void *arg, struct config **out, struct err *e)
@@ -38,12 +38,12 @@ int cli_run(struct cli *cli, const struct cli_args *args)
 	struct err e = { 0 };
 	if (!cli_config(cli))
 		return EX_CONFIG;
+	run_guests_init(&run.guests);
 	run.config_path = cli->config->path ? cli->config_path : NULL;
 	int status = EX_OK;
 	if (run_sinks_open(cli->config, true, &run.sinks, &e) != 0) {
 		status = cli_fail_err(&e);
 	} else {
-		struct worker_guest guests[] = { run_listener(&run.listener) };
 		struct worker_options options = {
 			.config = MOVE(cli->config),
 			.once = cli_option(args, "once") != NULL,
@@ -51,8 +51,8 @@ int cli_run(struct cli *cli, const struct cli_args *args)
 			.notices = &run_notice_maker,
 			.reload = reload,
 			.arg = &run,
-			.guests = guests,
-			.guest_count = ARRAY_SIZE(guests),
+			.guests = run.guests.list,
+			.guest_count = RUN_GUESTS,
 			.lost_record = lost_record,
 		};
 		int result = worker_run(&options, &e);

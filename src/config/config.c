@@ -330,6 +330,7 @@ void config_free(struct config **cp)
 	free(c->prohibited);
 	free(c->listen);
 	free(c->relay_clients);
+	free(c->xmail_dir);
 	free(c->trust_file);
 	free(c->tls_log);
 	free(c->log);

@@ -74,6 +74,7 @@ struct config {
 	size_t relay_client_count;
 	unsigned max_clients, max_recipients;
 	int64_t client_timeout_ms;
+	char *xmail_dir; /* NULL: none */
 	int64_t log_retention_ms;
 	char *postmaster;
 	enum config_language dsn_language;

@@ -142,6 +142,9 @@ const struct config_option config_options[] = {
 		GLOBAL(client_timeout_ms),
 		.help = "how long a client may take for a command, or for each piece of "
 			"a message" },
+	{ "xmail_dir", &config_type_path, "", GLOBAL(xmail_dir),
+		.help = "directory whose XMail message files are queued and removed; "
+			"empty: none" },
 
 	{ "tls", &config_type_word, "opportunistic", .word = tls_word,
 		.place = CONFIG_DESTINATION_ONLY,

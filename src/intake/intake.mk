@@ -10,5 +10,6 @@ libintake_a_SOURCES = \
 	src/intake/xmail_batch.c src/intake/xmail_batch.h \
 	src/intake/xmail_file.c src/intake/xmail_file.h \
 	src/intake/xmail_format.c src/intake/xmail_format.h \
-	src/intake/xmail_refused.c src/intake/xmail_refused.h
+	src/intake/xmail_refused.c src/intake/xmail_refused.h \
+	src/intake/xmail_watch.c src/intake/xmail_watch.h
 EXTRA_DIST += src/intake/README.md

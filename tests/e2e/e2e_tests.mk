@@ -12,4 +12,4 @@ EXTRA_DIST += tests/e2e/e2e_tests.mk quickstart runtests tests/tsan.supp \
 	tests/e2e/test_listener.py tests/e2e/test_log.py tests/e2e/test_peers.py tests/e2e/test_policy.py \
 	tests/e2e/test_queue.py tests/e2e/test_relays.py tests/e2e/test_routes.py tests/e2e/test_routes_policy.py \
 	tests/e2e/test_send.py tests/e2e/test_sendmail.py tests/e2e/test_tickets.py \
-	tests/e2e/test_tls.py tests/e2e/test_workers.py
+	tests/e2e/test_tls.py tests/e2e/test_workers.py tests/e2e/test_xmail.py
