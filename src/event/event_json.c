@@ -195,6 +195,14 @@ static void take_attempt(struct in *in, struct event_attempt *a)
 		complain(in, "reply");
 }
 
+/* The library quotes octets of what it read. */
+static int fail_json(const json_error_t *error, struct err *e)
+{
+	char text[JSON_ERROR_TEXT_LENGTH];
+	text_clean(error->text, strlen(error->text), text, sizeof(text));
+	return err_set(e, ERR_INVALID, "not JSON: %s", text);
+}
+
 int event_attempt_from_json(const char *json, struct event_attempt *a, struct err *e)
 {
 	json_error_t error;
@@ -203,7 +211,7 @@ int event_attempt_from_json(const char *json, struct event_attempt *a, struct er
 	int result = 0;
 	*a = (struct event_attempt){ 0 };
 	if (!in.object)
-		return err_set(e, ERR_INVALID, "not JSON: %s", error.text);
+		return fail_json(&error, e);
 	if (!json_is_object(in.object))
 		complain(&in, "object");
 	else

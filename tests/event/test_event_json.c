@@ -285,6 +285,23 @@ static void what_is_no_record_is_refused(void **state)
 	}
 }
 
+/* The JSON library quotes what it stumbled over. */
+static void nothing_raw_of_a_bad_record_is_in_the_error(void **state)
+{
+	struct event_attempt a;
+	struct err e = { 0 };
+	(void)state;
+	assert_int_equal(event_attempt_from_json("{" GOOD ",\"mx\":x\033[2J}", &a, &e),
+		ERR_INVALID);
+	assert_null(strchr(e.text, '\033'));
+	assert_int_equal(event_attempt_from_json("{" GOOD ",\"mx\":\"\001\"}", &a, &e),
+		ERR_INVALID);
+	assert_null(strchr(e.text, '\001'));
+	assert_int_equal(
+		event_attempt_from_json("{\"mx\":\"x\"\033\023}", &a, &e), ERR_INVALID);
+	assert_null(strpbrk(e.text, "\033\023"));
+}
+
 static void fields_of_a_later_version_are_skipped(void **state)
 {
 	(void)state;
@@ -318,6 +335,7 @@ int main(void)
 		cmocka_unit_test(hostile_text_stays_text),
 		cmocka_unit_test(records_are_written_as_a_json_library_does),
 		cmocka_unit_test(what_is_no_record_is_refused),
+		cmocka_unit_test(nothing_raw_of_a_bad_record_is_in_the_error),
 		cmocka_unit_test(fields_of_a_later_version_are_skipped),
 		cmocka_unit_test(every_cut_of_a_record_is_refused),
 	};
