@@ -194,7 +194,7 @@ static const char *status_of(const struct dsn_request *request, const char *stat
 		[DSN_DELAY] = "4",
 		[DSN_SUCCESS] = "2",
 	};
-	if (!status || strlen(status) >= EVENT_STATUS_MAX ||
+	if (!status || !*status || strlen(status) >= EVENT_STATUS_MAX ||
 		status[strspn(status, "0123456789.")] ||
 		!strchr(classes[request->kind], status[0]) || status[1] != '.')
 		return fallbacks[request->kind];

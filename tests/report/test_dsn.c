@@ -211,6 +211,23 @@ static void a_text_without_blanks_is_broken(void **state)
 	dsn_message_clear(&m);
 }
 
+static void a_status_that_says_nothing_is_that_of_the_kind(void **state)
+{
+	static const char *const statuses[] = { NULL, "", "5", "." };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		struct dsn_case c = *dsn_case_find("bounce");
+		struct dsn_message m;
+		/* To the octet, so that what reads on is caught. */
+		OWN(mem_free) char *status = xstrdup(statuses[i]);
+		c.recipients[0].status = status;
+		dsn_case_build(&c, &m);
+		OWN(mem_free) char *whole = dsn_case_text(&c, &m, "");
+		assert_non_null(strstr(whole, "\r\nStatus: 5.0.0\r\n"));
+		dsn_message_clear(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +239,7 @@ int main(void)
 		cmocka_unit_test(who_we_are_is_not_called_a_matter_of_tls),
 		cmocka_unit_test(boundaries_are_new_each_time),
 		cmocka_unit_test(a_text_without_blanks_is_broken),
+		cmocka_unit_test(a_status_that_says_nothing_is_that_of_the_kind),
 	};
 	return cmocka_run_group_tests_name("dsn", tests, NULL, NULL);
 }
