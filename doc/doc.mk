@@ -1,5 +1,5 @@
 dist_doc_DATA += doc/architecture.md
-dist_doc_DATA += doc/performance.md doc/hikyaku.conf.example
+dist_doc_DATA += doc/performance.md doc/reliability.md doc/hikyaku.conf.example
 dist_man_MANS += \
 	doc/hikyaku-sendmail.1 \
 	doc/hikyaku.8 \

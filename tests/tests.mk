@@ -29,3 +29,4 @@ include tests/sendmail/sendmail_tests.mk
 include tests/cli/cli_tests.mk
 include tests/bench/bench.mk
 include tests/e2e/e2e_tests.mk
+include tests/fuzz/fuzz.mk

@@ -29,10 +29,3 @@ tests_dns_test_dns_cancel_SOURCES = tests/dns/test_dns_cancel.c $(tests_dns_fixt
 tests_dns_test_dns_cancel_CPPFLAGS = $(tests_dns_cppflags)
 tests_dns_test_dns_cancel_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 tests_dns_test_dns_cancel_LDADD = $(tests_dns_libs)
-
-# Compiled so that it does not rot; how to run it is in the file.
-check_LIBRARIES += libfuzz_dns_parse.a
-libfuzz_dns_parse_a_SOURCES = tests/dns/fuzz_dns_parse.c
-EXTRA_DIST += tests/dns/fuzz_seeds/absent tests/dns/fuzz_seeds/chain \
-	tests/dns/fuzz_seeds/ipv6 tests/dns/fuzz_seeds/mx \
-	tests/dns/fuzz_seeds/null_mx tests/dns/fuzz_seeds/referral

@@ -22,8 +22,3 @@ tests_mail_test_header_address_SOURCES = tests/mail/test_header_address.c
 tests_mail_test_header_address_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_mail_test_header_address_LDADD = libmail.a libbase.a $(CMOCKA_LIBS)
 endif
-
-# Compiled so that they do not rot; how to run them is in the files.
-check_LIBRARIES += libfuzz_header.a
-libfuzz_header_a_SOURCES = tests/mail/fuzz_header.c
-EXTRA_DIST += tests/mail/fuzz_seeds/message

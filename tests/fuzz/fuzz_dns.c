@@ -1,12 +1,9 @@
 /*
- * Fuzz target of the answer parser, for libFuzzer. `make check` only compiles
- * it. To run it, from the top of the tree:
- *
- *	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined \
- *		-Isrc tests/dns/fuzz_dns_parse.c src/dns/dns_parse.c \
- *		src/base/{addr,buf,err,log,mem,text,timefmt}.c -lresolv -o fuzz_dns_parse
- *	./fuzz_dns_parse -max_total_time=60 NEW_DIRECTORY tests/dns/fuzz_seeds
+ * Answers of the DNS (dns/dns_parse.h), each as that to a question for A, MX and AAAA. A
+ * malformed one is a temporary failure; a host in a good one is a name that can be used.
  */
+#include "fuzz.h"
+
 #include "dns/dns_parse.h"
 
 #include "base/mem.h"
@@ -17,8 +14,6 @@ static const unsigned char prefix[] = "\0\1\x81\x80\0\1\0\0\0\0\0\0"
 				      "\7example\4test\0\0";
 
 enum { COUNTS_AT = 6, COUNTS_LEN = 6 };
-
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len);
 
 static void check(const struct dns_answer *a)
 {
@@ -43,11 +38,11 @@ static unsigned char *message_of(const unsigned char *data, size_t len, size_t *
 	return message;
 }
 
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
+void fuzz_dns(const uint8_t *data, size_t len)
 {
 	static const enum dns_type types[] = { DNS_TYPE_A, DNS_TYPE_MX, DNS_TYPE_AAAA };
 	if (len < COUNTS_LEN)
-		return 0;
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		size_t message_len;
 		OWN(mem_free) unsigned char *m = message_of(data, len, &message_len);
@@ -55,5 +50,4 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
 		check(&r->answer);
 		dns_reply_unref(&r);
 	}
-	return 0;
 }

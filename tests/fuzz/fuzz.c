@@ -1,0 +1,120 @@
+#include "fuzz.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include "../smtp/fuzz_client.h"
+#include "../smtp/fuzz_server.h"
+
+#include <string.h>
+
+const struct fuzz_target fuzz_targets[] = {
+	{ "address", fuzz_address },
+	{ "client", fuzz_client },
+	{ "command", fuzz_command },
+	{ "complete", fuzz_complete },
+	{ "config", fuzz_config },
+	{ "content", fuzz_content },
+	{ "credentials", fuzz_credentials },
+	{ "dns", fuzz_dns },
+	{ "dsn", fuzz_dsn },
+	{ "event", fuzz_event },
+	{ "header", fuzz_header },
+	{ "import", fuzz_import },
+	{ "name", fuzz_name },
+	{ "options", fuzz_options },
+	{ "policy", fuzz_policy },
+	{ "reply", fuzz_reply },
+	{ "route", fuzz_route },
+	{ "sasl", fuzz_sasl },
+	{ "server", fuzz_server },
+	{ "shown", fuzz_shown },
+	{ "values", fuzz_values },
+	{ 0 },
+};
+
+const struct fuzz_target *fuzz_target_find(const char *name)
+{
+	for (const struct fuzz_target *t = fuzz_targets; t->name; t++) {
+		if (strcmp(t->name, name) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+/* ---- the machines: their targets stand beside their tests ---- */
+
+void fuzz_client(const uint8_t *data, size_t len)
+{
+	struct fuzz_client_result result = { 0 };
+	fuzz_client_run(data, len, &result);
+}
+
+void fuzz_server(const uint8_t *data, size_t len)
+{
+	struct fuzz_server_result result = { 0 };
+	fuzz_server_run(data, len, &result);
+}
+
+/* ---- for the targets ---- */
+
+struct fuzz_input fuzz_input(const uint8_t *data, size_t len)
+{
+	return (struct fuzz_input){ (const char *)data, len };
+}
+
+uint8_t fuzz_octet(struct fuzz_input *in)
+{
+	if (!in->len)
+		return 0;
+	in->len--;
+	return (uint8_t)*in->s++;
+}
+
+struct fuzz_input fuzz_text(struct fuzz_input *in)
+{
+	static const char end[] = "\n%%\n";
+	enum { END_LEN = sizeof(end) - 1 };
+	const char *at = in->len ? memmem(in->s, in->len, end, END_LEN) : NULL;
+	struct fuzz_input text = { in->s, at ? (size_t)(at - in->s) : in->len };
+	size_t used = text.len + (at ? END_LEN : 0);
+	in->s += used;
+	in->len -= used;
+	return text;
+}
+
+char *fuzz_string(struct fuzz_input *in)
+{
+	struct fuzz_input text = fuzz_text(in);
+	return xstrndup(text.s, text.len);
+}
+
+bool fuzz_has_good_lines(const char *bytes, size_t len, size_t longest)
+{
+	const char *end = bytes + len;
+	while (bytes < end) {
+		const char *cr = memchr(bytes, '\r', (size_t)(end - bytes));
+		if (!cr || cr + 1 == end || cr[1] != '\n')
+			return false;
+		if ((size_t)(cr - bytes) > longest ||
+			memchr(bytes, '\n', (size_t)(cr - bytes)))
+			return false;
+		bytes = cr + 2;
+	}
+	return true;
+}
+
+bool fuzz_is_clean(const char *text, const char *but)
+{
+	for (const char *s = text; *s; s++) {
+		if (((unsigned char)*s < ' ' || *s == 0x7f) && !strchr(but, *s))
+			return false;
+	}
+	return text_is_utf8(text, strlen(text));
+}
+
+bool fuzz_is_equal(const struct buf *a, const struct buf *b)
+{
+	return buf_len(a) == buf_len(b) &&
+	       memcmp(buf_bytes(a), buf_bytes(b), buf_len(a)) == 0;
+}
