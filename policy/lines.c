@@ -90,7 +90,8 @@ static void decode_line(struct policy_lines *l)
 	}
 	while (at + 2 <= l->text_end)
 		at += decode_utf16(l, at);
-	if (at < l->text_end)
+	l->is_cut = at < l->text_end;
+	if (l->is_cut)
 		policy_bytes_add(&l->text, "\xff", 1);
 }
 
@@ -103,7 +104,9 @@ static void find_entry(struct policy_lines *l)
 {
 	const char *s = l->text.bytes;
 	size_t len = l->text.len;
-	const char *comment = len ? memchr(s, '#', len) : NULL;
+	/* Half a unit at the end of the file is an error in a comment too: an edit would
+	 * go on from there, and its lines would be none. */
+	const char *comment = len && !l->is_cut ? memchr(s, '#', len) : NULL;
 	if (comment)
 		len = (size_t)(comment - s);
 	size_t start = 0;

@@ -33,6 +33,7 @@ struct policy_lines {
 	size_t blanks_len; /* blanks before the entry, one octet each in UTF-8 */
 
 	struct policy_bytes text; /* private: the line in UTF-8 */
+	bool is_cut;              /* private: it ends with half a unit */
 };
 
 void policy_lines_init(struct policy_lines *l, const char *bytes, size_t len);

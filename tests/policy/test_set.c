@@ -220,6 +220,10 @@ static const struct error_case {
 		BYTES("\xff\xfe"
 		      "a\0b"),
 		1, "UTF-8" },
+	{ "half a unit in a comment in UTF-16", POLICY_FILE_ALLOW,
+		BYTES("\xff\xfe"
+		      "a\0\n\0#\0b"),
+		2, "UTF-8" },
 	{ "a host prefix in a list", POLICY_FILE_ALLOW, "mx:a.example\n", 0, 1, "\":\"" },
 	{ "a pin without version", POLICY_FILE_PINS, "a.example\n", 0, 1,
 		"needs TLS versions" },
