@@ -1,12 +1,16 @@
 #include "fuzz.h"
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 #include "../smtp/fuzz_client.h"
 #include "../smtp/fuzz_server.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct fuzz_target fuzz_targets[] = {
 	{ "address", fuzz_address },
@@ -18,6 +22,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "credentials", fuzz_credentials },
 	{ "dns", fuzz_dns },
 	{ "dsn", fuzz_dsn },
+	{ "edit", fuzz_edit },
 	{ "event", fuzz_event },
 	{ "header", fuzz_header },
 	{ "import", fuzz_import },
@@ -87,6 +92,28 @@ char *fuzz_string(struct fuzz_input *in)
 {
 	struct fuzz_input text = fuzz_text(in);
 	return xstrndup(text.s, text.len);
+}
+
+static char directory[] = "/dev/shm/hikyaku-fuzz.XXXXXX";
+static bool has_directory;
+
+static void remove_directory(void)
+{
+	DIR *d = opendir(directory);
+	for (struct dirent *entry; d && (entry = readdir(d));)
+		(void)unlinkat(dirfd(d), entry->d_name, 0); /* not "." */
+	if (d)
+		(void)closedir(d);
+	(void)rmdir(directory);
+}
+
+const char *fuzz_directory(void)
+{
+	if (!has_directory) {
+		ASSERT(mkdtemp(directory) && atexit(remove_directory) == 0);
+		has_directory = true;
+	}
+	return directory;
 }
 
 bool fuzz_has_good_lines(const char *bytes, size_t len, size_t longest)

@@ -37,6 +37,10 @@ struct fuzz_input fuzz_text(struct fuzz_input *in);
 /* The same as a string, up to the first NUL; malloc'ed with no octet to spare. */
 char *fuzz_string(struct fuzz_input *in);
 
+/* A directory in memory, for what reads only files: empty at first, and removed with what
+ * is in it at exit. */
+const char *fuzz_directory(void);
+
 /* Every line ends with CRLF, and no CR or LF stands elsewhere; no line is longer. */
 bool fuzz_has_good_lines(const char *bytes, size_t len, size_t longest);
 /* No control characters but those named, and valid UTF-8. */
@@ -47,8 +51,8 @@ bool fuzz_is_equal(const struct buf *a, const struct buf *b);
 
 typedef void fuzz_run(const uint8_t *data, size_t len);
 fuzz_run fuzz_address, fuzz_client, fuzz_command, fuzz_complete, fuzz_config,
-	fuzz_content, fuzz_credentials, fuzz_dns, fuzz_dsn, fuzz_event, fuzz_header,
-	fuzz_import, fuzz_name, fuzz_options, fuzz_policy, fuzz_reply, fuzz_route,
-	fuzz_sasl, fuzz_server, fuzz_shown, fuzz_values;
+	fuzz_content, fuzz_credentials, fuzz_dns, fuzz_dsn, fuzz_edit, fuzz_event,
+	fuzz_header, fuzz_import, fuzz_name, fuzz_options, fuzz_policy, fuzz_reply,
+	fuzz_route, fuzz_sasl, fuzz_server, fuzz_shown, fuzz_values;
 
 #endif

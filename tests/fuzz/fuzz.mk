@@ -5,7 +5,8 @@ libfuzz_a_SOURCES = tests/fuzz/fuzz.c tests/fuzz/fuzz.h \
 	tests/fuzz/fuzz_address.c tests/fuzz/fuzz_command.c \
 	tests/fuzz/fuzz_complete.c tests/fuzz/fuzz_config.c \
 	tests/fuzz/fuzz_content.c tests/fuzz/fuzz_credentials.c \
-	tests/fuzz/fuzz_dns.c tests/fuzz/fuzz_dsn.c tests/fuzz/fuzz_event.c \
+	tests/fuzz/fuzz_dns.c tests/fuzz/fuzz_dsn.c tests/fuzz/fuzz_edit.c \
+	tests/fuzz/fuzz_event.c \
 	tests/fuzz/fuzz_header.c tests/fuzz/fuzz_import.c tests/fuzz/fuzz_name.c \
 	tests/fuzz/fuzz_options.c tests/fuzz/fuzz_policy.c tests/fuzz/fuzz_reply.c \
 	tests/fuzz/fuzz_route.c tests/fuzz/fuzz_sasl.c tests/fuzz/fuzz_shown.c \

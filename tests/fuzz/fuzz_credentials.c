@@ -5,30 +5,18 @@
 #include "fuzz.h"
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "sasl/credentials.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-static char path[] = "/dev/shm/fuzz_credentials.XXXXXX";
-static int file = -1;
-
-static void remove_file(void)
+static void write_file(const char *path, const uint8_t *data, size_t len)
 {
-	(void)unlink(path);
-}
-
-/* One for all runs: making a new one each time would take most of the time. */
-static void fill_file(const uint8_t *data, size_t len)
-{
-	if (file < 0) {
-		file = mkstemp(path); /* mode 0600 */
-		ASSERT(file >= 0 && atexit(remove_file) == 0);
-	}
-	ASSERT(ftruncate(file, 0) == 0);
-	ASSERT(pwrite(file, data, len, 0) == (ssize_t)len);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ASSERT(fd >= 0 && write(fd, data, len) == (ssize_t)len);
+	(void)close(fd); /* it is in memory */
 }
 
 void fuzz_credentials(const uint8_t *data, size_t len)
@@ -36,7 +24,8 @@ void fuzz_credentials(const uint8_t *data, size_t len)
 	struct credential c = { 0 };
 	struct err e = { 0 };
 	size_t count;
-	fill_file(data, len);
+	OWN(mem_free) char *path = xasprintf("%s/credentials", fuzz_directory());
+	write_file(path, data, len);
 	int checked = credentials_check(path, &count, &e);
 	ASSERT(checked == 0 || checked == ERR_INVALID || checked == ERR_LIMIT);
 	ASSERT(!checked == !*e.text && count <= CREDENTIALS_MAX);
