@@ -10,11 +10,11 @@ libfuzz_a_SOURCES = tests/fuzz/fuzz.c tests/fuzz/fuzz.h \
 	tests/fuzz/fuzz_header.c tests/fuzz/fuzz_import.c tests/fuzz/fuzz_name.c \
 	tests/fuzz/fuzz_options.c tests/fuzz/fuzz_policy.c tests/fuzz/fuzz_reply.c \
 	tests/fuzz/fuzz_route.c tests/fuzz/fuzz_sasl.c tests/fuzz/fuzz_shown.c \
-	tests/fuzz/fuzz_values.c \
+	tests/fuzz/fuzz_values.c tests/fuzz/fuzz_xmail.c \
 	tests/smtp/fuzz_client.c tests/smtp/fuzz_client.h \
 	tests/smtp/fuzz_server.c tests/smtp/fuzz_server.h
 
-fuzz_libs = libfuzz.a libreport.a libsendmail.a libconfig.a libsmtp.a libsasl.a \
+fuzz_libs = libfuzz.a libreport.a libsendmail.a libintake.a libconfig.a libsmtp.a libsasl.a \
 	libdns.a libevent.a libmail.a libpolicy.a libbase.a \
 	$(IDN2_LIBS) $(CONFUSE_LIBS) $(GSASL_LIBS) $(JANSSON_LIBS) $(RESOLV_LIBS)
 
