@@ -16,13 +16,15 @@ USER, REALM, PASSWORD = "me", "relay.test", "correct horse, battery"
 LOGIN = f"{USER}@{REALM}"
 SASL = ("smtpd_sasl_auth_enable=yes",)
 TLS = ("smtpd_tls_security_level=encrypt", "smtpd_tls_auth_only=yes")
+DOVECOT = ("smtpd_sasl_type=dovecot", "smtpd_sasl_path=inet:{dovecot}")
 # Services: options of smtpd(8).
 SERVICES = {
     **{mechanism: (*SASL, *TLS, f"smtpd_sasl_mechanism_filter={mechanism}") for mechanism in auth.MECHANISMS},
     "smtps": (*SASL, *TLS, "smtpd_tls_wrappermode=yes"),
     "submission": (*SASL, *TLS),
     "plaintext": (*SASL, "smtpd_tls_security_level=none"),
-    "oauth": (*SASL, *TLS, "smtpd_sasl_type=dovecot", "smtpd_sasl_path=inet:{dovecot}"),
+    "oauth": (*SASL, *TLS, *DOVECOT),
+    "xoauth2": (*SASL, *TLS, *DOVECOT, "smtpd_sasl_mechanism_filter=XOAUTH2"),
     # For the client whose certificate it knows, and nobody else.
     "certificate": (*TLS, "smtpd_tls_req_ccert=yes"),
     "certificate-asked": (*TLS, "smtpd_tls_ask_ccert=yes"),
