@@ -13,11 +13,11 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -34,7 +34,8 @@ struct stream_uv {
 	uv_timer_t linger;
 	unsigned open_handles;
 	uv_connect_t connect;
-	bool has_source; /* TCP: an address of ours was asked for */
+	bool has_source;   /* TCP: an address of ours was asked for */
+	bool acks_at_once; /* TCP, from a listener */
 	stream_uv_callback *connect_cb;
 	void *connect_arg;
 	uv_shutdown_t shutdown;
@@ -121,14 +122,26 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 	*out = uv_buf_init(read_buffer, sizeof(read_buffer));
 }
 
+/* A client that writes what it has to say in parts, without TCP_NODELAY, only sends the
+ * next one when we have acknowledged the last, which the kernel puts off by 40 ms. It
+ * forgets this wish when it likes. */
+static void acknowledge_at_once(struct stream_uv *t)
+{
+	int fd, yes = 1;
+	if (uv_fileno(&t->handle, &fd) == 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof(yes));
+}
+
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
 {
 	struct stream_uv *t = handle->data;
 	if (stream_is_closed(&t->base))
 		return;
-	if (count > 0)
+	if (count > 0) {
 		stream_emit_data(&t->base, buf->base, (size_t)count);
-	else if (count < 0 && t->has_failed)
+		if (t->acks_at_once && !stream_is_closed(&t->base))
+			acknowledge_at_once(t);
+	} else if (count < 0 && t->has_failed)
 		stream_emit_end(&t->base, STREAM_END_RESET, &t->failure);
 	else if (count == UV_EOF)
 		end_with_eof(t);
@@ -255,11 +268,6 @@ static const struct stream_kind unix_kind = {
 	.local = no_name,
 };
 
-static bool is_tcp(const struct stream_uv *t)
-{
-	return t->base.kind == &tcp_kind;
-}
-
 struct stream *stream_uv_new(struct uv_loop_s *loop, enum stream_uv_family family)
 {
 	struct stream_uv *t = xcalloc(1, sizeof(*t));
@@ -277,6 +285,11 @@ struct stream *stream_uv_new(struct uv_loop_s *loop, enum stream_uv_family famil
 	return &t->base;
 }
 
+static bool is_tcp(const struct stream_uv *t)
+{
+	return t->base.kind == &tcp_kind;
+}
+
 /* Each write is a whole flight: waiting for more only costs time. */
 static void set_connected(struct stream_uv *t)
 {
@@ -292,6 +305,7 @@ struct stream *stream_uv_open(
 	int status = family == STREAM_UV_TCP ? uv_tcp_open(&t->tcp, fd)
 					     : uv_pipe_open(&t->pipe, fd);
 	if (status == 0) {
+		t->acks_at_once = family == STREAM_UV_TCP;
 		set_connected(t);
 		return s;
 	}

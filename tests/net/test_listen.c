@@ -131,6 +131,29 @@ static void the_socket_may_be_closed_while_it_accepts(void **state)
 	door_close(&d);
 }
 
+/* OpenSMTPD does not set TCP_NODELAY and writes the end of a message on its own: it
+ * leaves when what came before is acknowledged, which the kernel puts off by 40 ms. */
+static void a_client_that_writes_in_parts_does_not_wait(void **state)
+{
+	enum { ROUNDS = 40, DELAY_MS = 40 };
+	struct door d;
+	char c;
+	door_open(&d, *state);
+	int fd = connect_at_once(&d);
+	run_until(d.loop, &d.has_accepted);
+	uint64_t start = uv_hrtime();
+	for (size_t i = 1; i <= ROUNDS; i++) {
+		write_all(fd, "a", 1);
+		write_all(fd, "b", 1);
+		client_wait(&d.accepted, 2 * i);
+		client_write(&d.accepted, "c");
+		assert_int_equal(read(fd, &c, 1), 1);
+	}
+	assert_true((uv_hrtime() - start) / 1000000 < ROUNDS * DELAY_MS / 2);
+	close(fd);
+	door_close(&d);
+}
+
 /* ---- in the file system ---- */
 
 static void a_unix_socket_has_its_mode_and_goes_with_the_door(void **state)
@@ -311,6 +334,8 @@ int main(void)
 		cmocka_unit_test_prestate(
 			the_socket_may_be_closed_while_it_accepts, ipv6),
 		OVER_UNIX(the_socket_may_be_closed_while_it_accepts),
+		cmocka_unit_test_prestate(
+			a_client_that_writes_in_parts_does_not_wait, ipv4),
 		cmocka_unit_test(a_unix_socket_has_its_mode_and_goes_with_the_door),
 		cmocka_unit_test(what_a_dead_process_left_is_replaced),
 		cmocka_unit_test(a_live_socket_is_an_error_and_stays),
