@@ -10,7 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-from peers import certs, dovecot as dovecots, mta, net, submission as submissions  # noqa: E402
+from peers import certs, dovecot as dovecots, mta, net, portable, submission as submissions  # noqa: E402
 from world import World  # noqa: E402
 
 
@@ -79,3 +79,16 @@ def submission(certificates, dovecot):
     receiver = _started(lambda block: submissions.Submission(block, certificates, mine.cert, dovecot))
     yield receiver
     receiver.close()
+
+
+@pytest.fixture(scope="session")
+def opensmtpd(certificates):
+    receiver = _receiver(mta.OpenSMTPD, "opensmtpd.test", certificates)
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="session")
+def program(binary, tmp_path_factory):
+    """hikyaku, for a mail server that runs it in its own root."""
+    return portable.Portable(binary, tmp_path_factory.mktemp("program") / "program")
