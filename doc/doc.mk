@@ -7,4 +7,5 @@ dist_man_MANS += \
 	doc/hikyaku-log.5 \
 	doc/hikyaku-policy.5 \
 	doc/hikyaku-queue.5 \
-	doc/hikyaku-routes.5
+	doc/hikyaku-routes.5 \
+	doc/hikyaku-behind.7
