@@ -159,6 +159,17 @@ static const struct hint hint_not_allowed = {
 	"hikyaku policy allow remove ENTRY"
 };
 
+/* How the delivery begins what it says of a relay that cannot be found. */
+static const struct hint hint_relay = {
+	"the route names the relay; once its line is right, which counts at once:",
+	"hikyaku queue retry --domain DOMAIN"
+};
+
+static const struct hint hint_socket = { "does a server listen at that socket, and may "
+					 "the user of hikyaku connect to it? To "
+					 "try again at once:",
+	"hikyaku queue retry --domain DOMAIN" };
+
 /* Where TLS is required no list helps. */
 static const struct hint hint_required = {
 	"TLS is required for this domain, so its mail waits, whatever the lists say; by "
@@ -322,6 +333,10 @@ static const struct hint *adapt(const struct hint *hint, const struct event_atte
 	}
 	if (begins(hint->command, "hikyaku queue") && !is_still_queued(a))
 		return NULL;
+	if (is(a->failure, "dns") && begins(a->detail, "relay "))
+		return &hint_relay;
+	if (is(a->failure, "connect") && is_path(a))
+		return &hint_socket;
 	return hint;
 }
 

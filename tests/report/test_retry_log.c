@@ -363,6 +363,67 @@ static const struct story_case story_cases[] = {
 		"    Hint: does a name server know the MX hosts of example.com? To try "
 		"again at once:\n"
 		"        hikyaku queue retry --domain example.com\n" },
+	{ "a relay that cannot be found is a matter of the route",
+		{ .outcome = "deferred",
+			.failure = "dns",
+			.stage = "dns",
+			.mx = "-",
+			.address = "-",
+			.channel = "-",
+			.rule = "-",
+			.rule_text = "-",
+			.detail = "relay mx:r.test of routes.txt:3: no such domain: "
+				  "r.test",
+			.without_tls = true,
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n"
+		"    Host: none was found\n"
+		"    Deferred: <bob@example.com>: no host to talk to was found: relay "
+		"mx:r.test of routes.txt:3: no such domain: r.test\n"
+		"    Next: another attempt with TLS at 2026-11-22 05:44:00 +0900, 1m "
+		"after this one\n"
+		"    Hint: the route names the relay; once its line is right, which "
+		"counts at once:\n"
+		"        hikyaku queue retry --domain example.com\n" },
+	{ "a socket has no port that a network could block",
+		{ .outcome = "deferred",
+			.failure = "connect",
+			.stage = "connect",
+			.mx = "/run/lmtp",
+			.address = "-",
+			.channel = "-",
+			.rule = "-",
+			.rule_text = "-",
+			.detail = "no such file or directory",
+			.without_tls = true,
+			.next_channel = "tls",
+			.next_in_s = 60 },
+		HEAD TIME
+		"attempt 2 to example.com: deferred\n"
+		"    Host: /run/lmtp\n"
+		"    Deferred: <bob@example.com>: no connection: no such file or "
+		"directory\n"
+		"    Next: another attempt with TLS at 2026-11-22 05:44:00 +0900, 1m "
+		"after this one\n"
+		"    Hint: does a server listen at that socket, and may the user of "
+		"hikyaku connect to it? To try again at once:\n"
+		"        hikyaku queue retry --domain example.com\n" },
+	{ "what a route drops has no host and no channel",
+		{ .stage = "route",
+			.mx = "-",
+			.address = "-",
+			.channel = "-",
+			.rule = "/p/routes.txt:12",
+			.rule_text = "discard: dropped",
+			.detail = "discarded by routes.txt:12",
+			.without_tls = true },
+		HEAD TIME "attempt 2 to example.com: delivered\n"
+			  "    Host: none, by the route\n"
+			  "    Why: discard: dropped (/p/routes.txt:12)\n"
+			  "    Delivered: <bob@example.com>: discarded by "
+			  "routes.txt:12\n" },
 	{ "a host in vain has no hint: the next host may do",
 		{ .outcome = "deferred",
 			.failure = "connect",
