@@ -64,14 +64,19 @@ bool terms_still_hold(const struct terms *t, const struct config_ref *config,
 	       same_text(t->host, host_name(host));
 }
 
+/* Hosts of its own are those of one destination alone. */
+static bool is_same_destination(const struct terms *a, const struct terms *b)
+{
+	return !a->way.relay->is_destination || same_text(a->destination, b->destination);
+}
+
 bool terms_are_alike(const struct terms *ta, const struct terms *tb)
 {
 	const struct policy_decision *a = &ta->decision, *b = &tb->decision;
 	return a->channel == b->channel && a->use_starttls == b->use_starttls &&
 	       a->tls_required == b->tls_required && a->tls_verified == b->tls_verified &&
 	       a->protocols == b->protocols && a->greeting == b->greeting &&
-	       strcmp(a->sni, b->sni) == 0 &&
-	       same_text(ta->destination, tb->destination) &&
+	       strcmp(a->sni, b->sni) == 0 && is_same_destination(ta, tb) &&
 	       way_is_alike(&ta->way, &tb->way);
 }
 
