@@ -14,9 +14,9 @@
  * What a program drops into spool/local, XMail's sendmail among them, and what XMail
  * keeps in spool/N/M/mess. Words in any case, one or more recipients; the first line of
  * the spool form, with client, server and time, is not there in files of old versions.
- *XMail puts nothing but paths into these lines; parameters of SMTP (RET, ENVID, NOTIFY
- *...) may follow them here. A source route is refused where addresses are checked:
- *mail/address.h.
+ * XMail puts nothing but paths into these lines; parameters of SMTP (RET, ENVID, NOTIFY
+ * ...) may follow them here. A source route is refused where addresses are checked:
+ * mail/address.h.
  */
 #ifndef INTAKE_XMAIL_FORMAT_H
 #define INTAKE_XMAIL_FORMAT_H
