@@ -1,7 +1,7 @@
 # The system tests are run by ./runtests, with pytest, not by make check: they
 # need root, other packages, and minutes.
 EXTRA_DIST += tests/e2e/e2e_tests.mk quickstart runtests tests/tsan.supp \
-	tests/e2e/README.md tests/e2e/pytest.ini tests/e2e/conftest.py tests/e2e/world.py \
+	tests/pytest.ini tests/conftest.py tests/e2e/README.md tests/e2e/world.py \
 	tests/e2e/peers/__init__.py tests/e2e/peers/aio.py tests/e2e/peers/auth.py tests/e2e/peers/certs.py \
 	tests/e2e/peers/dns.py tests/e2e/peers/dovecot.py tests/e2e/peers/mta.py tests/e2e/peers/net.py \
 	tests/e2e/peers/lmtpd.py tests/e2e/peers/manual.py tests/e2e/peers/portable.py tests/e2e/peers/raw.py tests/e2e/peers/smtpd.py tests/e2e/peers/submission.py \

@@ -1,4 +1,4 @@
-"""Fixtures of the system tests. HIKYAKU names the program; default: ./build/hikyaku of the tree."""
+"""Fixtures of the system tests, whichever folder they are in. HIKYAKU names the program; default: ./build/hikyaku of the tree."""
 import os
 import pathlib
 import shutil
@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+TESTS = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS), str(TESTS / "e2e")]
 sys.dont_write_bytecode = True
 
 from peers import certs, dovecot as dovecots, mta, net, portable, submission as submissions  # noqa: E402
@@ -21,7 +21,7 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def binary():
-    path = os.environ.get("HIKYAKU") or HERE.parent.parent / "build" / "hikyaku"
+    path = os.environ.get("HIKYAKU") or TESTS.parent / "build" / "hikyaku"
     if not os.access(path, os.X_OK):
         pytest.fail(f"no program at {path}: build it, or name it in HIKYAKU", pytrace=False)
     return pathlib.Path(path).resolve()
