@@ -30,3 +30,4 @@ include tests/cli/cli_tests.mk
 include tests/bench/bench.mk
 include tests/e2e/e2e_tests.mk
 include tests/fuzz/fuzz.mk
+include tests/fake/fake_tests.mk
