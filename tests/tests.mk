@@ -5,12 +5,21 @@ SH_LOG_COMPILER = $(SHELL)
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
-	NM='$(NM)'; export NM; CC='$(CC)'; export CC; \
+	NM='$(NM)'; export NM; READELF='$(READELF)'; export READELF; CC='$(CC)'; export CC; \
 	TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR; \
 	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR;
 
 EXTRA_DIST += tests/LAYERS tests/check_layers.sh tests/check_headers.sh
 TESTS += tests/check_layers.sh tests/check_headers.sh tests/check_manual.sh
+
+# It expects what configure found to work; a build with a sanitizer has no hardening.
+EXTRA_DIST += tests/check_hardening.sh
+if HARDENING
+TESTS += tests/check_hardening.sh
+AM_TESTS_ENVIRONMENT += \
+	HARDEN_FLAGS='$(HARDEN_CFLAGS) $(HARDEN_LDFLAGS)'; export HARDEN_FLAGS; \
+	FORTIFY_LEVEL='$(FORTIFY_LEVEL)'; export FORTIFY_LEVEL;
+endif
 
 include tests/policy/policy_tests.mk
 include tests/base/base_tests.mk
