@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	src/base/failpoint.c src/base/failpoint.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/notify.c src/base/notify.h \
 	src/base/rng.c src/base/rng.h \
 	src/base/secret_file.c src/base/secret_file.h \
 	src/base/share.c src/base/share.h \

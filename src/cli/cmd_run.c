@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "cli/lost_record.h"
 #include "cli/run_guests.h"
 #include "cli/run_notices.h"
@@ -36,6 +37,7 @@ int cli_run(struct cli *cli, const struct cli_args *args)
 {
 	struct run run = { 0 };
 	struct err e = { 0 };
+	notify_init();
 	if (!cli_config(cli))
 		return EX_CONFIG;
 	run_guests_init(&run.guests);

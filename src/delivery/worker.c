@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/timefmt.h"
 #include "delivery/lane.h"
 #include "delivery/policy_watch.h"
@@ -56,6 +57,7 @@ static void on_stop_signal(void *arg)
 		return;
 	w->is_stopping = true;
 	log_info("stopping: finishing what is under way");
+	notify_stopping();
 	for (unsigned i = 0; i < w->lane_count; i++)
 		lane_stop(w->lanes[i], WORKER_GRACE_MS);
 	for (unsigned i = 0; i < w->guest_count; i++) {
@@ -83,15 +85,17 @@ static void on_hangup(void *arg)
 	struct worker *w = arg;
 	struct config *config = NULL;
 	struct err e = { 0 };
+	notify_reloading();
 	if (w->options->reload(w->options->arg, &config, &e) != 0) {
 		log_error("reload: %s", e.text);
 		log_error("reload: the configuration that was in force stays");
-		return;
+	} else {
+		put_in_force(w, config);
+		policy_watch_restart(w->policy);
+		log_info("configuration reloaded");
+		wake_lanes(w);
 	}
-	put_in_force(w, config);
-	policy_watch_restart(w->policy);
-	log_info("configuration reloaded");
-	wake_lanes(w);
+	notify_ready();
 }
 
 static void on_policy(void *arg, struct policy_set *set)
@@ -274,6 +278,7 @@ int worker_run(struct worker_options *options, struct err *e)
 	if (result == 0)
 		result = start_lanes(&w, e);
 	if (result == 0) {
+		notify_ready();
 		lane_run(w.lanes[0]);
 		result = result_of(&w, e);
 	}

@@ -2,7 +2,7 @@ EXTRA_DIST += tests/base/base_tests.mk
 
 if HAVE_CMOCKA
 base_tests = tests/base/test_addr tests/base/test_base64 tests/base/test_buf tests/base/test_err \
-	tests/base/test_log tests/base/test_mem tests/base/test_rng \
+	tests/base/test_log tests/base/test_mem tests/base/test_notify tests/base/test_rng \
 	tests/base/test_secret_file tests/base/test_share \
 	tests/base/test_text tests/base/test_timefmt
 check_PROGRAMS += $(base_tests)
@@ -15,6 +15,7 @@ tests_base_test_buf_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_err_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_log_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_mem_LDADD = libbase.a $(CMOCKA_LIBS)
+tests_base_test_notify_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_rng_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_secret_file_LDADD = libbase.a $(CMOCKA_LIBS)
 tests_base_test_share_LDADD = libbase.a $(CMOCKA_LIBS)
