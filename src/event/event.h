@@ -116,8 +116,8 @@ char *event_attempt_to_json(const struct event_attempt *a);
 /* The same, added to out. */
 void event_attempt_write_json(const struct event_attempt *a, struct buf *out);
 /* ERR_INVALID if it is no such object (e says which field). Unknown fields are
- * skipped, all but time and id may be missing. The caller clears a, after an
- * error too. */
+ * skipped, all but time and id may be missing. Texts are cleaned: the record may be
+ * somebody else's. The caller clears a, after an error too. */
 int event_attempt_from_json(const char *json, struct event_attempt *a, struct err *e);
 
 /* One TLS handshake or TLS error, for tls_log. Borrowed strings. */

@@ -31,13 +31,20 @@ static void complain(struct in *in, const char *name)
 		in->wrong = name;
 }
 
+/* What we write is clean, but anybody may have written this. */
 static void take_text(struct in *in, const char *name, const char **out)
 {
 	json_t *value = member(in, name);
-	if (value && !json_is_string(value))
+	if (!value)
+		return;
+	if (!json_is_string(value)) {
 		complain(in, name);
-	else if (value)
-		event_set(in->record, out, json_string_value(value));
+		return;
+	}
+	size_t size = json_string_length(value) + 1;
+	OWN(mem_free) char *text = xmalloc(size);
+	text_clean(json_string_value(value), size - 1, text, size);
+	event_set(in->record, out, text);
 }
 
 static int64_t take_number(struct in *in, const char *name, int64_t max)

@@ -302,6 +302,25 @@ static void nothing_raw_of_a_bad_record_is_in_the_error(void **state)
 	assert_null(strpbrk(e.text, "\033\023"));
 }
 
+/* Whoever wrote it: it is shown on terminals. */
+static void nothing_raw_of_a_record_is_kept(void **state)
+{
+	struct event_attempt a;
+	(void)state;
+	assert_int_equal(
+		event_attempt_from_json("{" GOOD ",\"domain\":\"a\\u001b[2Jb\\r\\nc\","
+					"\"reply\":{\"text\":\"\\u0085x\\u007f\"},"
+					"\"recipients\":[{\"address\":\"b@例え.jp\","
+					"\"outcome\":\"\\t\\u0001\"}]}",
+			&a, NULL),
+		0);
+	assert_string_equal(a.domain, "a?[2Jb c");
+	assert_string_equal(a.reply.text, "?x?");
+	assert_string_equal(a.recipients[0].address, "b@例え.jp");
+	assert_string_equal(a.recipients[0].outcome, " ?");
+	event_attempt_clear(&a);
+}
+
 static void fields_of_a_later_version_are_skipped(void **state)
 {
 	(void)state;
@@ -336,6 +355,7 @@ int main(void)
 		cmocka_unit_test(records_are_written_as_a_json_library_does),
 		cmocka_unit_test(what_is_no_record_is_refused),
 		cmocka_unit_test(nothing_raw_of_a_bad_record_is_in_the_error),
+		cmocka_unit_test(nothing_raw_of_a_record_is_kept),
 		cmocka_unit_test(fields_of_a_later_version_are_skipped),
 		cmocka_unit_test(every_cut_of_a_record_is_refused),
 	};
