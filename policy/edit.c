@@ -359,9 +359,13 @@ static enum policy_edit_result edit_file(const char *directory, enum policy_file
 	return result;
 }
 
+/* A byte order mark that came with the text is no part of it: in front of a new file it
+ * would be taken for the file's. */
 static const char *trim(const char *s, size_t *len_out)
 {
-	static const char blanks[] = " \t";
+	static const char mark[] = "\xef\xbb\xbf", blanks[] = " \t";
+	if (strncmp(s, mark, sizeof(mark) - 1) == 0)
+		s += sizeof(mark) - 1;
 	s += strspn(s, blanks);
 	*len_out = strlen(s);
 	while (*len_out > 0 && strchr(blanks, s[*len_out - 1]))

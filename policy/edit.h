@@ -15,7 +15,8 @@ enum policy_edit_result {
 	POLICY_EDIT_FAILED     /* error filled; the file is as it was */
 };
 
-/* With POLICY_EDIT_FAILED error->file is "" if the entry given is at fault; else
+/* Blanks around an entry or pattern, and a byte order mark before it, do not count. With
+ * POLICY_EDIT_FAILED error->file is "" if the entry given is at fault; else
  * it names the policy file. Two edits at once wait for each other (a lock on
  * the directory). */
 

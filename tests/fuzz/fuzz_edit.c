@@ -86,6 +86,15 @@ static void check_added(
 		POLICY_EDIT_UNCHANGED);
 }
 
+/* The blanks before an entry, and a byte order mark before them. */
+static const char *skip_front(const char *entry)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	if (strncmp(entry, mark, sizeof(mark) - 1) == 0)
+		entry += sizeof(mark) - 1;
+	return entry + strspn(entry, " \t");
+}
+
 void fuzz_edit(const uint8_t *data, size_t len)
 {
 	struct fuzz_input in = fuzz_input(data, len);
@@ -96,7 +105,7 @@ void fuzz_edit(const uint8_t *data, size_t len)
 	write_file(file, in);
 	switch (policy_edit_add(fuzz_directory(), file, entry, &options, &error)) {
 	case POLICY_EDIT_DONE:
-		check_added(file, in, entry + strspn(entry, " \t"), &text);
+		check_added(file, in, skip_front(entry), &text);
 		break;
 	case POLICY_EDIT_FAILED:
 		check_failed(file, in, &error, &text);

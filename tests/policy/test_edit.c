@@ -56,6 +56,8 @@ static const struct edit_case {
 		BYTES("a.example\n"), BYTES("a.example\n[a.example]\n") },
 	{ "blanks around the entry are dropped", ADD, POLICY_FILE_ALLOW, "  a.example\t",
 		NULL, 0, BYTES("a.example\n") },
+	{ "a byte order mark before the entry is dropped", ADD, POLICY_FILE_ALLOW,
+		"\xef\xbb\xbf a.example", NULL, 0, BYTES("a.example\n") },
 	{ "a comment in another encoding stays", ADD, POLICY_FILE_ALLOW, "b.example",
 		BYTES("# \x83\x65\n"), BYTES("# \x83\x65\nb.example\n") },
 
@@ -78,6 +80,10 @@ static const struct edit_case {
 		      "#\0\x3d\xd8\n\0a\0\n\0b\0"),
 		BYTES("\xff\xfe"
 		      "#\0\x3d\xd8\n\0b\0") },
+	{ "remove what comes with a byte order mark", REMOVE, POLICY_FILE_ALLOW,
+		"\xef\xbb\xbf"
+		"a.example",
+		BYTES("a.example\n"), BYTES("") },
 	{ "remove what is not there", REMOVE, POLICY_FILE_ALLOW, "b.example",
 		BYTES("a.example\n"), NULL, 0 },
 	{ "remove is not by suffix", REMOVE, POLICY_FILE_ALLOW, "example",
