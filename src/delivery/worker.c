@@ -13,7 +13,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LEASE_S = 60, PRUNE_EVERY_MS = 3600 * 1000 };
+enum {
+	LEASE_S = 60,
+	PRUNE_MIN_MS = 1000,
+	PRUNE_MAX_MS = 3600 * 1000,
+	PRUNES_A_RETENTION = 10
+};
 
 struct worker {
 	struct worker_options *options;
@@ -78,6 +83,7 @@ static void put_in_force(struct worker *w, struct config *config)
 		w->options->guests[i].configure(w->options->guests[i].arg, config);
 	config_ref_drop(&w->config);
 	w->config = ref;
+	timer_start(w->prune, 0);
 }
 
 static void on_hangup(void *arg)
@@ -112,12 +118,23 @@ static void on_pruned(void *arg, const struct err *e)
 		log_warning("queue: old records were not removed: %s", e->text);
 }
 
+/* So often that the log is never much longer than it may be. 0 keeps it for ever; then
+ * only what is out of date otherwise is removed. */
+static int64_t prune_interval_ms(int64_t keep_ms)
+{
+	int64_t part = keep_ms / PRUNES_A_RETENTION;
+	if (keep_ms == 0 || part > PRUNE_MAX_MS)
+		return PRUNE_MAX_MS;
+	return part < PRUNE_MIN_MS ? PRUNE_MIN_MS : part;
+}
+
 static void on_prune(void *arg)
 {
 	struct worker *w = arg;
-	int64_t keep_ms = w->env->config->config->log_retention_ms;
-	queue_prune(w->env->queue, clock_wall_ms() - keep_ms, on_pruned, w);
-	timer_start(w->prune, PRUNE_EVERY_MS);
+	int64_t keep_ms = w->config->config->log_retention_ms;
+	int64_t before_ms = keep_ms ? clock_wall_ms() - keep_ms : 0;
+	queue_prune(w->env->queue, before_ms, on_pruned, w);
+	timer_start(w->prune, prune_interval_ms(keep_ms));
 }
 
 /* In the lane's thread, where it is a lane. */

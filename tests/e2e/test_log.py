@@ -1,5 +1,6 @@
 """The retry log and the log lines: what happened, in a form for people and one for programs."""
 import re
+import signal
 import subprocess
 
 from peers import net
@@ -122,3 +123,20 @@ def test_the_tls_log_tells_of_errors_that_no_handshake_tells_of(world):
     (refused,), (missing,) = ([l for l in lines if f"domain={d}" in l] for d in ("example.test", "strict.test"))
     assert " error id=" in refused and "454 4.7.0 not now" in refused
     assert " error id=" in missing and "offers no STARTTLS" in missing
+
+
+def test_the_log_is_kept_as_long_as_it_is_told_to_be(world):
+    world.configure(log_retention="0s")
+    world.one_host()
+    message_id = world.send("b@example.test")
+    world.once()
+    world.once()  # which prunes when it starts
+    assert world.outcomes(message_id) == ["delivered"], "0 keeps entries for ever"
+    process = world.daemon()
+    other = world.send("b@example.test")
+    net.wait_for(lambda: world.log(other), "the entry of the other message")
+    assert world.log(message_id)
+    world.configure(log_retention="1s")
+    world.write_configuration()
+    process.send_signal(signal.SIGHUP)
+    net.wait_for(lambda: not world.log(), "all entries to be removed while the worker runs")
