@@ -41,3 +41,4 @@ include tests/bench/bench.mk
 include tests/e2e/e2e_tests.mk
 include tests/fuzz/fuzz.mk
 include tests/fake/fake_tests.mk
+include tests/soak/soak.mk
