@@ -350,15 +350,25 @@ static const char *read_authority_section(struct parse *p)
 	return NULL;
 }
 
-static void note_rest(struct parse *p)
+static const char *note_rest(struct parse *p)
 {
 	struct dns_reply *r = p->reply;
 	bool is_cut = p->rcode == ns_r_noerror && !p->has_soa && p->last != p->name;
-	if (!is_cut || !dns_name_is_usable(p->last))
-		return;
+	if (!is_cut)
+		return NULL;
+	if (!dns_name_is_usable(p->last))
+		return "its CNAME chain stops at what cannot be asked for";
 	for (size_t i = 0; p->last[i]; i++)
 		r->rest[i] = text_lower(p->last[i]);
 	r->rest_ttl_s = p->ttl_s;
+	return NULL;
+}
+
+/* Where there is nothing, the answer section holds the aliases that led there, or
+ * nothing either. A server that sends other records has not understood the question. */
+static bool is_about_something_else(const struct parse *p)
+{
+	return ns_msg_count(p->msg, ns_s_an) > 0 && p->last == p->name;
 }
 
 static const char *take_absence(struct parse *p)
@@ -371,7 +381,11 @@ static const char *take_absence(struct parse *p)
 	if (p->rcode == ns_r_noerror && p->has_ns && !p->has_soa &&
 		!ns_msg_getflag(p->msg, ns_f_aa))
 		return "it refers to other servers instead of answering";
-	note_rest(p);
+	if (is_about_something_else(p))
+		return "none of its records is of the name and type that were asked for";
+	flaw = note_rest(p);
+	if (flaw)
+		return flaw;
 	struct dns_answer *a = &p->reply->answer;
 	a->status = p->rcode == ns_r_nxdomain ? DNS_NO_NAME : DNS_NO_DATA;
 	a->ttl_s = !p->has_soa                     ? 0

@@ -19,8 +19,11 @@
 #define BAD_RECORD MALFORMED "a record cannot be read"
 #define BAD_CHAIN  MALFORMED "its CNAME chain is a loop or too long"
 #define BAD_HOST   MALFORMED "no MX record of it has a usable host name"
-#define REFERRAL   MALFORMED "it refers to other servers instead of answering"
-#define OTHER      MALFORMED "it answers another question"
+#define STRANGERS \
+	MALFORMED "none of its records is of the name and type that were asked for"
+#define NOWHERE  MALFORMED "its CNAME chain stops at what cannot be asked for"
+#define REFERRAL MALFORMED "it refers to other servers instead of answering"
+#define OTHER    MALFORMED "it answers another question"
 
 #define LABEL_63 "aaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg"
 
@@ -96,7 +99,18 @@ static const struct parse_case cases[] = {
 		{ "an evil.test 300 MX 1 evil.test", "an @ 300 MX 10 mx.test" },
 		.expected = "ok 300: 10 mx.test" },
 	{ "only records of other names", DNS_TYPE_MX, 0,
-		{ "an evil.test 300 MX 1 evil.test" }, .expected = "no data 0" },
+		{ "an evil.test 300 MX 1 evil.test" }, .expected = STRANGERS },
+	{ "only records of other types", DNS_TYPE_A, 0, { "an @ 300 TXT 0161" },
+		.expected = STRANGERS },
+	{ "only records of other names, with an SOA", DNS_TYPE_A, 0,
+		{ "an evil.test 300 A 192.0.2.1", "ns test 60 SOA 60" },
+		.expected = STRANGERS },
+	{ "no such name, with records of others", DNS_TYPE_A, WIRE_NXDOMAIN,
+		{ "an evil.test 300 A 192.0.2.1" }, .expected = STRANGERS },
+	{ "an alias of the root", DNS_TYPE_MX, 0, { "an @ 300 CNAME ." },
+		.expected = NOWHERE },
+	{ "an alias of the root, and that it has nothing", DNS_TYPE_MX, 0,
+		{ "an @ 300 CNAME .", "ns . 60 SOA 60" }, .expected = "no data 60" },
 	{ "a chain that leads away from the records", DNS_TYPE_A, 0,
 		{ "an @ 300 CNAME a.test", "an b.test 300 A 192.0.2.1" },
 		.expected = "no data 0" },
