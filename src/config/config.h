@@ -57,6 +57,7 @@ struct config {
 	char *credentials; /* path */
 	struct addr *dns_servers;
 	size_t dns_server_count;
+	int64_t dns_timeout_ms;
 	struct addr_range *prohibited;
 	size_t prohibited_count;
 	char *trust_file; /* NULL: the system's */

@@ -98,6 +98,9 @@ const struct config_option config_options[] = {
 		COUNT(dns_server_count),
 		.help = "DNS resolvers, ADDRESS[:PORT]; empty: those of "
 			"/etc/resolv.conf" },
+	{ "dns_timeout", &config_type_duration, "5s", .min = 100, .max = MINUTE,
+		GLOBAL(dns_timeout_ms),
+		.help = "limit for an answer of one DNS resolver; each is asked twice" },
 	{ "prohibited_addresses", &config_type_ranges,
 		"0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4, ::/128, ::1/128, "
 		"fe80::/10, ff00::/8",

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 enum {
-	DNS_TIMEOUT_MS = 5000,
 	DNS_TRIES = 2,
 	DNS_CACHE_MAX = 10000 /* of all lanes */
 };
@@ -176,7 +175,7 @@ static int open_resolver(struct lane *l, struct err *e)
 	struct dns_options options = {
 		.servers = config->dns_servers,
 		.server_count = config->dns_server_count,
-		.timeout_ms = DNS_TIMEOUT_MS,
+		.timeout_ms = (int)config->dns_timeout_ms,
 		.tries = DNS_TRIES,
 		.cache_max = share_divide(&l->env.share, DNS_CACHE_MAX),
 	};
