@@ -74,7 +74,7 @@ static void on_done(void *arg, int64_t id, const struct err *e)
 	int status;
 	if (e) {
 		cli_fail(0, "message %u, line %u: %s", o->number, o->line, e->text);
-		status = cli_status(e->code);
+		status = cli_queue_status(e->code);
 	} else {
 		status = cli_print_id(id);
 	}

@@ -78,6 +78,21 @@ int cli_status(enum err_code code)
 	return EX_SOFTWARE;
 }
 
+int cli_queue_status(enum err_code code)
+{
+	switch (code) {
+	case ERR_IO:
+	case ERR_PERMISSION:
+	case ERR_NOT_FOUND:
+	case ERR_EXISTS:
+		return EX_TEMPFAIL;
+	case ERR_INVALID:
+		return EX_CONFIG;
+	default:
+		return cli_status(code);
+	}
+}
+
 int cli_fail_err(const struct err *e)
 {
 	return cli_fail(cli_status(e->code), "%s", e->text);

@@ -62,6 +62,9 @@ int cli_fail(int status, const char *fmt, ...) __attribute__((format(printf, 2, 
 int cli_fail_lines(int status, const char *text); /* each line of it as cli_fail */
 int cli_fail_err(const struct err *e);            /* status from the code */
 int cli_status(enum err_code code); /* the exit status of sysexits.h for it */
+/* The same where a queue cannot take a message: whoever has it is to keep it and to come
+ * again, whatever ails the queue, unless `queue` names a file that is none. */
+int cli_queue_status(enum err_code code);
 
 /* The configuration, loaded once; NULL after it has complained (exit EX_CONFIG).
  * The default file may be missing: then the defaults count. A file named with

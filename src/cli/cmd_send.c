@@ -19,7 +19,8 @@ const struct cli_option cli_send_options[] = {
 static void on_done(void *arg, int64_t id, const struct err *e)
 {
 	int *status = arg;
-	*status = e ? cli_fail_err(e) : cli_print_id(id);
+	*status =
+		e ? cli_fail(cli_queue_status(e->code), "%s", e->text) : cli_print_id(id);
 }
 
 static int send_one(
@@ -60,7 +61,7 @@ int cli_send(struct cli *cli, const struct cli_args *args)
 	if (status != EX_OK)
 		return status;
 	if (intake_open(config, &in, &e) != 0)
-		return cli_fail_err(&e);
+		return cli_fail(cli_queue_status(e.code), "%s", e.text);
 	stdin_message_explain(cli_option(args, "batch") ? "batched SMTP"
 							: "the message, header first,");
 	if (cli_option(args, "batch"))

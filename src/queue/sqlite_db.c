@@ -72,7 +72,7 @@ static const struct complaint complaints[] = {
 	{ SQLITE_NOTADB, ERR_INVALID,
 		"; it is no queue: `queue` in the configuration names another file, or "
 		"it was overwritten" },
-	{ SQLITE_CORRUPT, ERR_INVALID,
+	{ SQLITE_CORRUPT, ERR_IO,
 		"; it is damaged: stop hikyaku, keep a copy, and try sqlite3's "
 		".recover" },
 	{ SQLITE_CONSTRAINT, ERR_EXISTS, "" },

@@ -95,7 +95,7 @@ static void bad_files_are_refused_in_words(void **state)
 		{ "foreign database", prepare_foreign, ERR_INVALID, "no queue" },
 		{ "newer", prepare_newer, ERR_VERSION, "format 999" },
 		{ "older", prepare_older, ERR_VERSION, "format 0" },
-		{ "damaged", prepare_damaged, ERR_INVALID, "damaged" },
+		{ "damaged", prepare_damaged, ERR_IO, "damaged" },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct fixture *f = *state;
