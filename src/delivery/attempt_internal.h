@@ -105,7 +105,6 @@ struct attempt {
 	size_t record_count;
 	struct finishing *finishing; /* what is being stored */
 	struct timer *store_timer;
-	bool store_failed;
 };
 
 bool standing_is_unsettled(enum standing s); /* no verdict that stays */

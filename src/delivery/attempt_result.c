@@ -427,16 +427,18 @@ void attempt_stop_storing(struct attempt *a)
 static void on_committed(void *arg, const struct err *e)
 {
 	struct attempt *a = arg;
+	struct trouble *trouble = &a->env->result_trouble;
+	int64_t now_ms = loop_now_ms(a->env->loop);
+	if (!e && trouble_ends(trouble, now_ms))
+		log_info("queue: results of attempts are stored again");
 	if (!e || e->code == ERR_NOT_FOUND || a->is_last_store) {
 		done(a, e);
 		return;
 	}
-	if (!a->store_failed)
-		log_error(
-			"queue: the result of an attempt cannot be stored and is kept in "
-			"memory until it can: %s",
+	if (trouble_begins(trouble, e->code, now_ms))
+		log_error("queue: results of attempts cannot be stored and are kept in "
+			  "memory until they can: %s",
 			e->text);
-	a->store_failed = true;
 	a->store_timer = timer_new(a->env->loop, on_retry, a);
 	timer_start(a->store_timer, STORE_RETRY_MS);
 }

@@ -23,6 +23,7 @@ libdelivery_a_SOURCES = \
 	src/delivery/session_facts.c src/delivery/session_internal.h \
 	src/delivery/target.c src/delivery/target.h \
 	src/delivery/terms.c src/delivery/terms.h \
+	src/delivery/trouble.c src/delivery/trouble.h \
 	src/delivery/way.c src/delivery/way.h \
 	src/delivery/window.c src/delivery/window.h \
 	src/delivery/worker.c src/delivery/worker.h

@@ -13,6 +13,7 @@
 
 #include "base/share.h"
 #include "config/config.h"
+#include "delivery/trouble.h"
 #include "event/event.h"
 #include "policy/policy.h"
 #include "queue/queue.h"
@@ -94,7 +95,8 @@ struct delivery_env {
 	struct certificates *certificates;  /* of clients; owned by the lane */
 	const struct event_hub *hub;        /* shared: sinks are called on all threads */
 	const struct notice_maker *notices; /* shared, likewise */
-	size_t sessions;                    /* open connections, idle ones included */
+	struct trouble claim_trouble, result_trouble; /* with the store */
+	size_t sessions;  /* open connections, idle ones included */
 	size_t quitting;  /* those of them that have been told to say QUIT */
 	bool is_stopping; /* sessions say QUIT and do not wait for an answer */
 	/* Told when a connection is over; must not start another from inside. */

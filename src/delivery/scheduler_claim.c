@@ -314,10 +314,15 @@ static void on_claimed(void *arg, struct queue_item **items, size_t count,
 	struct scheduler *s = arg;
 	size_t notices = count_notices(items, count);
 	s->claim_pending = false;
+	if (!e && trouble_ends(&s->env->claim_trouble, loop_now_ms(s->env->loop)))
+		log_info("queue: mail is taken up for delivery again");
 	take_items(s, items, count);
 	end_refills(s, e != NULL);
 	if (e) {
-		log_error("queue: %s", e->text);
+		if (trouble_begins(
+			    &s->env->claim_trouble, e->code, loop_now_ms(s->env->loop)))
+			log_error("queue: nothing can be taken up for delivery: %s",
+				e->text);
 		s->claim_failed = true;
 		s->last_error = *e;
 		sleep_until(s, clock_wall_ms() + RETRY_CLAIM_MS);

@@ -7,7 +7,7 @@ delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/del
 	tests/delivery/test_lane tests/delivery/test_notices \
 	tests/delivery/test_scheduler tests/delivery/test_target \
 	tests/delivery/test_certificates tests/delivery/test_claim_gate tests/delivery/test_secret \
-	tests/delivery/test_relays tests/delivery/test_way tests/delivery/test_window
+	tests/delivery/test_relays tests/delivery/test_trouble tests/delivery/test_way tests/delivery/test_window
 check_PROGRAMS += $(delivery_tests)
 TESTS += $(delivery_tests)
 
@@ -38,6 +38,8 @@ tests_delivery_test_claim_gate_SOURCES = tests/delivery/test_claim_gate.c
 tests_delivery_test_claim_gate_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_secret_SOURCES = tests/delivery/test_secret.c
 tests_delivery_test_secret_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_trouble_SOURCES = tests/delivery/test_trouble.c
+tests_delivery_test_trouble_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_way_SOURCES = tests/delivery/test_way.c
 tests_delivery_test_way_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_window_SOURCES = tests/delivery/test_window.c
