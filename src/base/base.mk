@@ -3,6 +3,7 @@ libbase_a_SOURCES = \
 	src/base/addr.c src/base/addr.h \
 	src/base/base64.c src/base/base64.h \
 	src/base/buf.c src/base/buf.h \
+	src/base/complain.c src/base/complain.h \
 	src/base/err.c src/base/err.h \
 	src/base/failpoint.c src/base/failpoint.h \
 	src/base/log.c src/base/log.h \

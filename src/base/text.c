@@ -53,12 +53,48 @@ bool text_is_ascii(const char *s, size_t len)
 	return true;
 }
 
-static bool is_control(const char *s, size_t n)
+/* Of a valid sequence of two or three octets: no control is longer. */
+static unsigned code_point(const char *s, size_t octets)
 {
+	unsigned a = (unsigned char)s[0], b = (unsigned char)s[1] & 0x3f;
+	if (octets == 2)
+		return (a & 0x1f) << 6 | b;
+	return (a & 0x0f) << 12 | b << 6 | ((unsigned char)s[2] & 0x3f);
+}
+
+bool text_is_control(const char *s, size_t octets)
+{
+	static const struct {
+		unsigned first, last;
+	} ranges[] = {
+		{ 0x80, 0x9f },     /* C1 */
+		{ 0x61c, 0x61c },   /* ALM */
+		{ 0x200e, 0x200f }, /* LRM, RLM */
+		{ 0x2028, 0x202e }, /* separators; LRE, RLE, PDF, LRO, RLO */
+		{ 0x2066, 0x2069 }, /* LRI, RLI, FSI, PDI */
+	};
 	unsigned char a = (unsigned char)s[0];
-	if (n == 1)
+	if (octets == 1)
 		return a < 0x20 || a == 0x7f;
-	return n == 2 && a == 0xc2 && (unsigned char)s[1] < 0xa0;
+	if (octets > 3)
+		return false;
+	unsigned c = code_point(s, octets);
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	}
+	return false;
+}
+
+bool text_is_clean(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		size_t n = text_utf8_len(s + i, len - i);
+		if (!n || text_is_control(s + i, n))
+			return false;
+		i += n;
+	}
+	return true;
 }
 
 /* Eight octets at once: none has its highest bit set, none is below a blank, and
@@ -102,7 +138,7 @@ size_t text_clean(const char *bytes, size_t len, char *out, size_t out_size)
 		if (is_break) {
 			from = " ";
 			n = was_break ? 0 : 1;
-		} else if (!n || is_control(from, n)) {
+		} else if (!n || text_is_control(from, n)) {
 			from = "?";
 			n = 1;
 		}

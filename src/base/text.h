@@ -10,7 +10,16 @@
 
 enum { TEXT_REMOTE_MAX = 1000 }; /* octets of a peer's text that are kept */
 
-/* Copies len bytes of foreign text to out: control characters (C0, DEL, C1)
+/* Is the character at s, a UTF-8 sequence of that many octets, one that does something
+ * to a terminal or to a reader instead of being seen? C0, DEL and C1, which terminals
+ * obey; line and paragraph separators; and what changes the direction of text (the
+ * property Bidi_Control), so that a line reads as what it does not say. */
+bool text_is_control(const char *s, size_t octets);
+
+/* Is all of it valid UTF-8 without such characters? */
+bool text_is_clean(const char *s, size_t len);
+
+/* Copies len bytes of foreign text to out: control characters (text_is_control)
  * and invalid UTF-8 become '?', runs of CR, LF and TAB one blank, and what
  * does not fit is cut at a character. out is NUL-terminated, out_size >= 1.
  * Returns the length. */

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/complain.h"
 #include "base/mem.h"
 #include "mail/envelope.h"
 #include "net/tls.h"
@@ -29,12 +30,9 @@ const char *cli_option(const struct cli_args *args, const char *name)
 int cli_fail(int status, const char *fmt, ...)
 {
 	va_list ap;
-	fflush(stdout);
-	fputs("hikyaku: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	complain("hikyaku", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	return status;
 }
 

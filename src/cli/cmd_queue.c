@@ -39,15 +39,14 @@ const struct cli_option cli_queue_operate_options[] = {
 
 /* ---- JSON ---- */
 
-/* Never NULL for a text: octets that are no UTF-8 are replaced. */
+/* Never NULL for a text: what is not clean is cleaned. */
 static json_t *json_text(const char *s)
 {
 	if (!s)
 		return json_null();
-	json_t *value = json_string(s);
-	if (value)
-		return value;
 	size_t len = strlen(s);
+	if (text_is_clean(s, len))
+		return json_stringn(s, len);
 	OWN(mem_free) char *clean = xmalloc(4 * len + 1);
 	text_clean(s, len, clean, 4 * len + 1);
 	return json_string(clean);
@@ -338,21 +337,33 @@ static void print_time(const char *label, int64_t ms)
 	printf("%-14s%s\n", label, text);
 }
 
+/* Text that a peer may have chosen, with what stands before it, if there is any. */
+static void print_text(const char *before, const char *text)
+{
+	size_t size = text ? strlen(text) + 1 : 0;
+	OWN(mem_free) char *clean = size ? xmalloc(size) : NULL;
+	if (!size)
+		return;
+	text_clean(text, size - 1, clean, size);
+	printf("%s%s", before, clean);
+}
+
 static void print_item(const struct queue_entry_item *item)
 {
 	printf("\n%s: %s, %u attempt%s so far\n", item->domain, item->state,
 		item->attempts, item->attempts == 1 ? "" : "s");
 	if (item->next_attempt_ms)
 		print_time("  next:", item->next_attempt_ms);
-	printf("  channel:    %s%s%s\n", item->next_channel ? item->next_channel : "tls",
-		item->channel_reason ? ": " : "",
-		item->channel_reason ? item->channel_reason : "");
-	if (item->last_error)
-		printf("  last error: %s\n", item->last_error);
+	printf("  channel:    %s", item->next_channel ? item->next_channel : "tls");
+	print_text(": ", item->channel_reason);
+	print_text("\n  last error: ", item->last_error);
+	putchar('\n');
 	for (size_t i = 0; i < item->recipient_count; i++) {
 		const struct queue_entry_recipient *to = &item->recipients[i];
-		printf("  to %s: %s%s%s\n", to->address, to->outcome,
-			to->text ? ": " : "", to->text ? to->text : "");
+		print_text("  to ", to->address);
+		printf(": %s", to->outcome);
+		print_text(": ", to->text);
+		putchar('\n');
 	}
 }
 
@@ -364,9 +375,9 @@ static void print_entry(const struct queue_entry *entry)
 	printf("id:           %s\nsender:       %s\n", id, *m->sender ? m->sender : "<>");
 	printf("size:         %llu\n", (unsigned long long)m->content.size_bytes);
 	print_time("arrival:", m->arrival_ms);
-	printf("state:        %s\n", entry->state);
-	if (m->envid)
-		printf("envid:        %s\n", m->envid);
+	printf("state:        %s", entry->state);
+	print_text("\nenvid:        ", m->envid);
+	putchar('\n');
 }
 
 static int show_json(struct queue_reader *r, const struct queue_entry *entry)

@@ -18,20 +18,6 @@ enum { USUAL_SIZE = 2048 };
 
 /* ---- values ---- */
 
-static bool is_fit(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len;) {
-		size_t n = text_utf8_len(s + i, len - i);
-		unsigned char a = (unsigned char)s[i];
-		if (!n || a < 0x20 || a == 0x7f)
-			return false;
-		if (n == 2 && a == 0xc2 && (unsigned char)s[i + 1] < 0xa0)
-			return false; /* C1: an escape for some terminals */
-		i += n;
-	}
-	return true;
-}
-
 /* Control characters need an escape too, but text without them comes here. */
 static void put_escaped(struct buf *out, const char *s)
 {
@@ -44,7 +30,7 @@ static void put_escaped(struct buf *out, const char *s)
 
 static void put_unplain(struct buf *out, const char *s, size_t len)
 {
-	if (is_fit(s, len)) {
+	if (text_is_clean(s, len)) {
 		put_escaped(out, s);
 		return;
 	}

@@ -13,14 +13,6 @@ struct cursor {
 	size_t len, at;
 };
 
-static bool is_control(const char *s, size_t octets)
-{
-	unsigned char a = (unsigned char)s[0];
-	if (octets == 1)
-		return a < 0x20 || a == 0x7f;
-	return octets == 2 && a == 0xc2 && (unsigned char)s[1] < 0xa0; /* C1 */
-}
-
 /* Nothing that could end or forge a command gets past here. */
 static int check_octets(const char *s, size_t len, struct err *e)
 {
@@ -28,9 +20,12 @@ static int check_octets(const char *s, size_t len, struct err *e)
 		size_t n = text_utf8_len(s + i, len - i);
 		if (!n)
 			return err_set(e, ERR_INVALID, "address is not valid UTF-8");
-		if (is_control(s + i, n))
+		if (text_is_control(s + i, n))
 			return err_set(e, ERR_INVALID,
-				"address contains a control character (0x%02x)",
+				n < 3 ? "address contains a control character (0x%02x)"
+				      : "address contains a character that parts lines "
+					"or turns the direction of text (octets ... "
+					"0x%02x)",
 				(unsigned char)s[i + n - 1]);
 		i += n;
 	}

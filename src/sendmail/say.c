@@ -1,5 +1,7 @@
 #include "sendmail/say.h"
 
+#include "base/complain.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,12 +11,9 @@
 int say_fail(int status, const char *fmt, ...)
 {
 	va_list ap;
-	fflush(stdout);
-	fputs("hikyaku-sendmail: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	complain("hikyaku-sendmail", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	return status;
 }
 

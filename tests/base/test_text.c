@@ -79,6 +79,22 @@ static const struct {
 		0, "a?31m?", 0 },
 	{ "what follows C1 stays", "\xc2\xa0", 0, "\xc2\xa0", 0 },
 	{ "a raw C1 octet", "a\x9b", 0, "a?", 0 },
+	{ "text that is turned", "250 \xe2\x80\xaeko\xe2\x80\xac", 0, "250 ?ko?", 0 },
+	{ "isolates and marks",
+		"\xe2\x81\xa6"
+		"a\xe2\x81\xa9\xe2\x80\x8e\xd8\x9c",
+		0, "?a???", 0 },
+	{ "separators of lines and paragraphs",
+		"a\xe2\x80\xa8"
+		"b\xe2\x80\xa9",
+		0, "a?b?", 0 },
+	{ "what is next to those stays",
+		"\xe2\x80\x8d\xe2\x80\x90\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5"
+		"\xe2\x81\xaa\xd8\x9b\xd8\x9d",
+		0,
+		"\xe2\x80\x8d\xe2\x80\x90\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5"
+		"\xe2\x81\xaa\xd8\x9b\xd8\x9d",
+		0 },
 	{ "UTF-8 stays", "\xe9\xa3\x9b\xe8\x84\x9a", 0, "\xe9\xa3\x9b\xe8\x84\x9a", 0 },
 	{ "bad UTF-8, octet by octet", "a\xe3\x81z\xff", 0, "a??z?", 0 },
 	{ "cut at its size", "abcdef", 0, "abc", 4 },
@@ -100,6 +116,10 @@ static void foreign_text_is_cleaned(void **state)
 		if (strcmp(exact, dirty[i].out) != 0)
 			fail_msg("%s: \"%s\"", dirty[i].name, exact);
 		assert_int_equal(got, strlen(dirty[i].out));
+		assert_true(text_is_clean(exact, got));
+		if (!dirty[i].room)
+			assert_int_equal(text_is_clean(in, len),
+				len == got && memcmp(in, exact, len) == 0);
 		mem_free(&exact);
 		mem_free(&in);
 	}

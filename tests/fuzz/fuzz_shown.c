@@ -19,6 +19,10 @@ static void clean(struct fuzz_input in, size_t size)
 	OWN(mem_free) char *again = xmalloc(size);
 	size_t len = text_clean(in.s, in.len, out, size);
 	ASSERT(len < size && strlen(out) == len && fuzz_is_clean(out, ""));
+	ASSERT(text_is_clean(out, len));
+	/* What is clean stays as it is, if there is room. */
+	ASSERT(in.len >= size || !text_is_clean(in.s, in.len) ||
+		(len == in.len && (!len || memcmp(out, in.s, len) == 0)));
 	/* C1 is a control too: U+0080 to U+009F. */
 	for (size_t i = 0; i + 1 < len; i++)
 		ASSERT((unsigned char)out[i] != 0xc2 ||
