@@ -13,5 +13,6 @@ libbase_a_SOURCES = \
 	src/base/secret_file.c src/base/secret_file.h \
 	src/base/share.c src/base/share.h \
 	src/base/text.c src/base/text.h \
-	src/base/timefmt.c src/base/timefmt.h
+	src/base/timefmt.c src/base/timefmt.h \
+	src/base/user.c src/base/user.h
 EXTRA_DIST += src/base/README.md

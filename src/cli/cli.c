@@ -2,6 +2,7 @@
 
 #include "base/complain.h"
 #include "base/mem.h"
+#include "base/user.h"
 #include "mail/envelope.h"
 #include "net/tls.h"
 #include "queue/reader.h"
@@ -96,6 +97,44 @@ int cli_fail_err(const struct err *e)
 	return cli_fail(cli_status(e->code), "%s", e->text);
 }
 
+/* A listener that is added later may want one too, if there is one already. */
+static bool needs_ports(const struct config *config)
+{
+	enum { FIRST_FOR_ALL = 1024 };
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct config_listen *l = &config->listen[i];
+		if (!*l->path && addr_port(&l->addr) < FIRST_FOR_ALL)
+			return true;
+	}
+	return false;
+}
+
+bool cli_become_user(const struct config *config)
+{
+	struct err e = { 0 };
+	if (!config->user || geteuid() != 0)
+		return true;
+	if (user_become(config->user, needs_ports(config), &e) == 0)
+		return true;
+	cli_fail(0, "option user: %s", e.text);
+	return false;
+}
+
+static bool settle_user(const struct cli *cli)
+{
+	const char *name = cli->config->user;
+	if (cli->user == CLI_USER_STAYS || !name)
+		return true;
+	if (cli->user == CLI_USER_MUST && geteuid() != 0 && !user_is_me(name)) {
+		cli_fail(0,
+			"option user: only root and %s may run this with this "
+			"configuration",
+			name);
+		return false;
+	}
+	return cli_become_user(cli->config);
+}
+
 const struct config *cli_config(struct cli *cli)
 {
 	struct err e = { 0 };
@@ -109,6 +148,8 @@ const struct config *cli_config(struct cli *cli)
 		cli_fail_lines(EX_CONFIG, e.text);
 		return NULL;
 	}
+	if (!settle_user(cli))
+		config_free(&cli->config);
 	return cli->config;
 }
 

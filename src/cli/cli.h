@@ -26,11 +26,19 @@ struct cli_option {
 	const char *help;     /* one line, lower case, no full stop */
 };
 
+/* The option `user`, for a command that root has started. */
+enum cli_user {
+	CLI_USER_STAYS,   /* it is about files of root's or of who asks */
+	CLI_USER_CHANGES, /* it is about the queue, whose files are that user's */
+	CLI_USER_MUST,    /* likewise, and who is neither root nor that user may not */
+};
+
 struct cli {
 	const char *config_path; /* as given with -c, or the default */
 	bool config_given;
 	bool color;
-	bool without_tls;      /* nobody has made it ready, see main.c */
+	bool without_tls; /* nobody has made it ready, see main.c */
+	enum cli_user user;
 	struct config *config; /* loaded when first asked for: cli_config */
 };
 
@@ -49,6 +57,7 @@ struct cli_command {
 	const struct cli_option *options; /* ends with a row of zeros; NULL: none */
 	size_t min_words, max_words;
 	int (*run)(struct cli *cli, const struct cli_args *args);
+	enum cli_user user;
 };
 
 extern const struct cli_command cli_commands[]; /* ends with a row of zeros */
@@ -68,8 +77,13 @@ int cli_queue_status(enum err_code code);
 
 /* The configuration, loaded once; NULL after it has complained (exit EX_CONFIG).
  * The default file may be missing: then the defaults count. A file named with
- * -c must exist. */
+ * -c must exist. From then on the process is the configured user, if the command is
+ * one for that. */
 const struct config *cli_config(struct cli *cli);
+
+/* Becomes the configured user, where root has started it. Complains, and returns
+ * false. */
+bool cli_become_user(const struct config *config);
 
 /* Loads the policy set of the configuration; complains and returns NULL if a
  * file has errors. */

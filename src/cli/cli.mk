@@ -3,6 +3,7 @@ hikyaku_SOURCES = \
 	src/cli/batch.c src/cli/batch.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_config.c src/cli/cmd_log.c \
+	src/cli/check_places.c src/cli/check_places.h \
 	src/cli/check_routes.c src/cli/check_routes.h \
 	src/cli/cmd_policy.c src/cli/cmd_policy.h src/cli/cmd_policy_explain.c \
 	src/cli/cmd_policy_import.c src/cli/cmd_policy_route.c \

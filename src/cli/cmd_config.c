@@ -1,12 +1,14 @@
 /* hikyaku config check, hikyaku config show. */
 #include "cli/cli.h"
 
+#include "cli/check_places.h"
 #include "cli/check_routes.h"
 #include "cli/cmd_policy.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "net/tls.h"
 #include "sasl/credentials.h"
 
@@ -92,6 +94,14 @@ static int check_bounce_route(const struct config *config, struct buf *report)
 	return code;
 }
 
+/* No error: the file may be meant for another machine. */
+static void check_user(const struct config *config)
+{
+	if (config->user && !user_exists(config->user))
+		fprintf(stderr, "user: warning: there is no user %s on this machine\n",
+			config->user);
+}
+
 int cli_config_check(struct cli *cli, const struct cli_args *args)
 {
 	/* As for every other command: the default file need not exist. */
@@ -100,6 +110,10 @@ int cli_config_check(struct cli *cli, const struct cli_args *args)
 	struct buf report = BUF_INIT;
 	int code = config_load_report(is_missing ? NULL : cli->config_path,
 		tls_versions_available(), &config, &report);
+	if (code == 0) {
+		check_user(config);
+		code = check_places(config, &report);
+	}
 	if (code == 0)
 		code = check_credentials(config->credentials, &report);
 	if (code == 0)

@@ -282,28 +282,18 @@ static void on_stored(void *arg, int64_t id, const struct err *e)
 		*to = *e;
 }
 
-/* Nothing is done to the file: who calls has it, and keeps or removes it. */
-static int read_xmail(struct intake_message *m, const struct config *config,
-	const char *path, struct err *e)
-{
-	int fd = xmail_file_open(AT_FDCWD, path, e);
-	if (fd < 0)
-		return err_context(e, "%s", path);
-	int rc = xmail_file_read(m, config, fd, e);
-	close(fd);
-	return rc == 0 ? 0 : err_context(e, "%s", path);
-}
-
-static int store(const struct config *config, const struct cli_args *args, struct err *e)
+static int store(const struct config *config, const struct cli_args *args, int xmail,
+	struct err *e)
 {
 	struct intake *in = NULL;
 	int rc = intake_open(config, &in, e);
 	if (rc != 0)
 		return rc;
 	struct intake_message *m = intake_message_new(in);
-	const char *file = cli_option(args, "xmail");
-	rc = file ? read_xmail(m, config, file, e)
-		  : stdin_message_read(m, config, args, e);
+	if (xmail < 0)
+		rc = stdin_message_read(m, config, args, e);
+	else if ((rc = xmail_file_read(m, config, xmail, e)) != 0)
+		err_context(e, "%s", cli_option(args, "xmail"));
 	if (rc == 0)
 		rc = intake_commit_wait(&m, on_stored, e, e);
 	if (rc == 0)
@@ -346,7 +336,8 @@ static int attempt(
 	return status;
 }
 
-static int deliver_in(struct cli *cli, const struct cli_args *args, const char *directory)
+static int deliver_in(
+	struct cli *cli, const struct cli_args *args, int xmail, const char *directory)
 {
 	struct config *config = cli->config;
 	struct run_sinks sinks = { 0 };
@@ -359,7 +350,7 @@ static int deliver_in(struct cli *cli, const struct cli_args *args, const char *
 	int status = EX_TEMPFAIL;
 	if (run_sinks_open(config, with_lines, &sinks, &e) != 0)
 		cli_fail(EX_TEMPFAIL, "%s", e.text);
-	else if (store(config, args, &e) != 0)
+	else if (store(config, args, xmail, &e) != 0)
 		status = fail(&e);
 	else if (was_interrupted)
 		cli_fail(EX_TEMPFAIL, "interrupted before a host was asked");
@@ -382,10 +373,30 @@ static int check_usage(const struct cli_args *args)
 	return EX_OK;
 }
 
-static int read_input(struct err *e)
+/* Nothing is done to XMail's file: who calls has it, and keeps or removes it. It may be
+ * root's: it is opened before we become another user. */
+static int open_input(const struct cli_args *args, int *xmail_out, struct err *e)
 {
-	stdin_message_explain("the message, header first,");
-	return spool_input(e);
+	const char *file = cli_option(args, "xmail");
+	*xmail_out = -1;
+	if (!file) {
+		stdin_message_explain("the message, header first,");
+		return spool_input(e);
+	}
+	*xmail_out = xmail_file_open(AT_FDCWD, file, e);
+	return *xmail_out < 0 ? err_context(e, "%s", file) : 0;
+}
+
+static int deliver_file(struct cli *cli, const struct cli_args *args, int xmail)
+{
+	struct err e = { 0 };
+	note_signals();
+	OWN(mem_free) char *directory = make_directory(&e);
+	if (!directory)
+		return cli_fail(EX_TEMPFAIL, "%s", e.text);
+	int status = deliver_in(cli, args, xmail, directory);
+	remove_directory(directory);
+	return status;
 }
 
 int cli_deliver(struct cli *cli, const struct cli_args *args)
@@ -396,13 +407,14 @@ int cli_deliver(struct cli *cli, const struct cli_args *args)
 		return status;
 	if (!cli_config(cli))
 		return EX_TEMPFAIL;
-	if (!cli_option(args, "xmail") && read_input(&e) != 0)
-		return cli_fail(EX_TEMPFAIL, "%s", e.text);
-	note_signals();
-	OWN(mem_free) char *directory = make_directory(&e);
-	if (!directory)
-		return cli_fail(EX_TEMPFAIL, "%s", e.text);
-	status = deliver_in(cli, args, directory);
-	remove_directory(directory);
+	int xmail;
+	if (open_input(args, &xmail, &e) != 0)
+		return cli_option(args, "xmail") ? fail(&e)
+						 : cli_fail(EX_TEMPFAIL, "%s", e.text);
+	status = EX_TEMPFAIL;
+	if (cli_become_user(cli->config))
+		status = deliver_file(cli, args, xmail);
+	if (xmail >= 0)
+		close(xmail);
 	return status;
 }

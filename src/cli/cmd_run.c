@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "cli/check_places.h"
 #include "cli/lost_record.h"
 #include "cli/run_guests.h"
 #include "cli/run_notices.h"
@@ -11,7 +12,10 @@
 #include "delivery/worker.h"
 #include "net/tls.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 const struct cli_option cli_run_options[] = {
 	{ 0, "once", NULL, "attempt all that is due, then exit" },
@@ -33,6 +37,24 @@ static int reload(void *arg, struct config **out, struct err *e)
 	return config_load(run->config_path, tls_versions_available(), out, e);
 }
 
+/* What only we would find out when it is too late. */
+static int check_start(const struct config *config)
+{
+	struct buf report = BUF_INIT;
+	int rc = check_places(config, &report);
+	cli_fail_lines(EX_CONFIG, buf_text(&report));
+	buf_clear(&report);
+	/* Root has read it; on SIGHUP it is another user who does. */
+	if (config->path && access(config->path, R_OK) != 0)
+		rc = cli_fail(EX_CONFIG,
+			"user %s may not read %s (%s), and would have to on SIGHUP; run: "
+			"chgrp %s %s && chmod g+r %s",
+			config->user ? config->user : "of this process", config->path,
+			strerror(errno), config->user ? config->user : "GROUP",
+			config->path, config->path);
+	return rc == 0 ? EX_OK : EX_CONFIG;
+}
+
 int cli_run(struct cli *cli, const struct cli_args *args)
 {
 	struct run run = { 0 };
@@ -40,12 +62,17 @@ int cli_run(struct cli *cli, const struct cli_args *args)
 	notify_init();
 	if (!cli_config(cli))
 		return EX_CONFIG;
+	int status = check_start(cli->config);
+	if (status != EX_OK)
+		return status;
 	run_guests_init(&run.guests);
 	run.config_path = cli->config->path ? cli->config_path : NULL;
-	int status = EX_OK;
 	if (run_sinks_open(cli->config, true, &run.sinks, &e) != 0) {
 		status = cli_fail_err(&e);
 	} else {
+		if (geteuid() == 0 && !cli->config->user)
+			log_warning("this runs as root, which it need not be; set user, "
+				    "or start it as a user of its own");
 		struct worker_options options = {
 			.config = MOVE(cli->config),
 			.once = cli_option(args, "once") != NULL,

@@ -323,6 +323,7 @@ void config_free(struct config **cp)
 	free(c->origins);
 	free(c->path);
 	free(c->hostname);
+	free(c->user);
 	free(c->queue);
 	free(c->policy_dir);
 	free(c->credentials);

@@ -52,6 +52,7 @@ void config_listen_format(const struct config_listen *l, char out[CONFIG_LISTEN_
 struct config {
 	char *path; /* of the file; NULL: built-in defaults */
 	char *hostname;
+	char *user; /* that root goes on as; NULL: root stays root */
 	char *queue;
 	char *policy_dir;
 	char *credentials; /* path */

@@ -72,6 +72,9 @@ const struct config_option config_options[] = {
 	{ "hostname", &config_type_hostname, "", .min = 0, GLOBAL(hostname),
 		.help = "own name in EHLO and in bounces; empty: the name of the "
 			"machine" },
+	{ "user", &config_type_user, "", GLOBAL(user),
+		.help = "user that it goes on as when root has started it; empty: it "
+			"stays root" },
 	{ "postmaster", &config_type_address, "", GLOBAL(postmaster),
 		.help = "address that bounces name for questions; empty: "
 			"postmaster@HOSTNAME" },

@@ -78,6 +78,6 @@ extern const struct config_type config_type_bool, config_type_number, config_typ
 	config_type_word_bool, config_type_path, config_type_log, config_type_hostname,
 	config_type_address, config_type_servers, config_type_ranges,
 	config_type_protocols, config_type_schedule, config_type_sni, config_type_route,
-	config_type_listen, config_type_mode;
+	config_type_listen, config_type_mode, config_type_user;
 
 #endif

@@ -104,6 +104,25 @@ static bool parse_address(struct config_parse *p, const struct config_option *o,
 	return set_string(field, s);
 }
 
+/* POSIX's portable names, and those that adduser makes. */
+static bool parse_user(struct config_parse *p, const struct config_option *o,
+	const char *const *words, size_t count, void *field)
+{
+	static const char octets[] = "abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	const char *s = words[0];
+	(void)o;
+	(void)count;
+	if (!*s)
+		return set_string(field, NULL);
+	if (s[strspn(s, octets)] || *s == '-' || strlen(s) > 32)
+		return config_parse_no(p,
+			"\"%.*s\" is not the name of a user: letters, digits and . _ - "
+			"make one, 32 at most",
+			CONFIG_SHOWN_MAX, s);
+	return set_string(field, s);
+}
+
 static bool parse_schedule(struct config_parse *p, const struct config_option *o,
 	const char *const *words, size_t count, void *field)
 {
@@ -197,6 +216,7 @@ static void format_route(
 const struct config_type config_type_path = STRING_TYPE("path", parse_path);
 const struct config_type config_type_log = STRING_TYPE("log target", parse_log);
 const struct config_type config_type_hostname = STRING_TYPE("host name", parse_hostname);
+const struct config_type config_type_user = STRING_TYPE("user name", parse_user);
 const struct config_type config_type_address = STRING_TYPE("mail address", parse_address);
 const struct config_type config_type_schedule = { .name = "retry schedule",
 	.is_quoted = true,

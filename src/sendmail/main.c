@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "base/mem.h"
+#include "base/user.h"
 #include "config/config.h"
 #include "sendmail/options.h"
 #include "sendmail/queue_list.h"
@@ -68,10 +69,22 @@ static int load(const struct sendmail_options *options, struct config **out)
 	return EX_OK;
 }
 
+/* Root's mail, that of cron for one, goes into the queue as everybody's: as the user
+ * whose queue it is, who must not find files of root's there. */
+static int become_user(const struct config *config)
+{
+	struct err e = { 0 };
+	if (!config->user || geteuid() != 0 || user_become(config->user, false, &e) == 0)
+		return EX_OK;
+	return say_fail(EX_CONFIG, "option user: %s", e.text);
+}
+
 static int run(const struct sendmail_options *options, uid_t user)
 {
 	OWN(config_free) struct config *config = NULL;
 	int status = load(options, &config);
+	if (status == EX_OK)
+		status = become_user(config);
 	if (status != EX_OK)
 		return status;
 	if (options->mode == SENDMAIL_LIST)

@@ -55,6 +55,9 @@ static const struct {
 		"1: queue: \"queue.db\" is not an absolute path: begin it with /\n" },
 	{ "a path that may not be empty", "policy_dir = \"\"",
 		"1: policy_dir: \"\" is not an absolute path: begin it with /\n" },
+	{ "no name of a user", "user = \"a b\"",
+		"1: user: \"a b\" is not the name of a user: letters, digits and . _ - "
+		"make one, 32 at most\n" },
 	{ "no place for the log", "log = file",
 		"1: log: \"file\" is neither stderr, nor syslog, nor a path that begins "
 		"with /\n" },
@@ -225,6 +228,7 @@ static const struct {
 } value_cases[] = {
 	{ "", "port", "25" },
 	{ "hostname = mail.example.com", "hostname", "mail.example.com" },
+	{ "user = _hikyaku-1.x", "user", "_hikyaku-1.x" },
 	{ "hostname = \"[192.0.2.1]\"", "hostname", "[192.0.2.1]" },
 	{ "hostname = MAIL.Example.COM.", "postmaster", "postmaster@mail.example.com" },
 	{ "postmaster = \"help+mail@example.com\"", "postmaster",
