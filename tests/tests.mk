@@ -37,6 +37,7 @@ include tests/report/report_tests.mk
 include tests/sendmail/sendmail_tests.mk
 include tests/cli/cli_tests.mk
 include tests/systemd/systemd_tests.mk
+include tests/privilege/privilege_tests.mk
 include tests/bench/bench.mk
 include tests/e2e/e2e_tests.mk
 include tests/fuzz/fuzz.mk

@@ -1,0 +1,2 @@
+EXTRA_DIST += tests/privilege/privilege_tests.mk tests/privilege/README.md \
+	tests/privilege/conftest.py tests/privilege/people.py tests/privilege/test_user.py
