@@ -25,7 +25,12 @@
 
 enum {
 	PLAIN_SIZE = 16384, /* the most that one record can carry */
-	RENEGOTIATIONS_MAX = 3
+	RENEGOTIATIONS_MAX = 3,
+	/* Octets that a peer may spend without getting on. GnuTLS refuses a handshake
+	 * message of more than 128 KiB only when it has read all of it; and tickets,
+	 * warnings and the like it takes for as long as there are any. */
+	HANDSHAKE_MAX = 256 * 1024, /* both are in a text below */
+	BARREN_MAX = 64 * 1024
 };
 
 enum tls_state {
@@ -55,6 +60,7 @@ struct stream_tls {
 	int write_result; /* below 0: GnuTLS could not take a write */
 	bool is_init_failure;
 	unsigned renegotiations;
+	size_t barren; /* octets that GnuTLS took since it last gave content */
 	char first[TLS_FIRST_MAX]; /* of what the peer sent */
 	size_t first_len;
 
@@ -87,6 +93,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *to, size_t len)
 		len = len < have ? len : have;
 		memcpy(to, buf_bytes(&t->in), len);
 		buf_consume(&t->in, len);
+		t->barren += len;
 		return (ssize_t)len;
 	}
 	t->has_hit_end = t->is_lower_ended;
@@ -177,6 +184,8 @@ static enum tls_state handshake_cut(struct stream_tls *t)
 static bool handshake_goes_on(
 	const struct stream_tls *t, int result, size_t unread_before)
 {
+	if (t->barren > HANDSHAKE_MAX)
+		return false;
 	if (result == GNUTLS_E_AGAIN)
 		return buf_len(&t->in) && buf_len(&t->in) < unread_before;
 	return result < 0 && !gnutls_error_is_fatal(result);
@@ -193,6 +202,11 @@ static enum tls_state step_handshake(struct stream_tls *t)
 	flush(t);
 	if (result == 0)
 		return TLS_OPEN;
+	if (t->barren > HANDSHAKE_MAX) {
+		err_set(&t->failure, ERR_NETWORK,
+			"more than 256 KiB of a handshake, and no end");
+		return TLS_FAILED;
+	}
 	if (result == GNUTLS_E_AGAIN)
 		return TLS_HANDSHAKE;
 	if (is_cut(t, result))
@@ -246,6 +260,7 @@ static void take_plain(struct stream_tls *t, const char *bytes, size_t len)
 {
 	if (!t->tickets.has_left)
 		tls_tickets_leave(&t->tickets, &t->params, t->session, t->good_until_ms);
+	t->barren = 0;
 	stream_emit_data(&t->base, bytes, len);
 }
 
@@ -262,6 +277,9 @@ static enum tls_state step_open(struct stream_tls *t)
 		else if (n == 0)
 			return end_session(t, STREAM_END_EOF, ERR_NETWORK,
 				"connection closed by the peer");
+		else if (t->barren > BARREN_MAX)
+			return end_session(t, STREAM_END_TLS, ERR_NETWORK,
+				"more than 64 KiB without content");
 		else if (n == GNUTLS_E_REHANDSHAKE) {
 			if (refuse_renegotiation(t) != TLS_OPEN)
 				return TLS_ENDED;
@@ -351,6 +369,7 @@ static void enter_open(struct stream_tls *t)
 	if (!buf_len(&t->in))
 		buf_clear(&t->in);
 	buf_clear(&t->out);
+	t->barren = 0;
 	finish_handshake(t, true);
 }
 

@@ -283,6 +283,53 @@ static void a_peer_that_insists_on_renegotiation_is_left(void **state)
 	free_all(&c, &p);
 }
 
+/* Tickets until the client leaves; or, p->received, so many and then an answer. */
+static void script_tickets(struct peer *p, int fd)
+{
+	gnutls_session_t session = server_handshake(p, fd);
+	size_t count = p->received ? p->received : 100000;
+	int result = 0;
+	while (count-- && result >= 0)
+		result = gnutls_session_ticket_send(session, 1, 0);
+	gnutls_record_send(session, "250 ok\r\n", 8);
+	char byte;
+	while (gnutls_record_recv(session, &byte, 1) > 0)
+		continue;
+	gnutls_deinit(session);
+}
+
+static void setup_ticket_client(struct client *c, struct peer *p)
+{
+	static gnutls_datum_t key;
+	if (!key.size)
+		gnutls_session_ticket_key_generate(&key);
+	p->ticket_key = &key;
+	setup_client(c, p, versions[1]);
+}
+
+static void some_tickets_pass_unnoticed(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_tickets, .received = 50 };
+	struct client c;
+	setup_ticket_client(&c, &p);
+	client_wait(&c, 8);
+	free_all(&c, &p);
+}
+
+static void a_peer_that_talks_without_saying_anything_is_left(void **state)
+{
+	(void)state;
+	struct peer p = { .script = script_tickets };
+	struct client c;
+	setup_ticket_client(&c, &p);
+	stream_read_start(c.s);
+	run_until(c.loop, &c.is_ended);
+	assert_int_equal(c.end, STREAM_END_TLS);
+	assert_non_null(strstr(c.end_err.text, "64 KiB without content"));
+	free_all(&c, &p);
+}
+
 static void script_key_update(struct peer *p, int fd)
 {
 	gnutls_session_t session = server_handshake(p, fd);
@@ -428,6 +475,8 @@ int main(void)
 		cmocka_unit_test(any_callback_may_close),
 		cmocka_unit_test(renegotiation_is_refused_and_the_session_goes_on),
 		cmocka_unit_test(a_peer_that_insists_on_renegotiation_is_left),
+		cmocka_unit_test(some_tickets_pass_unnoticed),
+		cmocka_unit_test(a_peer_that_talks_without_saying_anything_is_left),
 		cmocka_unit_test(a_key_update_passes_unnoticed),
 		cmocka_unit_test(tls_needs_no_socket),
 	};

@@ -104,6 +104,36 @@ static void script_warning_then_echo(struct peer *p, int fd)
 	script_tls_echo(p, fd);
 }
 
+/* Until the client has had enough: it is not told to stop. */
+static void flood(int fd, const char *bytes, size_t len)
+{
+	struct buf block = { 0 };
+	while (buf_len(&block) < 65536)
+		buf_add(&block, bytes, len);
+	for (int i = 0; i < 500; i++)
+		write_all(fd, buf_bytes(&block), buf_len(&block));
+	buf_clear(&block);
+	read_rest(fd);
+}
+
+static void script_endless_warnings(struct peer *p, int fd)
+{
+	(void)p;
+	flood(fd, "\x15\x03\x03\x00\x02\x01\x70", 7);
+}
+
+/* A ServerHello of TLS 1.2, then a Certificate of 16 MB. */
+static void script_endless_certificate(struct peer *p, int fd)
+{
+	(void)p;
+	char hello[5 + 4 + 45] = "\x16\x03\x03\x00\x31\x02\x00\x00\x2d\x03\x03";
+	memcpy(hello + 43, "\x00\xc0\x2b\x00\x00\x05\xff\x01\x00\x01", 10);
+	write_all(fd, hello, sizeof(hello));
+	write_all(fd, "\x16\x03\x03\x00\x04\x0b\xff\xff\xff", 9);
+	char record[5 + 1000] = "\x16\x03\x03\x03\xe8";
+	flood(fd, record, sizeof(record));
+}
+
 enum { ANY = POLICY_TLS1_0 | POLICY_TLS1_1 | POLICY_TLS1_2 | POLICY_TLS1_3 };
 #define ONLY(v)  "NORMAL:-VERS-ALL:+VERS-TLS" v ":%COMPAT"
 #define GROUP(g) "NORMAL:-GROUP-ALL:+GROUP-" g
@@ -166,6 +196,10 @@ static const struct handshake_case {
 		"TLS protocol error" },
 	{ "a fatal alert", script_alert, NULL, false, 0, 0, false, false,
 		"server sent alert 40 (handshake_failure)" },
+	{ "warnings without end", script_endless_warnings, NULL, false, 0, 0, false,
+		false, "TLS protocol error" },
+	{ "a certificate without end", script_endless_certificate, NULL, false, 0, 0,
+		false, false, "256 KiB of a handshake" },
 	{ "a warning alert first", script_warning_then_echo, NULL, false, 0, 0, true,
 		false, "TLS1.3" },
 	{ "silence", script_stall, NULL, false, 0, 50, false, false,
