@@ -42,7 +42,8 @@ void stream_read_stop(struct stream *s);
 void stream_write(struct stream *s, const void *bytes, size_t len);
 size_t stream_pending(const struct stream *s);
 /* Orderly: TLS sends close_notify. Closing is silent and at once for the
- * caller; what is queued is still sent for up to a second. Sets *s to NULL. */
+ * caller; what is queued is still sent for up to a second, and what the peer has
+ * not taken then is dropped by a reset. Sets *s to NULL. */
 void stream_close(struct stream **s);
 /* Without ceremony: what is queued is dropped. */
 void stream_abort(struct stream **s);

@@ -4,7 +4,7 @@
  *
  *   new --connect--> connecting --> open --> ended (on_end has run)
  *   any of them --close--> lingering (writes queued: shutdown, one second at
- *   most) --> closing (uv_close) --> freed when both handles report closed
+ *   most, then reset) --> closing (uv_close) --> freed when both handles report closed
  */
 #include "net/stream_uv.h"
 
@@ -75,9 +75,16 @@ static void close_handles(struct stream_uv *t)
 	uv_close((uv_handle_t *)&t->linger, on_handle_closed);
 }
 
+/* The peer reads no more. A connection that only ended would live on in the system with
+ * what it has not taken, megabytes for minutes: it is reset. */
 static void on_linger_over(uv_timer_t *timer)
 {
-	close_handles(timer->data);
+	struct stream_uv *t = timer->data;
+	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	int fd;
+	if (!uv_is_closing(&t->handle) && uv_fileno(&t->handle, &fd) == 0)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close_handles(t);
 }
 
 static void on_shutdown(uv_shutdown_t *req, int status)
