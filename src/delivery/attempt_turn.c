@@ -214,6 +214,9 @@ static void judge_turn(struct attempt *a)
 	if (shown) {
 		a->turn.reply = &shown->reply;
 		a->turn.stage = smtp_state_name(shown->state);
+		if (shown->standing == STANDING_HOST && !a->turn.detail[0])
+			snprintf(a->turn.detail, sizeof(a->turn.detail), "%s",
+				shown->detail);
 	}
 	a->any_conversed = true;
 	if (failure != POLICY_FAILURE_NONE)

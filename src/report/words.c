@@ -249,6 +249,9 @@ const char *words_failure(const struct event_attempt *a)
 	enum words_policy policy = words_policy(a);
 	if (policy != WORDS_POLICY_TLS)
 		return of_us[policy].words;
+	/* It has not said so: what it offers is not enough, and that need not pass. */
+	if (is(a->failure, "smtp_temporary") && !a->reply.code)
+		return "the host cannot take this mail";
 	for (size_t i = 0; a->failure && i < ARRAY_SIZE(failures); i++) {
 		if (strcmp(a->failure, failures[i].failure) == 0)
 			return failures[i].words;
