@@ -1,0 +1,180 @@
+"""Every behaviour of the tables, met by a whole hikyaku: many at once, each by a destination of its own.
+
+Those that end at once are played together, table by table; those that a limit of time has to end are a round
+of their own, with short limits. A round is played once, by whichever worker of pytest comes first; then each
+behaviour is looked at in a test of its own. In the long form (make check-hostile) the limits are ten times as
+long, a drip gives an octet every five seconds, and everything is played in the mode alternate-any, too.
+"""
+import fcntl
+import json
+import os
+import pathlib
+import time
+
+import pytest
+
+from fake import smtp_table
+from fake.smtp_certs import BadCertificates
+from fake.smtp_peer import Lab, Peer
+from peers import net
+from world import HEADER, MESSAGE, World
+
+IS_LONG = os.environ.get("HIKYAKU_HOSTILE") == "long"
+MODES = ("alternate", "alternate-any") if IS_LONG else ("alternate",)
+SHORT_S = {"reply_timeout": 3, "data_timeout": 3.5, "handshake_timeout": 2.5, "session_timeout": 6}
+LONG_S = {"reply_timeout": 30, "data_timeout": 35, "handshake_timeout": 25, "session_timeout": 60}
+# For those that need none.
+AMPLE_S = {"reply_timeout": 30, "data_timeout": 30, "handshake_timeout": 30, "session_timeout": 40}
+PAUSE_S, CRAWL_S = (5, 17) if IS_LONG else (0.3, 1.7)
+AT_ONCE_S = 10       # on a machine that has better things to do: it is some milliseconds
+SLACK_S = 3
+TAKEN_MAX = 8 << 20  # octets: what sockets hold at most, and a little
+# More than the sockets between two hosts hold: whoever does something in the middle of it does so in time.
+LARGE = HEADER + b"\n" + b"x\n" * (4 << 20)
+
+
+def rounds():
+    """Name -> rows: one a table, and one of those that wait for a limit of time."""
+    found = {"slow": []}
+    for path in sorted(smtp_table.HERE.glob("smtp_*.table")):
+        rows = smtp_table.read(path)
+        found[path.stem] = [row for row in rows if row.ends_by == "itself"]
+        found["slow"] += [row for row in rows if row.ends_by != "itself"]
+    return found
+
+
+ROUNDS = rounds()
+CASES = [(name, number, mode) for name, rows in ROUNDS.items() for mode in MODES for number in range(len(rows))]
+
+
+def name_of(case):
+    name, number, mode = case
+    return f"{mode}: {ROUNDS[name][number].name}"
+
+
+def milliseconds(seconds):
+    return f"{int(seconds * 1000)}ms"
+
+
+def start_peers(world, rows):
+    lab = Lab(world.certificates, BadCertificates(world.directory), world.directory, PAUSE_S, CRAWL_S,
+              patience_s=2 * LONG_S["session_timeout"])
+    peers = []
+    for number, row in enumerate(rows):
+        domain = f"b{number}.test"
+        peer = Peer(world.block.address(), world.port, f"mx.{domain}", row, lab)
+        world.closers.append(peer)
+        world.zone.address(peer.name, peer.address)
+        world.domain(domain, peer)
+        peers.append(peer)
+    return peers
+
+
+def send_all(world, rows):
+    """One message for all, and a large one for those who do something in the middle of it."""
+    is_large = [row.phase == "body" for row in rows]
+    ids = []
+    for large, message in ((False, MESSAGE), (True, LARGE)):
+        to = [f"b@b{n}.test" for n in range(len(rows)) if is_large[n] == large]
+        if to:
+            ids.append(world.send(*to, message=message))
+    return ids
+
+
+def play(world, rows, mode, limits_s):
+    """One round with all of them; what is known afterwards, a dictionary a row."""
+    peers = start_peers(world, rows)
+    world.one_host(domain="sender.test")
+    world.configure(fallback=mode, max_sessions=1000, max_message_size=32 << 20,
+                    **{name: milliseconds(value) for name, value in limits_s.items()})
+    ids = send_all(world, rows)
+    started = time.monotonic()
+    world.once(timeout=3 * LONG_S["session_timeout"])
+    lasted_s = time.monotonic() - started
+    entries = {}
+    for entry in (e for message_id in ids for e in world.log(message_id)):
+        entries.setdefault(entry["domain"], []).append(entry)
+    kept = {address for e in world.queue() if e["id"] in ids for address in e["recipients"]}
+    lines = (world.directory / "log").read_text().splitlines()
+    known = []
+    for number, (row, peer) in enumerate(zip(rows, peers)):
+        domain = f"b{number}.test"
+        net.wait_for(lambda peer=peer: all(s.ended for s in peer.sessions), f"the end of the peer: {row.name}")
+        known.append({
+            "met": peer.met, "connections": len(peer.sessions), "entries": entries.get(domain, []),
+            "held_s": max((s.lasted_s for s in peer.sessions), default=0),
+            "taken": max((s.sent for s in peer.sessions), default=0),
+            "messages": sum(s.messages for s in peer.sessions),
+            "kept": f"b@{domain}" in kept, "round_s": lasted_s,
+            "lines": [line for line in lines if f"to=<b@{domain}>" in line]})
+    return known
+
+
+@pytest.fixture(scope="session")
+def known(tmp_path_factory, binary, certificates):
+    """Played once in a run of pytest, by whichever of its workers comes first; the others wait."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    loaded = {}
+
+    def get(name, mode):
+        if (name, mode) in loaded:
+            return loaded[name, mode]
+        path = pathlib.Path(root) / f"{name}.{mode}.json"
+        with open(path.with_suffix(".lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                world = World(tmp_path_factory.mktemp(name), binary, certificates)
+                try:
+                    result = play(world, ROUNDS[name], mode, limits_of(name))
+                finally:
+                    world.close()
+                path.write_text(json.dumps([result, world.sanitizer_reports()]))
+        loaded[name, mode] = json.loads(path.read_text())
+        return loaded[name, mode]
+    return get
+
+
+def limits_of(name):
+    if name != "slow":
+        return AMPLE_S
+    return LONG_S if IS_LONG else SHORT_S
+
+
+def look_at_the_end(row, entry, met, limits_s):
+    """It ended when it had to, and the host was not read for longer than need be."""
+    assert met["held_s"] < limits_s["session_timeout"] + SLACK_S
+    assert met["taken"] < TAKEN_MAX
+    lasted_s = entry["duration_ms"] / 1000
+    if row.ends_by == "itself":
+        assert lasted_s < AT_ONCE_S
+    elif row.phase != "QUIT":  # which is no part of the attempt
+        assert limits_s[row.ends_by] * 0.95 <= lasted_s < limits_s[row.ends_by] + SLACK_S
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_a_hostile_host_gets_what_its_row_says(known, case):
+    name, number, mode = case
+    row, met = ROUNDS[name][number], known(name, mode)[0][number]
+    assert met["met"], "the phase was reached"
+    assert len(met["entries"]) == 1, met["entries"]
+    (entry,) = met["entries"]
+    assert entry["failure"] == (None if row.failure == "-" else row.failure), entry["detail"]
+    assert entry["next_channel"] == (None if row.alternate == "-" else row.next_channel(mode))
+    fate, *enhanced = row.fate.split()
+    assert entry["outcome"] == {"kept": "in_doubt" if row.failure == "in_doubt" else "deferred"}.get(fate, fate)
+    assert met["kept"] == (fate == "kept")
+    assert met["messages"] == 1 or fate != "delivered"
+    (line,) = met["lines"]
+    assert not enhanced or f"dsn={enhanced[0]}," in line
+    assert row.says in line and not set(line) & {chr(c) for c in range(32)}, line
+    look_at_the_end(row, entry, met, limits_of(name))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ROUNDS)
+def test_all_of_them_at_once_take_no_longer_than_one_session(known, name, mode):
+    behaviours, reports = known(name, mode)
+    assert behaviours[0]["round_s"] < limits_of(name)["session_timeout"] + 2 * SLACK_S
+    assert not reports, f"sanitizer report:\n{reports[:8000]}"
