@@ -14,23 +14,14 @@ import time
 import pytest
 
 from fake import smtp_table
-from fake.smtp_certs import BadCertificates
-from fake.smtp_peer import Lab, Peer
+from fake.smtp_lab import AMPLE_S, IS_LONG, LONG_S, SHORT_S, configure, domain_of, send_all, start_peers
 from peers import net
-from world import HEADER, MESSAGE, World
+from world import World
 
-IS_LONG = os.environ.get("HIKYAKU_HOSTILE") == "long"
 MODES = ("alternate", "alternate-any") if IS_LONG else ("alternate",)
-SHORT_S = {"reply_timeout": 3, "data_timeout": 3.5, "handshake_timeout": 2.5, "session_timeout": 6}
-LONG_S = {"reply_timeout": 30, "data_timeout": 35, "handshake_timeout": 25, "session_timeout": 60}
-# For those that need none.
-AMPLE_S = {"reply_timeout": 30, "data_timeout": 30, "handshake_timeout": 30, "session_timeout": 40}
-PAUSE_S, CRAWL_S = (5, 17) if IS_LONG else (0.3, 1.7)
 AT_ONCE_S = 10       # on a machine that has better things to do: it is some milliseconds
 SLACK_S = 3
-TAKEN_MAX = 8 << 20  # octets: what sockets hold at most, and a little
-# More than the sockets between two hosts hold: whoever does something in the middle of it does so in time.
-LARGE = HEADER + b"\n" + b"x\n" * (4 << 20)
+TAKEN_MAX = 2 << 20  # octets: what sockets hold, and a little
 
 
 def rounds():
@@ -52,41 +43,10 @@ def name_of(case):
     return f"{mode}: {ROUNDS[name][number].name}"
 
 
-def milliseconds(seconds):
-    return f"{int(seconds * 1000)}ms"
-
-
-def start_peers(world, rows):
-    lab = Lab(world.certificates, BadCertificates(world.directory), world.directory, PAUSE_S, CRAWL_S,
-              patience_s=2 * LONG_S["session_timeout"])
-    peers = []
-    for number, row in enumerate(rows):
-        domain = f"b{number}.test"
-        peer = Peer(world.block.address(), world.port, f"mx.{domain}", row, lab)
-        world.closers.append(peer)
-        world.zone.address(peer.name, peer.address)
-        world.domain(domain, peer)
-        peers.append(peer)
-    return peers
-
-
-def send_all(world, rows):
-    """One message for all, and a large one for those who do something in the middle of it."""
-    is_large = [row.phase == "body" for row in rows]
-    ids = []
-    for large, message in ((False, MESSAGE), (True, LARGE)):
-        to = [f"b@b{n}.test" for n in range(len(rows)) if is_large[n] == large]
-        if to:
-            ids.append(world.send(*to, message=message))
-    return ids
-
-
 def play(world, rows, mode, limits_s):
     """One round with all of them; what is known afterwards, a dictionary a row."""
     peers = start_peers(world, rows)
-    world.one_host(domain="sender.test")
-    world.configure(fallback=mode, max_sessions=1000, max_message_size=32 << 20,
-                    **{name: milliseconds(value) for name, value in limits_s.items()})
+    configure(world, limits_s, fallback=mode)
     ids = send_all(world, rows)
     started = time.monotonic()
     world.once(timeout=3 * LONG_S["session_timeout"])
@@ -98,7 +58,7 @@ def play(world, rows, mode, limits_s):
     lines = (world.directory / "log").read_text().splitlines()
     known = []
     for number, (row, peer) in enumerate(zip(rows, peers)):
-        domain = f"b{number}.test"
+        domain = domain_of(number)
         net.wait_for(lambda peer=peer: all(s.ended for s in peer.sessions), f"the end of the peer: {row.name}")
         known.append({
             "met": peer.met, "connections": len(peer.sessions), "entries": entries.get(domain, []),

@@ -1,0 +1,72 @@
+"""What hosts cost that never end: memory, the processor, octets that are read. In the long form: what every behaviour costs, alone."""
+import os
+
+import pytest
+
+from fake import smtp_table
+from fake.smtp_lab import AMPLE_S, IS_LONG, Meter, configure, send_all, start_peers
+from peers import net
+
+ROWS = smtp_table.behaviours()
+FLOODS = ("endless", "say and flood", "handshake message", "record over", "certificate: 1")
+ENDLESS = [row for row in ROWS if row.does.startswith(FLOODS) and row.phase != "body"]
+HEALTHY = smtp_table.Row("banner", "before TLS", "say 220 hello", "-", "-", "-", "delivered", "itself", "sent")
+# The sanitizers' allocator takes more, and gives back later.
+IS_PLAIN = "asan" not in os.environ.get("HIKYAKU", "")
+EACH_KIB = 256 if IS_PLAIN else 1024
+ALONE_KIB = 1024 if IS_PLAIN else 4096
+EACH_S = 0.05 if IS_PLAIN else 0.5
+TAKEN_MAX = 2 << 20  # octets
+
+
+def start_worker(world, rows):
+    peers = start_peers(world, rows)
+    configure(world, AMPLE_S)
+    worker = world.daemon(env={"ASAN_OPTIONS": world.env["ASAN_OPTIONS"] + ":quarantine_size_mb=1"})
+    return peers, Meter(worker.pid)
+
+
+def round_of(world, meter, peers, numbers):
+    """One attempt at each, to the end of its session; what it cost."""
+    before = {n: len(peers[n].sessions) for n in numbers}
+    meter.start()
+    send_all(world, [peer.row for peer in peers], numbers)
+    net.wait_for(lambda: all(len(peers[n].sessions) > before[n] and peers[n].sessions[-1].ended for n in numbers),
+                 f"the end of the sessions: {[peers[n].row.name for n in numbers][:3]}")
+    return meter.read()
+
+
+def test_fifty_that_never_end_cost_a_fixed_amount_each(world):
+    """Beside as many that are healthy, at the same time."""
+    count = len(ENDLESS)
+    rows = [HEALTHY] * count + ENDLESS
+    peers, meter = start_worker(world, rows)
+    round_of(world, meter, peers, range(count))  # what is made once is made
+    healthy_kib, _ = round_of(world, meter, peers, range(count))
+    hostile_kib, hostile_s = round_of(world, meter, peers, range(count, 2 * count))
+    assert all(peer.met for peer in peers)
+    assert hostile_kib < healthy_kib + count * EACH_KIB
+    assert hostile_s < count * EACH_S
+    assert max(session.sent for peer in peers for session in peer.sessions) < TAKEN_MAX
+
+
+# ---- the long form ----
+
+@pytest.mark.parametrize("place", smtp_table.PLACES)
+def test_each_behaviour_alone_costs_little(world, capsys, place):
+    if not IS_LONG:
+        pytest.skip("it is part of make check-hostile")
+    rows = [HEALTHY] + [row for row in ROWS if row.ends_by == "itself" and row.place == place]
+    peers, meter = start_worker(world, rows)
+    for _ in range(20):
+        healthy = round_of(world, meter, peers, [0])
+    costs = {row.name: (*round_of(world, meter, peers, [number]), max(s.sent for s in peers[number].sessions))
+             for number, row in list(enumerate(rows))[1:]}
+    with capsys.disabled():
+        print(f"\n{place}: a healthy delivery costs {healthy[0]} KiB and {healthy[1]:.2f} s of the processor; most cost")
+        for index, what in enumerate(("KiB", "s of the processor", "octets that are taken")):
+            name = max(costs, key=lambda n, index=index: costs[n][index])
+            print(f"  {costs[name][index]:.6g} {what}: {name}")
+    assert not {name: cost for name, cost in costs.items() if cost[0] > healthy[0] + ALONE_KIB}
+    assert not {name: cost for name, cost in costs.items() if cost[1] > healthy[1] + EACH_S}
+    assert all(cost[2] < TAKEN_MAX for cost in costs.values())
