@@ -22,6 +22,19 @@ int64_t clock_monotonic_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+int64_t clock_offset_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return clock_wall_ms() - ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+bool clock_is_step(int64_t ms)
+{
+	enum { STEP_MIN_MS = 60 * 1000 };
+	return ms >= STEP_MIN_MS || ms <= -STEP_MIN_MS;
+}
+
 static void split(int64_t ms, struct tm *tm, int *millis)
 {
 	int64_t s = ms / 1000;

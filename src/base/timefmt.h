@@ -14,6 +14,11 @@ enum { TIMEFMT_MAX = 48 };
 
 int64_t clock_wall_ms(void);      /* CLOCK_REALTIME */
 int64_t clock_monotonic_ms(void); /* never steps back */
+/* How far the first is from what counts since the boot, sleep included: it changes only
+ * when somebody sets the clock. */
+int64_t clock_offset_ms(void);
+/* What is no slew, and worth the trouble: a minute. */
+bool clock_is_step(int64_t ms);
 
 /* RFC 3339 in UTC: "2026-11-21T20:43:00.123Z"; without ".123" where ms is a
  * whole second. out has TIMEFMT_MAX octets. */

@@ -156,7 +156,7 @@ static void add_delays(const struct attempt *a, struct event_attempt *e)
 	struct event_delays *d = &e->delays;
 	int64_t sent = t->sent_mono_ms ? t->sent_mono_ms : now;
 	e->duration_ms = now - t->begun_mono_ms;
-	d->before_ms = t->begun_ms - a->item->envelope.arrival_ms;
+	d->before_ms = t->begun_ms - queue_item_arrival_ms(a->item);
 	if (d->before_ms < 0)
 		d->before_ms = 0; /* the clock was set back */
 	d->connect_ms = sent - t->begun_mono_ms;

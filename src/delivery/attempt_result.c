@@ -62,7 +62,7 @@ static void check_expiry(const struct attempt *a, int64_t now_ms, struct finishi
 		f->has_expired = true;
 		snprintf(
 			f->expiry, sizeof(f->expiry), "given up after %u attempts", made);
-	} else if (now_ms >= a->item->envelope.arrival_ms + s->max_age_ms) {
+	} else if (now_ms >= queue_item_arrival_ms(a->item) + s->max_age_ms) {
 		f->has_expired = true;
 		timefmt_duration(s->max_age_ms, age);
 		snprintf(f->expiry, sizeof(f->expiry), "given up after %s", age);
@@ -115,7 +115,7 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 	enum policy_channel next = policy_fallback_next_channel(&summary, &reason);
 	uint32_t delay_s = policy_retry_delay_s(&a->settings->retry_schedule,
 		a->item->attempts + 1, a->settings->retry_jitter, rng_u32());
-	int64_t expires_ms = a->item->envelope.arrival_ms + a->settings->max_age_ms;
+	int64_t expires_ms = queue_item_arrival_ms(a->item) + a->settings->max_age_ms;
 	int64_t at_ms = now_ms + (int64_t)delay_s * 1000;
 	/* The last attempt is made when the time is up, not after it. */
 	if (at_ms > expires_ms && expires_ms > now_ms)
@@ -249,7 +249,7 @@ static void add_notice(
 		.recipients = f->told[kind].recipients,
 		.recipient_count = f->told[kind].count,
 		.now_ms = now_ms,
-		.expires_ms = a->item->envelope.arrival_ms + a->settings->max_age_ms,
+		.expires_ms = queue_item_arrival_ms(a->item) + a->settings->max_age_ms,
 		.hostname = config->hostname,
 		.postmaster = config->postmaster,
 		.language = config->dsn_language,
@@ -263,7 +263,7 @@ static void add_notice(
 static void add_notices(struct attempt *a, struct finishing *f, int64_t now_ms)
 {
 	int64_t after_ms = a->settings->bounce_delay_warning_ms;
-	int64_t age_ms = now_ms - a->item->envelope.arrival_ms;
+	int64_t age_ms = now_ms - queue_item_arrival_ms(a->item);
 	add_notice(a, f, NOTICE_FAILURE, now_ms);
 	add_notice(a, f, NOTICE_SUCCESS, now_ms);
 	f->result.delay_notified = a->item->delay_notified;

@@ -128,10 +128,14 @@ struct queue_item {
 	int64_t due_ms;
 	bool was_in_doubt; /* the last attempt ended in doubt */
 	bool delay_notified;
+	int64_t clock_offset_ms; /* when it was loaded; see queue_item_arrival_ms */
 	char *body; /* the stored content if small, else NULL: queue_body_read */
 	size_t body_len;
 };
 void queue_item_free(struct queue_item **item);
+/* When it came in, by the clock as it is now: the queue moves its times when the clock
+ * is set, and does not know of those that are claimed. */
+int64_t queue_item_arrival_ms(const struct queue_item *item);
 
 /* A worker: its claims are leased to it. While the process lives its leases
  * hold; when it ends, however it ends, they are free at once on this machine

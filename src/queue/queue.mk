@@ -13,6 +13,7 @@ libqueue_a_SOURCES = \
 	src/queue/sqlite_body.c \
 	src/queue/sqlite_claim.c \
 	src/queue/sqlite_claims.c \
+	src/queue/sqlite_clock.c \
 	src/queue/sqlite_db.c src/queue/sqlite_db.h \
 	src/queue/sqlite_finish.c \
 	src/queue/sqlite_item.c \

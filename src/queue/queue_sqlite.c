@@ -211,6 +211,12 @@ uint64_t store_steps(const struct store *s)
 
 /* ---- transactions ---- */
 
+void store_rollback(struct store *s)
+{
+	if (s->db.handle && !sqlite3_get_autocommit(s->db.handle))
+		(void)db_run(&s->db, NULL, "ROLLBACK", "");
+}
+
 int store_begin(struct store *s, struct err *e)
 {
 	s->wakes = false;
@@ -218,13 +224,12 @@ int store_begin(struct store *s, struct err *e)
 	s->now_ms = clock_wall_ms();
 	claims_begin(s);
 	s->changes_before = sqlite3_total_changes64(s->db.handle);
-	return db_run(&s->db, e, "BEGIN IMMEDIATE", "");
-}
-
-void store_rollback(struct store *s)
-{
-	if (s->db.handle && !sqlite3_get_autocommit(s->db.handle))
-		(void)db_run(&s->db, NULL, "ROLLBACK", "");
+	int rc = db_run(&s->db, e, "BEGIN IMMEDIATE", "");
+	if (rc == 0)
+		rc = clock_check(s, e);
+	if (rc != 0)
+		store_rollback(s);
+	return rc;
 }
 
 /* A row a transaction: nobody else's commit can hide it. */
@@ -363,6 +368,7 @@ int store_commit(struct store *s, struct err *e)
 		}
 	}
 	held_commit(s->held);
+	clock_settle(s);
 	s->commits += changed;
 	if (s->wakes)
 		(void)queue_wake_send(s->path); /* nobody listening is fine */

@@ -70,6 +70,7 @@ int item_load(struct store *s, int64_t id, struct queue_item **out, struct err *
 	if (rc < 0)
 		return rc;
 	load_fields(item, stmt);
+	item->clock_offset_ms = s->clock_now_ms;
 	db_reset(stmt);
 	if (!item->envelope.sender)
 		item->envelope.sender = xstrdup("");

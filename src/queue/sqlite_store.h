@@ -79,7 +79,10 @@ struct store {
 	int64_t next_claim;      /* the id of our next claim */
 	bool are_claims_unknown; /* a commit failed, or did not: see claims_reconcile */
 	int64_t now_ms;          /* of the transaction */
-	int64_t changes_before;  /* as SQLite counts them, when it began */
+	/* See sqlite_clock.c: as of the last transaction, and of the one under way. */
+	bool is_clock_known;
+	int64_t clock_offset_ms, clock_now_ms, clock_step_ms;
+	int64_t changes_before; /* as SQLite counts them, when it began */
 };
 
 /* queue_sqlite.c */
@@ -110,6 +113,11 @@ static inline struct journal_queue store_journal_queue(const struct store *s)
 {
 	return (struct journal_queue){ s->path, s->device, s->inode };
 }
+
+/* sqlite_clock.c */
+/* At the begin of each transaction: moves the times in the queue with the clock. */
+int clock_check(struct store *s, struct err *e);
+void clock_settle(struct store *s); /* when it is committed */
 
 /* sqlite_put.c */
 int put_stage(struct store *s, struct request *r);

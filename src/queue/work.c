@@ -2,6 +2,7 @@
 #include "queue/queue_internal.h"
 
 #include "base/mem.h"
+#include "base/timefmt.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,13 @@ void queue_item_free(struct queue_item **itemp)
 	free(item->last_host);
 	free(item->body);
 	free(item);
+}
+
+int64_t queue_item_arrival_ms(const struct queue_item *item)
+{
+	int64_t step_ms = clock_offset_ms() - item->clock_offset_ms;
+	bool has_step = item->clock_offset_ms && clock_is_step(step_ms);
+	return item->envelope.arrival_ms + (has_step ? step_ms : 0);
 }
 
 int queue_worker_register(struct queue_port *p, int64_t lease_s, struct err *e)

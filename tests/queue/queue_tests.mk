@@ -9,6 +9,7 @@ libqueuetest_a_SOURCES = tests/queue/fixture.c tests/queue/fixture.h \
 queue_tests = \
 	tests/queue/test_claim \
 	tests/queue/test_claim_gate \
+	tests/queue/test_clock \
 	tests/queue/test_finish \
 	tests/queue/test_journal \
 	tests/queue/test_lease \
@@ -26,6 +27,8 @@ queue_test_libs = libqueuetest.a libqueue.a libmail.a libbase.a \
 tests_queue_test_claim_LDADD = $(queue_test_libs)
 tests_queue_test_claim_gate_LDADD = $(queue_test_libs)
 tests_queue_test_claim_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+tests_queue_test_clock_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_wall_ms,--wrap=clock_offset_ms
+tests_queue_test_clock_LDADD = $(queue_test_libs)
 tests_queue_test_finish_LDADD = $(queue_test_libs)
 tests_queue_test_journal_LDADD = $(queue_test_libs)
 tests_queue_test_lease_LDADD = $(queue_test_libs)
