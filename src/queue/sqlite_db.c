@@ -6,6 +6,7 @@
 #include "queue/queue.h"
 #include "queue/sqlite_vfs.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,8 @@ static int complain(struct db *db, struct err *e, const char *doing)
 	int primary = rc & 0xff;
 	if (primary == SQLITE_NOMEM)
 		abort(); /* as xmalloc does */
+	if (primary == SQLITE_CANTOPEN && (errnum == EMFILE || errnum == ENFILE))
+		return err_errno(e, errnum, "%s queue %s", doing, db->path);
 	for (size_t i = 0; i < ARRAY_SIZE(complaints); i++) {
 		if (complaints[i].rc == primary)
 			return err_set(e, complaints[i].code, "%s queue %s: %s%s", doing,

@@ -189,6 +189,21 @@ static int check_format(struct db *db, bool *empty_out, struct err *e)
 	return 0;
 }
 
+/* A queue whose beginning was overwritten is no database any more. Where it has a log it
+ * was one: what is wrong is the disk, or a hand that slipped, and not the configuration.
+ */
+static void tell_overwritten(struct db *db, struct err *e)
+{
+	OWN(mem_free) char *log = xasprintf("%s-wal", db->path);
+	if (sqlite3_errcode(db->handle) != SQLITE_NOTADB || access(log, F_OK) != 0)
+		return;
+	err_set(e, ERR_IO,
+		"queue %s was overwritten: it is no database any more, and %s is still "
+		"there; stop hikyaku, keep a copy of both, and put a copy back that is "
+		"whole",
+		db->path, log);
+}
+
 static int open_checked(struct db *db, const char *path, int flags, bool create,
 	int64_t busy_timeout_ms, struct err *e)
 {
@@ -202,6 +217,10 @@ static int open_checked(struct db *db, const char *path, int flags, bool create,
 		rc = check_format(db, &is_empty, e);
 	if (rc == 0 && is_empty)
 		rc = create ? create_tables(db, e) : complain_foreign(path, e);
+	if (rc == ERR_INVALID && e) {
+		tell_overwritten(db, e);
+		rc = e->code;
+	}
 	if (rc != 0)
 		db_close(db);
 	return rc;
