@@ -15,6 +15,8 @@ import struct
 import subprocess
 import time
 
+import pytest
+
 from peers import net, submit
 from world import HEADER, SENDER, TIMEOUT_S
 
@@ -24,6 +26,8 @@ KINDS = ("write", "sync", "size", "open")
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x00020000, 0x4000, 1 << 18
 ALWAYS = 1 << 62
 DAY_S = 86400
+IS_LONG = os.environ.get("HIKYAKU_FAULT") == "long"
+LONG = pytest.mark.skipif(not IS_LONG, reason="make check-fault has it")
 
 
 class Unavailable(Exception):
@@ -209,12 +213,12 @@ class Patient:
         line = b"x" * 76 + b"\n"
         return HEADER + b"\ntag %s.\n" % tag.encode() + line * (size // len(line))
 
-    def hand_over(self, tag, to="b@example.test", size=0):
+    def hand_over(self, tag, to="b@example.test", size=0, options=()):
         """Through the door; the reply to the message, or to what was refused before it."""
         client = smtplib.SMTP(*self.door, timeout=TIMEOUT_S)
         try:
             client.ehlo("me.test")
-            for reply in (client.mail(SENDER), client.rcpt(to)):
+            for reply in (client.mail(SENDER, options), client.rcpt(to)):
                 if reply[0] >= 400:
                     return reply[0], reply[1].decode()
             try:
@@ -234,10 +238,10 @@ class Patient:
             self.acknowledged[tag] = done.stdout.decode().strip()
         return done
 
-    def sendmail(self, tag, to="b@example.test", env=None):
+    def sendmail(self, tag, to="b@example.test", env=None, size=0):
         """By hikyaku-sendmail; the finished process."""
         return subprocess.run([self.world.binary.parent / "hikyaku-sendmail", "-C", self.world.conf, "-f", SENDER, to],
-                              input=self.message(tag), capture_output=True, timeout=TIMEOUT_S,
+                              input=self.message(tag, size), capture_output=True, timeout=TIMEOUT_S,
                               env={**self.world.env, **(env or {})}, cwd=self.world.directory)
 
     def lines(self, word=""):
@@ -269,6 +273,26 @@ class Patient:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def is_quiet(patient, while_s=1.2, max_lines=1):
+    """Neither spins nor fills the log, and is there."""
+    watch = Watch(patient.process, patient.log, while_s)
+    assert patient.is_alive() and watch.share < 0.2 and len(watch.lines) <= max_lines, (watch.share, watch.lines)
+
+
+def is_told_once(patient, *words):
+    for text in words:
+        assert len(patient.lines(text)) == 1, (text, patient.lines())
+
+
+def refuses_all(patient, code, env=None):
+    """Every door says that it cannot, and that it may pass."""
+    said = patient.hand_over("refused-by-the-door")
+    assert said[0] == code, said
+    for done in (patient.send("refused-by-send", env=env), patient.sendmail("refused-by-sendmail", env=env)):
+        assert done.returncode == EX_TEMPFAIL and str(patient.queue_path).encode() in done.stderr, done
+        assert not done.stdout
 
 
 def has_sanitizer(binary):

@@ -3,9 +3,12 @@ import errno
 import threading
 
 import pytest
-from faults import EX_TEMPFAIL, Control, Patient, Unavailable, Watch
+from faults import Control, Patient, Unavailable, is_quiet, is_told_once, refuses_all
 from peers import net
 from peers.smtpd import Behaviour
+
+
+RESULTS = ("results of attempts cannot be stored", "results of attempts are stored again")
 
 
 def held(world, **options):
@@ -19,26 +22,6 @@ def in_flight(patient, *tags):
         said = patient.hand_over(tag)
         assert said[0] == 250, said
     net.wait_for(lambda: any(s.messages for s in patient.host.sessions), "a message to wait for its verdict")
-
-
-def refuses_all(patient, code, env=None):
-    """Every door says that it cannot, and that it may pass."""
-    said = patient.hand_over("refused-by-the-door")
-    assert said[0] == code, said
-    for done in (patient.send("refused-by-send", env=env), patient.sendmail("refused-by-sendmail", env=env)):
-        assert done.returncode == EX_TEMPFAIL and str(patient.queue_path).encode() in done.stderr, done
-        assert not done.stdout
-
-
-def is_quiet(patient):
-    """Neither spins nor fills the log."""
-    watch = Watch(patient.process, patient.log)
-    assert patient.is_alive() and watch.share < 0.2 and len(watch.lines) <= 1, (watch.share, watch.lines)
-
-
-def is_told_once(patient):
-    for words in ("results of attempts cannot be stored", "results of attempts are stored again"):
-        assert len(patient.lines(words)) == 1, patient.lines()
 
 
 def test_a_full_disk_refuses_what_is_new_keeps_results_and_goes_on_when_there_is_room(world, make_disk):
@@ -55,7 +38,7 @@ def test_a_full_disk_refuses_what_is_new_keeps_results_and_goes_on_when_there_is
     assert net.wait_for(lambda: patient.hand_over("d")[0] == 250, "room for a message")
     patient.wait_all_gone()
     assert all(patient.arrivals(tag) == 1 for tag in "abcd")
-    is_told_once(patient)
+    is_told_once(patient, *RESULTS)
     assert not any(patient.arrivals(f"refused-by-{how}") for how in ("the-door", "send", "sendmail"))
     world.stop(patient.process)
 
@@ -96,5 +79,5 @@ def test_errors_of_the_disk_are_told_once_and_when_they_end_all_goes_on(world, l
     assert net.wait_for(lambda: patient.hand_over("d")[0] == 250, "the disk to work")
     patient.wait_all_gone()
     assert all(patient.arrivals(tag) == 1 for tag in "abcd")
-    is_told_once(patient)
+    is_told_once(patient, *RESULTS)
     world.stop(patient.process)
