@@ -2,7 +2,7 @@
 EXTRA_DIST += tests/fake/fake_tests.mk tests/fake/README.md
 EXTRA_DIST += tests/fake/dns.table tests/fake/dns_deeds.py tests/fake/dns_server.py tests/fake/test_fake_dns.py
 EXTRA_DIST += tests/fake/smtp_before_tls.table tests/fake/smtp_handshake.table \
-	tests/fake/smtp_in_tls.table tests/fake/smtp_plaintext.table \
+	tests/fake/smtp_in_tls.table tests/fake/smtp_pipelining.table tests/fake/smtp_plaintext.table \
 	tests/fake/smtp_certs.py tests/fake/smtp_deeds.py tests/fake/smtp_lab.py tests/fake/smtp_peer.py \
 	tests/fake/smtp_table.py tests/fake/smtp_tls.py tests/fake/smtp_tls_deeds.py \
 	tests/fake/test_smtp_cost.py tests/fake/test_smtp_hostile.py

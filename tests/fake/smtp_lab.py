@@ -13,7 +13,7 @@ LONG_S = {"reply_timeout": 30, "data_timeout": 35, "handshake_timeout": 25, "ses
 AMPLE_S = {"reply_timeout": 30, "data_timeout": 30, "handshake_timeout": 30, "session_timeout": 40}
 PAUSE_S, CRAWL_S = (5, 17) if IS_LONG else (0.3, 1.7)
 # More than the sockets between two hosts hold: whoever does something in the middle of it does so in time.
-LARGE = HEADER + b"\n" + b"x\n" * (4 << 20)
+LARGE = HEADER + b"\n" + (b"x" * 72 + b"\n") * (6 << 20 >> 6)
 
 
 def domain_of(number):

@@ -57,7 +57,8 @@ class Conversation:
         self.peer, self.sock, self.session, self.row = peer, sock, session, peer.row
         self.lab = peer.lab
         self.buffer, self.tls, self.is_slow = b"", None, False
-        self.in_tls_place = self.row.place in ("TLS 1.2", "TLS 1.3")
+        self.said = b""  # the last reply
+        self.in_tls_place = self.row.place in ("TLS 1.2", "TLS 1.3", "PIPELINING")
 
     # -- octets --
 
@@ -68,6 +69,7 @@ class Conversation:
             self.session.sent += len(data)
 
     def send(self, data):
+        self.said = data
         self.write(self.tls.seal(data) if self.tls else data)
 
     def read(self):
@@ -127,13 +129,14 @@ class Conversation:
                 self.start_tls()
             else:
                 self.reply(verb, VERBS.get(verb, "500 5.5.1 unknown command"))
-            if verb == "DATA":
+            if verb == "DATA" and self.said.startswith(b"3"):
                 self.body()
             if verb == "QUIT":
                 self.leave()
 
     def greet(self, verb):
         offers = [] if self.tls or self.row.place == "plaintext" else ["STARTTLS"]
+        offers += ["PIPELINING"] if self.row.place == "PIPELINING" else []
         words = [self.peer.name, *(["ENHANCEDSTATUSCODES", "8BITMIME", *offers] if verb == "EHLO" else [])]
         lines = [f"250{'-' if n + 1 < len(words) else ' '}{word}" for n, word in enumerate(words)]
         self.reply("EHLO in TLS" if self.tls else "EHLO", "\r\n".join(lines))
@@ -159,7 +162,7 @@ class Conversation:
         if self.is_here("body"):
             self.read()
             self.do(b"")
-        tail = self.buffer
+        tail = b"\r\n" + self.buffer
         while not tail.endswith(b"\r\n.\r\n"):
             tail = (tail + self.read())[-5:]
         self.buffer = b""

@@ -9,7 +9,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 PHASES = ("banner", "EHLO", "STARTTLS", "handshake", "EHLO in TLS", "MAIL", "RCPT", "DATA", "body", "verdict", "QUIT")
-PLACES = ("before TLS", "TLS 1.3", "TLS 1.2", "plaintext")
+# PIPELINING: in TLS 1.3, and the host offers it.
+PLACES = ("before TLS", "TLS 1.3", "TLS 1.2", "PIPELINING", "plaintext")
 CHANNELS = ("tls", "plaintext", "-")
 ENDS = ("itself", "reply_timeout", "data_timeout", "handshake_timeout", "session_timeout")
 
@@ -63,8 +64,7 @@ def main():
     rows = behaviours()
     for phase in PHASES:
         places = [sum(row.phase == phase and row.place == place for row in rows) for place in PLACES]
-        named = ", ".join(f"{count} {place if place == 'before TLS' else 'in ' + place}"
-                          for count, place in zip(places, PLACES) if count)
+        named = ", ".join(f"{place}: {count}" for count, place in zip(places, PLACES) if count)
         print(f"{phase:12} {sum(places):4}  ({named})")
     print(f"{'all':12} {len(rows):4}")
 
