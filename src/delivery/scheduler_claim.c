@@ -184,16 +184,29 @@ static void claim_generally(struct scheduler *s, size_t room)
 	free(exclude);
 }
 
+static void sleep_for(struct scheduler *s, int64_t wait_ms)
+{
+	if (s->is_stopping)
+		return;
+	s->looks_at_ms = loop_now_ms(s->env->loop) + wait_ms;
+	timer_start(s->due_timer, wait_ms);
+}
+
 static void sleep_until(struct scheduler *s, int64_t at_ms)
 {
 	int64_t wait_ms = at_ms - clock_wall_ms();
-	if (s->is_stopping)
-		return;
 	/* Not for long: the clock may be set, and another process may put off a
 	 * message without telling us. */
-	timer_start(s->due_timer, wait_ms < 0              ? 0
-				  : wait_ms > SLEEP_MAX_MS ? SLEEP_MAX_MS
-							   : wait_ms);
+	sleep_for(s, wait_ms < 0 ? 0 : wait_ms > SLEEP_MAX_MS ? SLEEP_MAX_MS : wait_ms);
+}
+
+/* A destination that has nothing more due now may have something due soon: the last
+ * general claim left it out, and what it said to be next is not its own. */
+static void look_soon(struct scheduler *s)
+{
+	int64_t at_ms = loop_now_ms(s->env->loop) + RETRY_CLAIM_MS;
+	if (!s->once && (!timer_is_active(s->due_timer) || s->looks_at_ms > at_ms))
+		sleep_for(s, RETRY_CLAIM_MS);
 }
 
 void scheduler_claim(struct scheduler *s)
@@ -212,7 +225,7 @@ void scheduler_claim(struct scheduler *s)
 	else if (wants_general)
 		claim_generally(s, cap - s->claimed);
 	else if (s->more_due && pause_ms > 0)
-		timer_start(s->due_timer, pause_ms);
+		sleep_for(s, pause_ms);
 }
 
 /* ---- what comes ---- */
@@ -290,6 +303,8 @@ static void end_refills(struct scheduler *s, bool has_failed)
 		t->is_asked = false;
 		target_hop(t)->asked--;
 		target_set_more_due(t, has_failed || !t->asked);
+		if (!t->more_due)
+			look_soon(s);
 		t->asked = 0;
 		scheduler_note_hunger(s, target_hop(t));
 		scheduler_drop_if_empty(s, t);

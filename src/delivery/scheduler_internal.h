@@ -43,6 +43,7 @@ struct scheduler {
 	bool was_general;        /* the last one */
 	bool more_due;           /* a general claim may find something */
 	int64_t next_general_ms; /* not before */
+	int64_t looks_at_ms;     /* when due_timer fires */
 	struct timer *due_timer, *pump_timer, *further_timer, *grace_timer;
 };
 

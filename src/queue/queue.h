@@ -319,7 +319,7 @@ void queue_set_note(struct queue_port *p, const char *name, const char *value);
 
 /* ---- waking workers in other processes ---- */
 
-/* Every commit that makes items due within a second writes to the queue's FIFO
+/* Every commit that makes items due within half a minute writes to the queue's FIFO
  * ("PATH.wake"). A worker makes and opens it and watches the descriptor; a byte
  * means: look again. What another process deferred further is found by looking
  * now and then. Returns a descriptor (close it) or a negative error. */

@@ -27,7 +27,7 @@ enum {
 	ITEMS_MAX = 1 << ITEM_BITS,
 	LEASE_DEFAULT_S = 60,
 	LOST_IN_DOUBT_DELAY_MS = 60000, /* never at once: RFC 1047 */
-	DUE_SOON_MS = 1000
+	DUE_SOON_MS = 30000             /* as long as a worker sleeps without looking */
 };
 
 /* The least id of a record that is committed at that time. */

@@ -374,6 +374,18 @@ static void a_commit_wakes_who_listens(void **state)
 	operate_on(f, QUEUE_RETRY, 0, NULL, NULL, NULL);
 	assert_int_equal(read(fd, &byte, 1), 1);
 	queue_item_free(&item);
+	/* A worker that has just looked sleeps for half a minute. */
+	item = claim_one(f);
+	struct queue_recipient_result later = { item->recipients[0].id,
+		QUEUE_OUTCOME_DEFERRED, "later" };
+	struct queue_result result = { .item_id = item->id,
+		.recipients = &later,
+		.recipient_count = 1,
+		.count_attempt = true,
+		.next_attempt_ms = clock_wall_ms() + 20000 };
+	assert_int_equal(finish_with(f, &result, NULL), 0);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	queue_item_free(&item);
 	close(fd);
 }
 
