@@ -63,6 +63,8 @@ class Lab:
         self.sendmail = self.binary.with_name("hikyaku-sendmail")
         self.home = pathlib.Path(directory).resolve()
         self.home.mkdir(parents=True, exist_ok=True)
+        assert not (self.home / "queue.db").exists(), (
+            f"{self.home} has the queue of another soak: remove it, or name another directory")
         self.pace = pace
         self.conf = self.home / "hikyaku.conf"
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC", "USER": "soak",

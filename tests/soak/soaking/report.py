@@ -16,7 +16,8 @@ def write(soak, out):
     o, last = soak.o, soak.samples[-1]
     say(f"{o.messages} messages in {soak.fed_s:.0f} s, seed {o.seed}; warm-up {soak.warm_up_s:.0f} s; "
         f"{len(soak.samples)} samples; at most {max(r['behind_s'] for r in soak.samples):.0f} s behind the rate")
-    points = [nearest(soak.samples, min(p, soak.fed_s)) for p in POINTS_S]
+    shown = {row["seconds"]: row for row in (nearest(soak.samples, min(p, soak.fed_s)) for p in POINTS_S)}
+    points = list(shown.values())
     say(f"{'after':<20}" + "".join(f"{row['seconds'] / 60:>11.1f} m" for row in points))
     for name, unit in SHOWN:
         title, digits = (name, 0) if unit == 1 else (f"{name.removesuffix('_kib')} (MiB)", 1)
