@@ -112,7 +112,8 @@ class Ledger:
     # -- the end --
 
     def unheard(self):
-        return sum(bool(e.waiting) and e.acknowledged for e in self.entries.values())
+        # A copy in one step: others add to it meanwhile.
+        return sum(bool(e.waiting) and e.acknowledged for e in list(self.entries.values()))
 
     def check(self, queued):
         """All that is wrong, as lines; `queued`: recipients that still wait, by id."""
