@@ -164,6 +164,15 @@ static int complain_foreign(const char *path, struct err *e)
 		path);
 }
 
+/* Before its first commit, or for ever where that failed. */
+static int complain_empty(const char *path, struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND,
+		"queue %s is empty: it is being made, or that was interrupted; the next "
+		"`hikyaku send` or `hikyaku run` makes it",
+		path);
+}
+
 /* Says in empty_out whether it is a database without anything in it. */
 static int check_format(struct db *db, bool *empty_out, struct err *e)
 {
@@ -216,7 +225,7 @@ static int open_checked(struct db *db, const char *path, int flags, bool create,
 	if (rc == 0)
 		rc = check_format(db, &is_empty, e);
 	if (rc == 0 && is_empty)
-		rc = create ? create_tables(db, e) : complain_foreign(path, e);
+		rc = create ? create_tables(db, e) : complain_empty(path, e);
 	if (rc == ERR_INVALID && e) {
 		tell_overwritten(db, e);
 		rc = e->code;

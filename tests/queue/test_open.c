@@ -49,6 +49,15 @@ static void prepare_text(struct fixture *f)
 	write_file(f->path, "this is a text and no database at all\n");
 }
 
+/* Whoever was making it had no room, say. */
+static void prepare_empty(struct fixture *f)
+{
+	f->options.create = false;
+	FILE *file = fopen(f->path, "w");
+	assert_non_null(file);
+	fclose(file);
+}
+
 static void prepare_foreign(struct fixture *f)
 {
 	sql(f, "CREATE TABLE t(x)");
@@ -92,6 +101,7 @@ static void bad_files_are_refused_in_words(void **state)
 		{ "no directory", prepare_no_directory, ERR_NOT_FOUND, "make it" },
 		{ "a directory", prepare_directory, ERR_INVALID, "no regular file" },
 		{ "a text", prepare_text, ERR_INVALID, "no queue" },
+		{ "empty", prepare_empty, ERR_NOT_FOUND, "makes it" },
 		{ "foreign database", prepare_foreign, ERR_INVALID, "no queue" },
 		{ "newer", prepare_newer, ERR_VERSION, "format 999" },
 		{ "older", prepare_older, ERR_VERSION, "format 0" },
