@@ -68,6 +68,7 @@ def crawl(c, _words, good):
 def octets(c, _words, good):
     for n in range(len(good)):
         c.send(good[n:n + 1])
+    c.said = good
 
 
 @deed("endless line")

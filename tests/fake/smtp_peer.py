@@ -43,7 +43,7 @@ class Session:
     ended: float = 0.0
     met: bool = False         # the phase was reached
     sent: int = 0             # octets that the client took after that
-    lines: list = dataclasses.field(default_factory=list)
+    lines: list = dataclasses.field(default_factory=list)  # (channel, line)
     channel: str = "plaintext"
     messages: int = 0         # whole ones that were accepted
 
@@ -82,8 +82,9 @@ class Conversation:
         while b"\n" not in self.buffer:
             self.buffer += self.read()
         line, self.buffer = self.buffer.split(b"\n", 1)
-        self.session.lines.append(line.rstrip(b"\r").decode("latin-1"))
-        return self.session.lines[-1]
+        text = line.rstrip(b"\r").decode("latin-1")
+        self.session.lines.append((self.session.channel, text))
+        return text
 
     def drain(self):
         """Says nothing more, and waits for the client to leave."""
@@ -143,6 +144,8 @@ class Conversation:
 
     def start_tls(self):
         self.reply("STARTTLS", "220 2.0.0 go ahead")
+        if not self.said.startswith(b"2"):
+            return
         if self.row.phase == "handshake":
             self.sock.recv(1, socket.MSG_PEEK)  # the ClientHello is there
             self.do(b"")

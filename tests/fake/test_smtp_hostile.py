@@ -65,7 +65,9 @@ def name_of(case):
 def play(world, rows, mode, limits_s):
     """One round with all of them; what is known afterwards, a dictionary a row."""
     peers = start_peers(world, rows)
-    configure(world, limits_s, fallback=mode)
+    if mode == "required":
+        world.configure('destination "*" { tls = required }\n')
+    configure(world, limits_s, fallback="alternate" if mode == "required" else mode)
     ids = send_all(world, rows)
     started = time.monotonic()
     world.once(timeout=3 * LONG_S["session_timeout"])
@@ -84,6 +86,7 @@ def play(world, rows, mode, limits_s):
             "held_s": max((s.lasted_s for s in peer.sessions), default=0),
             "taken": max((s.sent for s in peer.sessions), default=0),
             "messages": sum(s.messages for s in peer.sessions),
+            "mail_in_clear": any(("plaintext", "MAIL") == (c, line[:4].upper()) for s in peer.sessions for c, line in s.lines),
             "kept": f"b@{domain}" in kept, "round_s": lasted_s,
             "lines": [line for line in lines if f"to=<b@{domain}>" in line]})
     return known
@@ -154,3 +157,37 @@ def test_all_of_them_at_once_take_no_longer_than_one_session(known, name, mode):
     behaviours, reports = known(name, mode)
     assert behaviours[0]["round_s"] < limits_of(name)["session_timeout"] + 2 * SLACK_S
     assert not reports, f"sanitizer report:\n{reports[:8000]}"
+
+
+# ---- the other modes, by what has to hold for every behaviour ----
+
+AT_ONCE = [name for name in ROUNDS if not name.startswith("slow")]
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_none_of_them_leads_to_plaintext_where_tls_is_required(known, name):
+    for row, met in zip(ROUNDS[name], known(name, "required")[0]):
+        assert not met["mail_in_clear"], row.name
+        for entry in met["entries"]:
+            assert entry["next_channel"] in (("tls",) if met["kept"] else ("tls", None)), row.name
+        if row.place in ("before TLS", "plaintext") or row.failure in ("tls_handshake", "starttls_refused"):
+            assert met["kept"] or (met["messages"] and row.failure == "-"), f"{row.name}: it waits, or went inside TLS"
+
+
+@pytest.mark.parametrize("name", ["smtp_before_tls", "smtp_handshake", "smtp_in_tls"])
+def test_in_mode_plaintext_what_fails_in_the_handshake_is_delivered_in_the_same_attempt(known, name):
+    for row, met in zip(ROUNDS[name], known(name, "plaintext")[0]):
+        if row.phase == "STARTTLS" and row.does.startswith("say and reset"):
+            assert met["kept"], "refused, and gone: the session in which it could go on"
+        elif row.failure in ("tls_handshake", "starttls_refused"):
+            assert met["entries"][-1]["outcome"] == "delivered" and met["mail_in_clear"], row.name
+            assert {entry["attempt"] for entry in met["entries"]} == {1}, row.name
+        elif row.failure == "tls_session":
+            assert not met["mail_in_clear"], row.name
+
+
+@pytest.mark.parametrize("name", AT_ONCE if IS_LONG else ["smtp_handshake"])
+def test_in_mode_none_the_next_attempt_is_over_tls(known, name):
+    for row, met in zip(ROUNDS[name], known(name, "none")[0]):
+        assert met["entries"][-1]["next_channel"] == ("tls" if met["kept"] else None), row.name
+        assert met["kept"] == (row.fate == "kept"), row.name
