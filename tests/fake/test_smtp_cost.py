@@ -4,7 +4,7 @@ import os
 import pytest
 
 from fake import smtp_table
-from fake.smtp_lab import AMPLE_S, IS_LONG, Meter, configure, send_all, start_peers
+from fake.smtp_lab import AMPLE_S, IS_LONG, SHORT_S, Meter, configure, send_all, start_peers
 from peers import net
 
 ROWS = smtp_table.behaviours()
@@ -20,9 +20,9 @@ EACH_S = 0.05 if IS_PLAIN else 0.5
 TAKEN_MAX = 2 << 20  # octets
 
 
-def start_worker(world, rows):
+def start_worker(world, rows, limits_s=AMPLE_S):
     peers = start_peers(world, rows)
-    configure(world, AMPLE_S)
+    configure(world, limits_s)
     worker = world.daemon(env={"ASAN_OPTIONS": world.env["ASAN_OPTIONS"] + ":quarantine_size_mb=1"})
     return peers, Meter(worker.pid)
 
@@ -37,7 +37,7 @@ def round_of(world, meter, peers, numbers):
     return meter.read()
 
 
-def test_fifty_that_never_end_cost_a_fixed_amount_each(world):
+def test_fifty_that_never_end_cost_a_fixed_amount_each(world, capsys):
     """Beside as many that are healthy, at the same time."""
     count = len(ENDLESS)
     rows = [HEALTHY] * count + ENDLESS
@@ -45,11 +45,26 @@ def test_fifty_that_never_end_cost_a_fixed_amount_each(world):
     round_of(world, meter, peers, range(count))  # what is made once is made
     healthy_kib, _ = round_of(world, meter, peers, range(count))
     hostile_kib, hostile_s = round_of(world, meter, peers, [0, *range(count, 2 * count)])
+    if IS_LONG:
+        with capsys.disabled():
+            print(f"\n{count} floods at once: {hostile_kib} KiB ({healthy_kib} for as many healthy hosts), "
+                  f"{hostile_s:.2f} s of the processor")
     assert sum(session.messages for session in peers[0].sessions) == 3, "the healthy one is served meanwhile"
     assert all(peer.met for peer in peers)
     assert hostile_kib < healthy_kib + count * EACH_KIB
     assert hostile_s < count * EACH_S
     assert max(session.sent for peer in peers for session in peer.sessions) < TAKEN_MAX
+
+
+def those_that_wait_cost_a_fixed_amount_each(world, capsys):
+    rows = [row for row in ROWS if row.ends_by != "itself" and row.phase != "body"]
+    peers, meter = start_worker(world, [HEALTHY] * len(rows) + rows, SHORT_S)
+    for _ in range(2):
+        round_of(world, meter, peers, range(len(rows)))
+    kib, processor_s = round_of(world, meter, peers, range(len(rows), 2 * len(rows)))
+    with capsys.disabled():
+        print(f"\n{len(rows)} that wait, at once: {kib} KiB and {processor_s:.2f} s of the processor")
+    assert kib < len(rows) * EACH_KIB and processor_s < len(rows) * EACH_S
 
 
 @pytest.mark.parametrize("place", smtp_table.PLACES)
@@ -73,4 +88,5 @@ def each_behaviour_alone_costs_little(world, capsys, place):
 
 
 if IS_LONG:
+    test_those_that_wait_cost_a_fixed_amount_each = those_that_wait_cost_a_fixed_amount_each
     test_each_behaviour_alone_costs_little = each_behaviour_alone_costs_little
