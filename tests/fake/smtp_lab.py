@@ -20,9 +20,9 @@ def domain_of(number):
     return f"b{number}.test"
 
 
-def start_peers(world, rows):
+def start_peers(world, rows, pause_s=0.3):
     """A host for each row, the only one of its domain."""
-    lab = Lab(world.certificates, BadCertificates(world.directory), world.directory, PAUSE_S, CRAWL_S,
+    lab = Lab(world.certificates, BadCertificates(world.directory), world.directory, pause_s, CRAWL_S,
               patience_s=2 * LONG_S["session_timeout"])
     peers = []
     for number, row in enumerate(rows):
