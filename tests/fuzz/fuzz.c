@@ -35,6 +35,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "server", fuzz_server },
 	{ "shown", fuzz_shown },
 	{ "values", fuzz_values },
+	{ "words", fuzz_words },
 	{ "xmail", fuzz_xmail },
 	{ 0 },
 };

@@ -53,6 +53,7 @@ typedef void fuzz_run(const uint8_t *data, size_t len);
 fuzz_run fuzz_address, fuzz_client, fuzz_command, fuzz_complete, fuzz_config,
 	fuzz_content, fuzz_credentials, fuzz_dns, fuzz_dsn, fuzz_edit, fuzz_event,
 	fuzz_header, fuzz_import, fuzz_name, fuzz_options, fuzz_policy, fuzz_reply,
-	fuzz_route, fuzz_sasl, fuzz_server, fuzz_shown, fuzz_values, fuzz_xmail;
+	fuzz_route, fuzz_sasl, fuzz_server, fuzz_shown, fuzz_values, fuzz_words,
+	fuzz_xmail;
 
 #endif

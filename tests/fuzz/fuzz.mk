@@ -10,12 +10,12 @@ libfuzz_a_SOURCES = tests/fuzz/fuzz.c tests/fuzz/fuzz.h \
 	tests/fuzz/fuzz_header.c tests/fuzz/fuzz_import.c tests/fuzz/fuzz_name.c \
 	tests/fuzz/fuzz_options.c tests/fuzz/fuzz_policy.c tests/fuzz/fuzz_reply.c \
 	tests/fuzz/fuzz_route.c tests/fuzz/fuzz_sasl.c tests/fuzz/fuzz_shown.c \
-	tests/fuzz/fuzz_values.c tests/fuzz/fuzz_xmail.c \
+	tests/fuzz/fuzz_values.c tests/fuzz/fuzz_words.c tests/fuzz/fuzz_xmail.c \
 	tests/smtp/fuzz_client.c tests/smtp/fuzz_client.h \
 	tests/smtp/fuzz_server.c tests/smtp/fuzz_server.h
 
 fuzz_libs = libfuzz.a libreport.a libsendmail.a libintake.a libconfig.a libsmtp.a libsasl.a \
-	libdns.a libevent.a libmail.a libpolicy.a libbase.a \
+	libnet.a libdns.a libevent.a libmail.a libpolicy.a libbase.a \
 	$(IDN2_LIBS) $(CONFUSE_LIBS) $(GSASL_LIBS) $(JANSSON_LIBS) $(RESOLV_LIBS)
 
 check_PROGRAMS += tests/fuzz/replay
@@ -32,9 +32,10 @@ tests_fuzz_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_DIST += tests/fuzz/fuzz.mk tests/fuzz/README.md tests/fuzz/run \
 	tests/fuzz/test_corpora.sh tests/fuzz/corpus tests/fuzz/dict
 
-# make fuzz [FUZZ_TARGET=NAME] [FUZZ_RUNS=N]
+# make fuzz [FUZZ_TARGET=NAME] [FUZZ_RUNS=N] [FUZZ_FLAGS=OF RUN]
 FUZZ_RUNS = 20000
 FUZZ_TARGET = all
+FUZZ_FLAGS =
 fuzz:
-	$(srcdir)/tests/fuzz/run --runs $(FUZZ_RUNS) $(FUZZ_TARGET)
+	$(srcdir)/tests/fuzz/run --runs $(FUZZ_RUNS) $(FUZZ_FLAGS) $(FUZZ_TARGET)
 .PHONY: fuzz
