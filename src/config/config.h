@@ -67,6 +67,7 @@ struct config {
 	char *log;     /* "stderr", "syslog" or a path */
 	enum policy_match domain_match;
 	unsigned max_sessions;
+	int64_t crowded_timeout_ms;
 	unsigned workers;
 	uint64_t max_message_size;
 	struct config_listen *listen;

@@ -244,8 +244,18 @@ void attempt_abort(struct attempt *a, const char *why)
 	if (a->mx_query)
 		dns_query_cancel(&a->mx_query);
 	host_lookup_cancel(&a->lookup);
+	a->was_cut_short = a->session;
 	if (a->session)
 		turn_abort(a, why);
 	else
 		attempt_finish(a);
+}
+
+bool attempt_give_way(struct attempt *a, const char *why)
+{
+	if (a->is_finishing || !a->session || session_is_in_doubt(a->session))
+		return false;
+	a->is_aborted = true;
+	turn_abort(a, why);
+	return true;
 }

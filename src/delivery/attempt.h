@@ -48,4 +48,9 @@ struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
  * of yet is given back as if it had not begun. on_done runs as ever. */
 void attempt_abort(struct attempt *a, const char *why);
 
+/* Gives up for the sake of others, where that does no harm: the message is deferred, no
+ * other host is tried, and why is told. It is we who broke off: that is no failure of
+ * TLS. false: it goes on, since it has no session, or the host may have the message. */
+bool attempt_give_way(struct attempt *a, const char *why);
+
 #endif

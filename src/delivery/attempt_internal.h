@@ -130,7 +130,7 @@ void turn_use_kept(struct attempt *a);
 void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 	const char *stage, const char *text);
 void turn_end_by_route(struct attempt *a, const char *text);
-void turn_abort(struct attempt *a, const char *why);
+void turn_abort(struct attempt *a, const char *why); /* it has a session */
 
 /* attempt_record.c */
 void turn_end(struct attempt *a); /* makes the record */

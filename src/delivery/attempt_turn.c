@@ -388,7 +388,6 @@ static enum policy_failure classify_abort(const struct session *s)
 void turn_abort(struct attempt *a, const char *why)
 {
 	enum smtp_state state = session_state(a->session);
-	a->was_cut_short = true;
 	a->turn.stage = smtp_state_name(state);
 	fail_turn(a, classify_abort(a->session), session_is_tls(a->session), NULL, why);
 }

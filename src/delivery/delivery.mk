@@ -8,15 +8,17 @@ libdelivery_a_SOURCES = \
 	src/delivery/claim_gate.c src/delivery/claim_gate.h \
 	src/delivery/env.c src/delivery/env.h \
 	src/delivery/failure.c src/delivery/failure.h \
+	src/delivery/health.c src/delivery/health.h \
 	src/delivery/hop.c src/delivery/hop.h \
 	src/delivery/hosts.c src/delivery/hosts.h \
 	src/delivery/idle.c src/delivery/idle.h \
 	src/delivery/lane.c src/delivery/lane.h \
+	src/delivery/places.c src/delivery/places.h \
 	src/delivery/policy_watch.c src/delivery/policy_watch.h \
 	src/delivery/route.c src/delivery/route.h \
 	src/delivery/scheduler.c src/delivery/scheduler.h \
 	src/delivery/scheduler_claim.c src/delivery/scheduler_internal.h \
-	src/delivery/scheduler_places.c \
+	src/delivery/scheduler_places.c src/delivery/scheduler_room.c \
 	src/delivery/secret.c src/delivery/secret.h \
 	src/delivery/session.c src/delivery/session.h \
 	src/delivery/session_auth.c src/delivery/session_dial.c src/delivery/session_tls.c \

@@ -11,6 +11,7 @@ struct hop *hop_new(const char *key, unsigned max_sessions, struct scheduler *ow
 	h->owner = owner;
 	h->key = xstrdup(key);
 	window_init(&h->window, max_sessions);
+	h->delivered_ms = -1;
 	return h;
 }
 

@@ -10,10 +10,12 @@
 #ifndef DELIVERY_HOP_H
 #define DELIVERY_HOP_H
 
+#include "delivery/health.h"
 #include "delivery/window.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uthash.h>
 
 struct idle_session;
@@ -47,6 +49,8 @@ struct hop {
 		    */
 	struct window window;
 	bool delivers; /* its last attempt did */
+	enum health health;
+	int64_t delivered_ms; /* the last time; -1: never */
 
 	size_t batches;      /* of destinations that go here */
 	struct target *sole; /* the one, where it has no key */
@@ -66,7 +70,8 @@ struct hop {
 	/* Its turn: in one of the scheduler's lists. */
 	enum { TURN_NONE, TURN_STARTS, TURN_WAITS_FOR_ROOM } turn;
 	struct hop *prev, *next;
-	bool is_hungry; /* and in the scheduler's list of those */
+	uint64_t waits_since; /* for room: the number of its turn */
+	bool is_hungry;       /* and in the scheduler's list of those */
 	struct hop *prev_hungry, *next_hungry;
 	size_t asked;      /* its destinations that the claim under way names */
 	UT_hash_handle hh; /* where it has a key */

@@ -17,18 +17,6 @@ enum {
 	TIMED_SIZE_MAX = 64 * 1024 /* a larger message tells of the line, not the host */
 };
 
-/* An attempt that runs. */
-struct run {
-	struct scheduler *scheduler;
-	struct target *target;
-	struct hop *hop; /* NULL: it is done with connections */
-	struct attempt *attempt;
-	const struct session *session; /* the kept one that it began with, or NULL */
-	int64_t begun_ms;
-	bool is_large;
-	struct run *prev, *next;
-};
-
 /* ---- turns ---- */
 
 void scheduler_end_turn(struct scheduler *s, struct hop *h)
@@ -36,8 +24,7 @@ void scheduler_end_turn(struct scheduler *s, struct hop *h)
 	if (h->turn == TURN_STARTS) {
 		DL_DELETE(s->starting, h);
 	} else if (h->turn == TURN_WAITS_FOR_ROOM) {
-		DL_DELETE(s->homeless, h);
-		s->homeless_count--;
+		scheduler_wait_no_more(s, h);
 	}
 	h->turn = TURN_NONE;
 }
@@ -53,25 +40,6 @@ static void on_idle_gone(struct hop *h)
 }
 
 /* ---- room ---- */
-
-static bool has_room(const struct scheduler *s)
-{
-	size_t limit = delivery_max_sessions(s->env);
-	return s->running + s->idle.count < limit && s->env->sessions < limit;
-}
-
-/* A place for each that waits for one, as far as it is not on its way. */
-static void make_room(struct scheduler *s)
-{
-	size_t wanted = s->homeless_count + s->lacks_further;
-	s->lacks_further = false;
-	/* What is kept for a refill that cannot be claimed now may go to those who have
-	 * no session at all. */
-	while (s->env->quitting < wanted &&
-		idle_quit_oldest(&s->idle,
-			!s->claim_pending && s->env->quitting < s->homeless_count))
-		continue;
-}
 
 /* We are the bottleneck: the loop has no time, or what runs waits for the store.
  * Not where little runs: its commits are small, and more would share them. */
@@ -98,9 +66,9 @@ static bool may_open_further(struct scheduler *s, const struct hop *h)
 	size_t waiting = h->due || h->left_out ? SIZE_MAX : h->waiting;
 	if (!window_may_open(&h->window, hop_sessions(h), waiting))
 		return false;
-	bool is_free = !s->homeless && !is_busy(s);
-	s->lacks_further |= is_free && !has_room(s);
-	if (is_free && has_room(s) && is_within_share(s, h))
+	bool is_free = !places_wanted(&s->places) && !is_busy(s);
+	s->lacks_further |= is_free && !scheduler_has_room(s);
+	if (is_free && scheduler_may_take(s, h) && is_within_share(s, h))
 		return true;
 	/* Its own sessions may be stuck when that has changed. */
 	if (!timer_is_active(s->further_timer))
@@ -128,8 +96,7 @@ void scheduler_give_turn(struct scheduler *s, struct hop *h)
 		DL_APPEND(s->starting, h);
 	} else if (!h->running) {
 		h->turn = TURN_WAITS_FOR_ROOM;
-		DL_APPEND(s->homeless, h);
-		s->homeless_count++;
+		scheduler_wait_for_room(s, h);
 	}
 }
 
@@ -157,6 +124,7 @@ static void finish_if_done(struct scheduler *s)
 	idle_quit_all(&s->idle);
 	timer_stop(s->due_timer);
 	timer_stop(s->further_timer);
+	timer_stop(s->crowd_timer);
 	timer_stop(s->grace_timer);
 	s->on_finished(s->arg);
 }
@@ -168,7 +136,7 @@ static void start_attempt(struct scheduler *s, struct hop *h, struct session *ke
 static bool is_turn_over(
 	const struct scheduler *s, const struct hop *h, const struct session *kept)
 {
-	return s->env->quitting < s->homeless_count && !has_room(s) &&
+	return s->env->quitting < places_wanted(&s->places) && !scheduler_has_room(s) &&
 	       (hop_sessions(h) || session_messages(kept) >= MESSAGES_A_TURN);
 }
 
@@ -195,6 +163,7 @@ static void note_contact(
 			is_timed ? now_ms - run->begun_ms : -1);
 	else if (contact == ATTEMPT_NO_CONTACT || contact == ATTEMPT_BUSY)
 		window_note_refused(&h->window);
+	scheduler_note_health(run->scheduler, run, contact == ATTEMPT_DELIVERED);
 }
 
 static void on_session(void *arg, struct session *kept, enum attempt_contact contact)
@@ -204,6 +173,7 @@ static void on_session(void *arg, struct session *kept, enum attempt_contact con
 	struct hop *h = run->hop;
 	h->opening -= !run->session;
 	note_contact(run, kept, contact);
+	s->places.taken[h->health]--;
 	h->running--;
 	run->target->running--;
 	run->target->finishing++;
@@ -235,8 +205,10 @@ static void on_done(void *arg, struct attempt *a, const struct err *e)
 struct queue_item *scheduler_pop(struct scheduler *s, struct batch *b)
 {
 	struct queue_item *item = batch_pop(b);
-	if (item)
+	if (item) {
+		s->waiting[b->hop->health]--;
 		s->waiting_bytes -= item->body_len;
+	}
 	return item;
 }
 
@@ -254,6 +226,7 @@ static void start_attempt(struct scheduler *s, struct hop *h, struct session *ke
 	DL_APPEND(s->runs, run);
 	t->running++;
 	h->running++;
+	s->places.taken[h->health]++;
 	h->opening += !kept;
 	s->running++;
 	scheduler_note_hunger(s, h);
@@ -272,13 +245,13 @@ void scheduler_pump(struct scheduler *s)
 			start_attempt(s, h, idle_take(h));
 		scheduler_give_turn(s, h);
 	}
-	while ((h = s->homeless) && has_room(s)) {
+	while ((h = scheduler_next_homeless(s))) {
 		scheduler_end_turn(s, h);
 		start_attempt(s, h, NULL);
 		scheduler_give_turn(s, h);
 	}
 	scheduler_claim(s);
-	make_room(s);
+	scheduler_make_room(s);
 	finish_if_done(s);
 }
 
@@ -297,7 +270,7 @@ void scheduler_pump_soon(struct scheduler *s)
 static void on_session_gone(void *arg)
 {
 	struct scheduler *s = arg;
-	if (s->homeless)
+	if (places_wanted(&s->places))
 		scheduler_pump_soon(s);
 }
 
@@ -328,6 +301,9 @@ struct scheduler *scheduler_new(
 	s->due_timer = timer_new(env->loop, on_due, s);
 	s->pump_timer = timer_new(env->loop, on_pump_timer, s);
 	s->further_timer = timer_new(env->loop, on_further_timer, s);
+	s->crowd_timer = timer_new(env->loop, scheduler_on_crowd, s);
+	s->health = health_memory_new();
+	s->places.limit = delivery_max_sessions(env);
 	s->grace_timer = timer_new(env->loop, on_grace_over, s);
 	idle_init(&s->idle, env->loop, on_idle_gone);
 	env->session_gone = on_session_gone;
@@ -344,8 +320,10 @@ void scheduler_stop(struct scheduler *s, int64_t grace_ms)
 	timer_stop(s->due_timer);
 	while (s->starting)
 		scheduler_end_turn(s, s->starting);
-	while (s->homeless)
-		scheduler_end_turn(s, s->homeless);
+	for (size_t i = 0; i < HEALTH_COUNT; i++) {
+		while (s->homeless[i])
+			scheduler_end_turn(s, s->homeless[i]);
+	}
 	scheduler_give_back(s);
 	idle_quit_all(&s->idle);
 	timer_start(s->grace_timer, grace_ms);
@@ -369,6 +347,8 @@ void scheduler_free(struct scheduler **sp)
 	timer_close(&s->due_timer);
 	timer_close(&s->pump_timer);
 	timer_close(&s->further_timer);
+	timer_close(&s->crowd_timer);
 	timer_close(&s->grace_timer);
+	health_memory_free(&s->health);
 	free(s);
 }

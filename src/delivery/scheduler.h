@@ -15,7 +15,8 @@
  * and this machine is not at its limit; kept ones are given up one by one, where
  * their place is needed. A hop's first session goes before all that, and
  * where there is no place for it, those who have several or have used theirs for
- * long make one.
+ * long make one. Hosts that hold sessions and take nothing cannot take all places from
+ * those that take mail (places.h), and give way to those that nothing is known of.
  */
 #ifndef DELIVERY_SCHEDULER_H
 #define DELIVERY_SCHEDULER_H

@@ -31,8 +31,10 @@ static struct hop *shared_hop(
 static struct hop *own_hop(struct scheduler *s, const char *domain)
 {
 	const struct config *config = s->env->config->config;
-	return hop_new(NULL,
+	struct hop *h = hop_new(NULL,
 		config_destination(config, domain)->max_sessions_per_destination, s);
+	scheduler_begin_health(s, h, domain);
+	return h;
 }
 
 /* Where the mail of a domain goes. have: its hop so far, or NULL; that again where
@@ -123,6 +125,15 @@ static void join_hop(struct scheduler *s, struct hop *h)
 	scheduler_give_turn(s, h);
 }
 
+static void count_waiting(struct scheduler *s, const struct target *t, bool joins)
+{
+	for (size_t i = 0; i < BATCH_COUNT; i++) {
+		const struct batch *b = &t->batches[i];
+		size_t *waiting = &s->waiting[b->hop->health];
+		*waiting = joins ? *waiting + b->waiting : *waiting - b->waiting;
+	}
+}
+
 /* What waits goes where the policy says now. */
 static void find_place(struct scheduler *s, struct target *t)
 {
@@ -130,7 +141,9 @@ static void find_place(struct scheduler *s, struct target *t)
 	struct hop *notices = t->batches[BATCH_NOTICES].hop;
 	struct hop *new_mail = find_hop(s, t->domain, mail);
 	struct hop *new_notices = find_notice_hop(s);
+	count_waiting(s, t, false);
 	target_move(t, new_mail, new_notices);
+	count_waiting(s, t, true);
 	bool has_left = t->batches[BATCH_NOTICES].hop != notices;
 	if (new_mail != mail || (has_left && notices == mail))
 		leave_hop(s, mail);
@@ -144,6 +157,7 @@ void scheduler_routes_changed(struct scheduler *s)
 {
 	struct target *t, *next;
 	struct hop *h, *next_hop;
+	s->places.limit = delivery_max_sessions(s->env);
 	HASH_ITER (hh, s->hops, h, next_hop) {
 		s->more_due |= h->left_out; /* it may go elsewhere */
 		h->left_out = false;

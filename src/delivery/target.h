@@ -37,9 +37,10 @@ struct target {
 
 	/* What the claims know of it is with the hop where its last item went. */
 	enum batch_kind last;
-	bool more_due; /* the store may have more than we claimed */
-	bool is_asked; /* by the claim under way, by name */
-	size_t asked;  /* what has not come yet of it */
+	bool more_due;  /* the store may have more than we claimed */
+	bool is_asked;  /* by the claim under way, by name */
+	bool is_probed; /* likewise, and it is not known to have any */
+	size_t asked;   /* what has not come yet of it */
 	struct target *prev_due, *next_due;
 	struct target *prev_asked, *next_asked;
 	UT_hash_handle hh;

@@ -3,7 +3,8 @@ if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
 	tests/delivery/test_terms \
 	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
-	tests/delivery/test_chunking_memory tests/delivery/test_hop tests/delivery/test_idle \
+	tests/delivery/test_chunking_memory tests/delivery/test_crowd tests/delivery/test_health tests/delivery/test_places \
+	tests/delivery/test_hop tests/delivery/test_idle \
 	tests/delivery/test_lane tests/delivery/test_notices \
 	tests/delivery/test_scheduler tests/delivery/test_target \
 	tests/delivery/test_certificates tests/delivery/test_claim_gate tests/delivery/test_secret \
@@ -19,6 +20,10 @@ tests_delivery_test_failure_SOURCES = tests/delivery/test_failure.c
 tests_delivery_test_failure_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_chunking_memory_SOURCES = tests/delivery/test_chunking_memory.c
 tests_delivery_test_chunking_memory_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_health_SOURCES = tests/delivery/test_health.c
+tests_delivery_test_health_LDADD = $(DELIVERY_TEST_LIBS)
+tests_delivery_test_places_SOURCES = tests/delivery/test_places.c
+tests_delivery_test_places_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_hop_SOURCES = tests/delivery/test_hop.c
 tests_delivery_test_hop_LDADD = $(DELIVERY_TEST_LIBS)
 tests_delivery_test_hosts_SOURCES = tests/delivery/test_hosts.c
@@ -67,6 +72,9 @@ tests_delivery_test_attempt_trouble_LDADD = $(delivery_world_libs)
 tests_delivery_test_relays_SOURCES = tests/delivery/test_relays.c
 tests_delivery_test_relays_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_relays_LDADD = $(delivery_world_libs)
+tests_delivery_test_crowd_SOURCES = tests/delivery/test_crowd.c
+tests_delivery_test_crowd_CPPFLAGS = $(delivery_test_cppflags)
+tests_delivery_test_crowd_LDADD = $(delivery_world_libs)
 tests_delivery_test_scheduler_SOURCES = tests/delivery/test_scheduler.c
 tests_delivery_test_scheduler_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
 tests_delivery_test_scheduler_LDADD = $(delivery_world_libs)

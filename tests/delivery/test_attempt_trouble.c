@@ -434,6 +434,64 @@ static void run_abort(void **state)
 	world_clear(&w);
 }
 
+/* Where others are let have the session, and what is told of it. */
+static const struct way_case {
+	const char *name, *hold_at, *log;
+	bool gives_way;
+} way_cases[] = {
+	{ "a host without a banner gives way", "connect",
+		"plaintext deferred connect banner -> plaintext", true },
+	{ "a host that does not answer EHLO gives way", "EHLO",
+		"plaintext deferred session ehlo -> tls", true },
+	{ "a host that does not answer MAIL gives way", "MAIL",
+		"plaintext deferred session mail -> tls", true },
+	{ "a host that does not answer DATA gives way", "DATA",
+		"plaintext deferred session data -> tls", true },
+	{ "a host that has the message does not", ".", "plaintext delivered - final",
+		false },
+};
+
+static void run_way(void **state)
+{
+	const struct way_case *c = *state;
+	const struct server_plan plan = { .hold_at = c->hold_at };
+	struct world w;
+	world_init(&w, NULL);
+	world_serve(&w, &plan, 1);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@" LITERAL, 200);
+	struct attempt *a = world_attempt(&w, NULL);
+	wait_until_held(&w, 1);
+	assert_int_equal(attempt_give_way(a, "others wait"), c->gives_way);
+	smtp_server_release(&w.server);
+	wait_until_finished(&w, 1);
+	assert_log(&w, c->log);
+	if (c->gives_way)
+		assert_non_null(strstr(w.last_record, "others wait"));
+	session_close(&w.kept);
+	world_run(&w, world_all_ended, NULL);
+	world_clear(&w);
+}
+
+/* Before there is a session, and when all is over, there is nothing to give. */
+static void nothing_to_give(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .offers = "" });
+	ANSWER(&w, SILENCE);
+	world_configure(&w, PLAIN);
+	world_put(&w, "a@example.test", 200);
+	struct attempt *a = world_attempt(&w, NULL);
+	size_t queries = 1;
+	world_run(&w, world_is_asked, &queries);
+	assert_false(attempt_give_way(a, "others wait"));
+	attempt_abort(a, "the end");
+	assert_false(attempt_give_way(a, "others wait"));
+	wait_until_finished(&w, 1);
+	world_clear(&w);
+}
+
 static void abort_while_the_store_fails(void **state)
 {
 	struct world w;
@@ -514,14 +572,16 @@ int main(int argc, char **argv)
 			abort_while_dialling_in_plaintext),
 		NAMED("a shutdown does not wait for a store that fails",
 			abort_while_the_store_fails),
+		NAMED("without a session there is nothing to give", nothing_to_give),
 		NAMED("what a store refuses is stored later", store_fails_for_a_while),
 	};
 	enum {
 		SINGLE = ARRAY_SIZE(single),
 		KEPT = ARRAY_SIZE(kept_cases),
-		ABORT = ARRAY_SIZE(abort_cases)
+		ABORT = ARRAY_SIZE(abort_cases),
+		WAY = ARRAY_SIZE(way_cases)
 	};
-	struct CMUnitTest tests[SINGLE + KEPT + ABORT];
+	struct CMUnitTest tests[SINGLE + KEPT + ABORT + WAY];
 	memcpy(tests, single, sizeof(single));
 	for (size_t i = 0; i < KEPT; i++)
 		tests[SINGLE + i] = (struct CMUnitTest){ .name = kept_cases[i].name,
@@ -532,6 +592,11 @@ int main(int argc, char **argv)
 			(struct CMUnitTest){ .name = abort_cases[i].name,
 				.test_func = run_abort,
 				.initial_state = (void *)&abort_cases[i] };
+	for (size_t i = 0; i < WAY; i++)
+		tests[SINGLE + KEPT + ABORT + i] =
+			(struct CMUnitTest){ .name = way_cases[i].name,
+				.test_func = run_way,
+				.initial_state = (void *)&way_cases[i] };
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	int failed = cmocka_run_group_tests_name("attempt_trouble", tests, NULL, NULL);
