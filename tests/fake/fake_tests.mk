@@ -13,3 +13,10 @@ check-hostile: hikyaku
 	HIKYAKU_HOSTILE=long HIKYAKU=$(abs_builddir)/hikyaku \
 		/usr/bin/python3 -B -m pytest $(HOSTILE) $(srcdir)/tests/fake
 .PHONY: check-hostile
+
+# make check-tarpits [TARPITS="--rounds 5"]: what 200 of them cost a healthy destination, as a table.
+TARPITS =
+check-tarpits: hikyaku $(bench_programs)
+	HIKYAKU_BUILD=$(abs_builddir) /usr/bin/python3 -B $(srcdir)/tests/fake/check_tarpits.py $(TARPITS)
+.PHONY: check-tarpits
+EXTRA_DIST += tests/fake/tarpits.py tests/fake/test_tarpits.py tests/fake/check_tarpits.py
