@@ -44,7 +44,15 @@ def stall(c, _words, _good):
 
 @deed("stop reading")
 def stop_reading(c, _words, _good):
-    c.ignore()
+    c.is_left(within_s=c.lab.patience_s)
+    c.abort()
+
+
+@deed("read in a drip")
+def read_in_a_drip(c, _words, _good):
+    while not c.is_left(within_s=c.lab.pause_s):
+        c.sock.recv(1)
+    c.abort()
 
 
 @deed("drip")
@@ -75,6 +83,12 @@ def octets(c, _words, good):
 def endless_line(c, _words, good):
     c.send(good[:3] + b"-" if good else b"250-")
     flood(c, b"x" * 65536)
+
+
+@deed("lines:")
+def lines(c, words, good):
+    """A good reply of so many lines."""
+    c.send(b"".join(good[:3] + b"-one more\r\n" for _ in range(int(words) - 1)) + good[:3] + b" the last\r\n")
 
 
 @deed("endless reply")

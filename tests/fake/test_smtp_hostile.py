@@ -166,7 +166,7 @@ def test_all_of_them_at_once_take_no_longer_than_one_session(known, name, mode):
 AT_ONCE = [name for name in ROUNDS if not name.startswith("slow")]
 
 
-@pytest.mark.parametrize("name", AT_ONCE)
+@pytest.mark.parametrize("name", AT_ONCE if IS_LONG else ["smtp_before_tls", "smtp_handshake", "smtp_in_tls"])
 def test_none_of_them_leads_to_plaintext_where_tls_is_required(known, name):
     for row, met in zip(ROUNDS[name], known(name, "required")[0]):
         assert not met["mail_in_clear"], row.name
@@ -176,7 +176,7 @@ def test_none_of_them_leads_to_plaintext_where_tls_is_required(known, name):
             assert met["kept"] or (met["messages"] and row.failure == "-"), f"{row.name}: it waits, or went inside TLS"
 
 
-@pytest.mark.parametrize("name", ["smtp_before_tls", "smtp_handshake", "smtp_in_tls"])
+@pytest.mark.parametrize("name", ["smtp_before_tls", "smtp_handshake"] + ["smtp_in_tls"] * IS_LONG)
 def test_in_mode_plaintext_what_fails_in_the_handshake_is_delivered_in_the_same_attempt(known, name):
     for row, met in zip(ROUNDS[name], known(name, "plaintext")[0]):
         if row.phase == "STARTTLS" and row.does.startswith("say and reset"):
