@@ -262,6 +262,41 @@ static int check_header(const struct journal *j, const struct journal_queue *que
 	return is_ours ? 0 : ERR_INVALID;
 }
 
+/* ---- whether it is as it was left ---- */
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A flag a page. Must be asked before anything is read: that brings pages in. */
+static unsigned char *pages_in_memory(const struct journal *j)
+{
+	size_t len = bytes_of(j->count), count = (len + page_size() - 1) / page_size();
+	unsigned char *pages = xcalloc(count, 1);
+	if (mincore(j->header, len, pages) != 0)
+		memset(pages, 0, count);
+	return pages;
+}
+
+/* Marks are stored in memory, and come to the disk some time later, if at all. A file
+ * system that broke down, was repaired and mounted again has a journal as it was before
+ * the last ones, which looks right. It is not in memory then. Nor is one that the kernel
+ * has let go of since its worker died; which of both it is nobody can tell. */
+static bool is_as_left(const struct journal *j)
+{
+	OWN(mem_free) unsigned char *pages = pages_in_memory(j);
+	if (!(pages[0] & 1))
+		return false;
+	size_t used = atomic_load(&j->header->used);
+	size_t end = bytes_of(used < j->count ? used : j->count);
+	for (size_t i = 0; i * page_size() < end; i++) {
+		if (!(pages[i] & 1))
+			return false;
+	}
+	return true;
+}
+
 int journal_open(const struct journal_queue *queue, int64_t token, bool fence,
 	struct journal **out, struct err *e)
 {
@@ -282,6 +317,10 @@ int journal_open(const struct journal_queue *queue, int64_t token, bool fence,
 		j, ((size_t)st.st_size - bytes_of(0)) / sizeof(struct entry), fence, e);
 	if (rc != 0)
 		return rc;
+	if (!is_as_left(j))
+		return err_set(e, ERR_INVALID,
+			"%s is not in memory any more: its last marks may be missing",
+			path);
 	if (check_header(j, queue) != 0)
 		return complain_unusable(path, e);
 	if (fence)

@@ -13,7 +13,8 @@
  *
  * A power cut loses marks. The holder's row therefore names the boot it belongs to,
  * and of another boot, or of a journal that cannot be trusted, all is in doubt: the
- * file itself need not reach the disk.
+ * file itself need not reach the disk. So does a file system that breaks down and is
+ * mounted again: a journal whose pages are not in memory is not trusted either.
  *
  * Not thread-safe: held.h guards the one of this process.
  */

@@ -1,5 +1,6 @@
 """A disk that is full, that fails, or that may only be read."""
 import errno
+import subprocess
 import threading
 
 import pytest
@@ -15,6 +16,13 @@ def held(world, **options):
     """A patient whose host keeps its verdicts back until the event is set."""
     verdict = threading.Event()
     return Patient(world, behaviour=Behaviour(hold_data=verdict), **options), verdict
+
+
+def break_down(disk):
+    try:
+        disk.break_down()
+    except Unavailable as e:
+        pytest.skip(str(e))
 
 
 def in_flight(patient, *tags):
@@ -50,10 +58,7 @@ def test_a_disk_that_breaks_down_is_told_and_what_was_acknowledged_is_there_afte
     for tag in "abc":
         assert patient.hand_over(tag)[0] == 250
     net.wait_for(lambda: all(e["attempts"] for e in world.queue()), "the first attempts")
-    try:
-        disk.break_down()
-    except Unavailable as e:
-        pytest.skip(str(e))
+    break_down(disk)
     refuses_all(patient, 451)
     is_quiet(patient)
     assert any("Read-only file system" in line or "disk I/O error" in line for line in patient.lines("queue.db"))
@@ -62,6 +67,27 @@ def test_a_disk_that_breaks_down_is_told_and_what_was_acknowledged_is_there_afte
     patient.start()
     world.run("queue", "retry", "--all")
     patient.wait_all_gone()
+
+
+def test_what_was_under_way_when_a_disk_broke_down_is_in_doubt_after_the_repair(world, make_disk):
+    """The mark before the final dot is in memory, and comes to the disk some time later: here never."""
+    disk = make_disk("ext4", size_kib=16384)
+    patient, verdict = held(world, queue=disk.path / "queue.db")
+    patient.start()
+    subprocess.run(["sync", "-f", disk.path], check=True)
+    in_flight(patient, "a")
+    break_down(disk)
+    verdict.set()
+    net.wait_for(lambda: patient.lines(RESULTS[0]), "the result that cannot be stored")
+    patient.process.kill()  # SIGTERM tries to store it for some seconds
+    patient.process.wait()
+    disk.repair()
+    patient.start()
+    net.wait_for(lambda: "in_doubt" in world.outcomes(patient.acknowledged["a"]), "the doubt to be told")
+    world.run("queue", "retry", "--all")
+    patient.wait_all_gone()
+    assert patient.arrivals("a") == 2
+    world.stop(patient.process)
 
 
 @pytest.mark.parametrize("kind", ["write", "sync"])

@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,6 +196,22 @@ static void zero_it(struct fixture *f)
 	assert_int_equal(truncate(path, st.st_size), 0);
 }
 
+/* As when its file system was mounted again: it is read from the disk. One that has no
+ * disk loses it. */
+static void let_it_go(struct fixture *f)
+{
+	OWN(mem_free) char *path = journal_path(f);
+	struct statfs fs;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	assert_int_equal(fstatfs(fd, &fs), 0);
+	close(fd);
+	if (fs.f_type == TMPFS_MAGIC)
+		remove_it(f);
+}
+
 static void link_it(struct fixture *f)
 {
 	OWN(mem_free) char *path = journal_path(f);
@@ -248,6 +266,7 @@ static const struct death {
 	{ "with one that was cut short", hold, cut_it, ALL_IN_DOUBT },
 	{ "with an empty one", hold, empty_it, ALL_IN_DOUBT },
 	{ "with one full of zeros", hold, zero_it, ALL_IN_DOUBT },
+	{ "with one that is not in memory", hold, let_it_go, ALL_IN_DOUBT },
 	{ "with a symbolic link to it", hold, link_it, ALL_IN_DOUBT },
 	{ "with a FIFO in its place", hold, pipe_it, ALL_IN_DOUBT },
 	{ "with that of another database", hold, copy_the_queue, ALL_IN_DOUBT },
