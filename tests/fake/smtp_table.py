@@ -5,7 +5,6 @@ Lines are `does | failure | alternate | alternate-any | fate | ends by | log say
 """
 import dataclasses
 import pathlib
-import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 PHASES = ("banner", "EHLO", "STARTTLS", "handshake", "EHLO in TLS", "MAIL", "RCPT", "DATA", "body", "verdict", "QUIT")
@@ -60,14 +59,15 @@ def behaviours():
     return rows
 
 
-def main():
+def counts():
+    """A line a phase, and one for all."""
     rows = behaviours()
     for phase in PHASES:
         places = [sum(row.phase == phase and row.place == place for row in rows) for place in PLACES]
         named = ", ".join(f"{place}: {count}" for count, place in zip(places, PLACES) if count)
-        print(f"{phase:12} {sum(places):4}  ({named})")
-    print(f"{'all':12} {len(rows):4}")
+        yield f"{phase:12} {sum(places):4}  ({named})"
+    yield f"{'all':12} {len(rows):4}"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    print("\n".join(counts()))

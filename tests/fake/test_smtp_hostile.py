@@ -193,3 +193,8 @@ def test_in_mode_none_the_next_attempt_is_over_tls(known, name):
     for row, met in zip(ROUNDS[name], known(name, "none")[0]):
         assert met["entries"][-1]["next_channel"] == ("tls" if met["kept"] else None), row.name
         assert met["kept"] == (row.fate == "kept"), row.name
+
+
+def test_the_page_counts_as_the_tables_do():
+    page = (smtp_table.HERE.parent.parent / "doc" / "reliability.md").read_text(encoding="utf-8")
+    assert [line for line in smtp_table.counts() if f"    {line}\n" not in page] == []
