@@ -24,17 +24,6 @@ def test_a_lost_message_is_not_taken_for_sent_when_replies_fall_out_of_step(worl
     assert world.entry(message_id)
 
 
-def test_a_slow_receiver_does_not_hold_up_the_others(world):
-    world.one_host(Behaviour(stall=("banner",)), domain="slow.test")
-    quick = world.one_host()
-    world.configure(reply_timeout="20s")
-    world.daemon()
-    for _ in range(5):
-        world.send("b@slow.test")
-    world.send("b@example.test")
-    net.wait_for(lambda: quick.messages, "the quick one", deadline_s=10)
-
-
 @pytest.mark.parametrize("code", ["550 5.1.1", "450 4.1.1"])
 def test_a_remote_text_is_cut_and_clean_utf_8(world, code):
     world.one_host(Behaviour(rcpt={"b@example.test": code.encode() + b" " + "飛".encode() * 600 + b"\xff\x1b[0m\r\n"}))
