@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/complain.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/user.h"
 #include "mail/envelope.h"
@@ -203,8 +204,11 @@ int cli_print_id(int64_t id)
 {
 	char text[MAIL_ID_MAX];
 	mail_id_format(id, text);
-	if (puts(text) >= 0 && fflush(stdout) == 0)
+	(void)failpoint("send.stored");
+	if (puts(text) >= 0 && fflush(stdout) == 0) {
+		(void)failpoint("send.printed");
 		return EX_OK;
+	}
 	return cli_fail(EX_IOERR,
 		"write to standard output: %s; message %s is queued all the same: do not "
 		"send it again",

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -429,6 +430,7 @@ static void on_committed(void *arg, const struct err *e)
 	struct attempt *a = arg;
 	struct trouble *trouble = &a->env->result_trouble;
 	int64_t now_ms = loop_now_ms(a->env->loop);
+	(void)failpoint("delivery.finished");
 	if (!e && trouble_ends(trouble, now_ms))
 		log_info("queue: results of attempts are stored again");
 	if (!e || e->code == ERR_NOT_FOUND || a->is_last_store) {
@@ -445,6 +447,7 @@ static void on_committed(void *arg, const struct err *e)
 
 static void commit(struct attempt *a)
 {
+	(void)failpoint("delivery.finish");
 	queue_finish(a->env->queue, &a->finishing->result, on_committed, a);
 }
 

@@ -2,6 +2,7 @@
 #include "delivery/attempt_internal.h"
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/timefmt.h"
@@ -79,6 +80,7 @@ static void on_mark(void *arg)
 	struct attempt *a = arg;
 	struct err e = { 0 };
 	const char *host = session_mx(a->session);
+	(void)failpoint("delivery.mark");
 	if (queue_mark_in_doubt(a->env->queue, a->item->id, host, &e) == 0) {
 		session_marked(a->session);
 		return;
@@ -162,6 +164,7 @@ static void on_recipient(void *arg, const struct smtp_step *step)
 		[SMTP_VERDICT_HOST] = STANDING_HOST,
 	};
 	struct attempt *a = arg;
+	(void)failpoint("delivery.verdict");
 	struct attempt_recipient *r = &a->recipients[a->asked_index[step->recipient]];
 	r->standing = standings[step->verdict];
 	copy_reply(&r->reply, &step->reply);

@@ -10,6 +10,7 @@
 #include "delivery/session_internal.h"
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "delivery/chunking_memory.h"
@@ -123,7 +124,12 @@ static void fail_smtp(struct session *s, const struct smtp_failure *smtp)
 
 static bool write_bytes(struct session *s, const struct smtp_step *step)
 {
+	if (s->is_marked)
+		(void)failpoint("delivery.final_dot.before");
 	stream_write(s->stream, step->bytes, step->len);
+	if (s->is_marked)
+		(void)failpoint("delivery.final_dot.after");
+	s->is_marked = false;
 	if (s->env->is_stopping && smtp_client_state(s->client) == SMTP_STATE_QUIT) {
 		session_close(&(struct session *){ s }); /* what is queued still goes */
 		return false;
@@ -257,6 +263,7 @@ void session_body_failed(struct session *s, const char *why)
 
 void session_marked(struct session *s)
 {
+	s->is_marked = true;
 	smtp_client_marked(s->client);
 	session_drive(s);
 }

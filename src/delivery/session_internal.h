@@ -41,6 +41,7 @@ struct session {
 	unsigned busy;
 	bool is_driving, has_more, waits_for_drain, has_ended, is_quitting, is_closed;
 	bool is_overdue; /* session_timeout is over */
+	bool is_marked;  /* the end of the message is the next to be written */
 };
 
 /* session.c */

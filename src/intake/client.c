@@ -1,5 +1,6 @@
 #include "intake/client.h"
 
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "net/loop.h"
 
@@ -64,6 +65,8 @@ static void run(struct intake_client *c)
 	enum intake_session_want want = intake_session_run(c->session, &c->out);
 	if (c->stream)
 		stream_write(c->stream, buf_bytes(&c->out), buf_len(&c->out));
+	if (c->is_waiting && buf_len(&c->out))
+		(void)failpoint("listener.replied");
 	if (want == INTAKE_SESSION_CLOSE) {
 		end(c);
 		return;

@@ -1,5 +1,6 @@
 #include "intake/session.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -232,6 +233,7 @@ static void on_stored(void *arg, int64_t id, const struct err *e)
 	struct intake_session *s = arg;
 	char text[MAIL_ID_MAX];
 	s->is_committing = false;
+	(void)failpoint("listener.stored");
 	if (e) {
 		refuse_store(s, e);
 		return;
@@ -250,6 +252,7 @@ static void commit(struct intake_session *s)
 	s->recipient_count = intake_recipient_count(s->message);
 	if (rc == 0)
 		rc = intake_commit(&s->message, on_stored, s, &e);
+	(void)failpoint("listener.taken");
 	s->is_committing = rc == 0;
 	if (rc != 0) {
 		refuse(s, &e);

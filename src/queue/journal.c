@@ -143,6 +143,7 @@ int journal_create(const struct journal_queue *queue, struct journal **out, stru
 	j->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (j->fd < 0)
 		return err_errno(e, errno, "make %s", path);
+	(void)failpoint("queue.journal.made");
 	int rc = grow(j, e);
 	if (rc != 0) {
 		(void)unlink(path);
@@ -198,6 +199,7 @@ int journal_mark(
 	snprintf(entry->hosts[which], JOURNAL_HOST_MAX, "%s", host);
 	atomic_store(&entry->which, which);
 	atomic_store(&entry->item, item);
+	(void)failpoint("queue.journal.marked");
 	if (!journal_is_fenced(j))
 		return 0;
 	journal_clear(j, slot);
@@ -325,6 +327,7 @@ int journal_open(const struct journal_queue *queue, int64_t token, bool fence,
 		return complain_unusable(path, e);
 	if (fence)
 		atomic_store(&j->header->fenced, 1);
+	(void)failpoint("queue.journal.fenced");
 	read_entries(j);
 	*out = MOVE(j);
 	return 0;

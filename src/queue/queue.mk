@@ -5,6 +5,7 @@ libqueue_a_SOURCES = \
 	src/queue/held.c src/queue/held.h \
 	src/queue/journal.c src/queue/journal.h \
 	src/queue/lock.c src/queue/lock.h \
+	src/queue/points.c src/queue/points.h \
 	src/queue/put.c \
 	src/queue/queue.c src/queue/queue.h src/queue/queue_internal.h \
 	src/queue/queue_sqlite.c \

@@ -11,6 +11,7 @@
  * into the database file, which writes and syncs everything afresh. Until that
  * has succeeded every request fails.
  */
+#include "queue/points.h"
 #include "queue/sqlite_schema.h"
 #include "queue/sqlite_store.h"
 
@@ -305,7 +306,7 @@ static void move_log(struct store *s)
 {
 	int mode = SQLITE_CHECKPOINT_PASSIVE;
 	int64_t timeout_ms = s->db.busy_timeout_ms;
-	if (s->log_pages < LOG_PAGES)
+	if (s->log_pages < LOG_PAGES && !failpoint("queue.checkpoint"))
 		return;
 	if (s->log_pages < LOG_PAGES_MAX)
 		s->log_pages_tried = 0;
@@ -317,6 +318,7 @@ static void move_log(struct store *s)
 	int rc = sqlite3_wal_checkpoint_v2(s->db.handle, NULL, mode, NULL, NULL) & 0xff;
 	s->db.busy_timeout_ms = timeout_ms;
 	s->log_pages = 0;
+	(void)failpoint("queue.checkpoint.done");
 	/* The next group verifies before it goes on, and says what is wrong. */
 	if (rc == SQLITE_IOERR || rc == SQLITE_CORRUPT)
 		s->suspect = true;
@@ -517,9 +519,12 @@ static bool run_writes(
 		s->operating = operating; /* its selection went with the transaction */
 		return false;
 	}
+	points_pass(group, count, false);
 	if (store_commit(s, &e) != 0) {
 		reset_answers(group, count);
 		fail_all(group, count, &e);
+	} else {
+		points_pass(group, count, true);
 	}
 	return true;
 }

@@ -12,6 +12,7 @@
  */
 #include "queue/sqlite_store.h"
 
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 
@@ -189,6 +190,7 @@ static int lose_claims(
 		rc = lose_claim(s, h->slot, &doubts, &id, e);
 	} while (rc == 1);
 	s->are_others_known = false;
+	(void)failpoint("queue.lease.lost");
 	return rc;
 }
 
@@ -216,8 +218,10 @@ static void note_useless(struct store *s, int64_t journal)
 
 void lease_remove_useless(struct store *s)
 {
-	for (size_t i = 0; i < s->useless_count; i++)
+	for (size_t i = 0; i < s->useless_count; i++) {
+		(void)failpoint("queue.journal.remove");
 		journal_remove(s->path, s->useless[i]);
+	}
 	s->useless_count = 0;
 }
 
@@ -354,8 +358,10 @@ int lease_register(struct store *s, int64_t lease_s, bool is_worker, struct err 
 	int rc = store_begin(s, e);
 	if (rc == 0)
 		rc = insert_holder(s, e);
+	(void)failpoint("queue.register.before");
 	if (rc == 0)
 		rc = store_commit(s, e);
+	(void)failpoint("queue.register.after");
 	if (rc == 0) {
 		schedule_renewal(s);
 		return 0;
@@ -458,8 +464,12 @@ void lease_unregister(struct store *s)
 	held_begin(s->held, NULL);
 	if (!s->slot || store_begin(s, NULL) != 0)
 		return; /* the lock goes with the process: others will see */
-	if (free_holder(s, &own, s->is_worker || s->options.lost_record, NULL) == 0)
+	bool is_free =
+		free_holder(s, &own, s->is_worker || s->options.lost_record, NULL) == 0;
+	(void)failpoint("queue.unregister.before");
+	if (is_free)
 		(void)store_commit(s, NULL);
+	(void)failpoint("queue.unregister.after");
 	store_rollback(s);
 	lock_drop(&s->lock, s->slot);
 	s->slot = 0;

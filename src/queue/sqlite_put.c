@@ -333,8 +333,10 @@ int put_message(struct store *s, const struct queue_new_message *m, struct err *
 	struct chunk_writer w = { .store = s };
 	int64_t id;
 	int rc = store_message(s, &m->envelope, 0, false, &w.num, &id, e);
+	(void)failpoint("queue.notice.row");
 	if (rc == 0)
 		rc = write_body(&w, m, e);
+	(void)failpoint("queue.notice.body");
 	if (rc == 0)
 		rc = append_original(&w, m, e);
 	if (rc == 0)

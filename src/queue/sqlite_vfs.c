@@ -1,6 +1,7 @@
 #include "queue/sqlite_vfs.h"
 
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -54,6 +55,7 @@ static sqlite3_vfs *behind(sqlite3_vfs *vfs)
 static int write_out(struct vfs_file *w)
 {
 	sqlite3_file *f = (sqlite3_file *)w->real;
+	(void)failpoint("queue.log.write");
 	return f->pMethods->xWrite(f, w->bytes, (int)w->len, w->at);
 }
 
@@ -109,6 +111,7 @@ static int log_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int log_sync(sqlite3_file *f, int flags)
 {
 	int rc = flush(own(f));
+	(void)failpoint("queue.log.sync");
 	return rc ? rc : real(f)->pMethods->xSync(real(f), flags);
 }
 
@@ -165,8 +168,10 @@ static int pass_read(sqlite3_file *f, void *bytes, int amount, sqlite3_int64 at)
 	return real(f)->pMethods->xRead(real(f), bytes, amount, at);
 }
 
+/* Of the database: while the log is moved into it. */
 static int pass_write(sqlite3_file *f, const void *bytes, int amount, sqlite3_int64 at)
 {
+	(void)failpoint("queue.checkpoint.write");
 	return real(f)->pMethods->xWrite(real(f), bytes, amount, at);
 }
 
@@ -177,6 +182,7 @@ static int pass_truncate(sqlite3_file *f, sqlite3_int64 size)
 
 static int pass_sync(sqlite3_file *f, int flags)
 {
+	(void)failpoint("queue.checkpoint.sync");
 	return real(f)->pMethods->xSync(real(f), flags);
 }
 

@@ -1,6 +1,7 @@
 #include "sendmail/submit.h"
 
 #include "base/buf.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
@@ -221,6 +222,7 @@ static void on_done(void *arg, int64_t id, const struct err *e)
 {
 	struct submit *s = arg;
 	char text[MAIL_ID_MAX];
+	(void)failpoint("sendmail.stored");
 	s->status = e ? say_fail_queue("message not queued", e) : EX_OK;
 	if (e || !s->options->is_verbose)
 		return;
