@@ -43,4 +43,5 @@ include tests/e2e/e2e_tests.mk
 include tests/fuzz/fuzz.mk
 include tests/fake/fake_tests.mk
 include tests/soak/soak.mk
+include tests/crash/crash_tests.mk
 include tests/fault/fault_tests.mk

@@ -414,6 +414,8 @@ class Connection:
         except (ssl.SSLError, OSError) as e:
             self.session.tls_error = str(e)
             raise HangUp from e
+        if self.sock.version() is None:
+            raise HangUp  # the client is gone by now
         self.session.channel = "tls"
         self.session.tls_version = NAMES[self.sock.version()]
         self.session.resumed = bool(self.sock.session_reused)
