@@ -275,7 +275,7 @@ class Patient:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
-def is_quiet(patient, while_s=1.2, max_lines=1):
+def is_quiet(patient, while_s=0.8, max_lines=1):
     """Neither spins nor fills the log, and is there."""
     watch = Watch(patient.process, patient.log, while_s)
     assert patient.is_alive() and watch.share < 0.2 and len(watch.lines) <= max_lines, (watch.share, watch.lines)

@@ -18,7 +18,7 @@ def test_mail_is_as_old_and_due_as_soon_as_before_when_the_clock_jumps_by_a_day(
     verdict = threading.Event()
     later = "451 4.3.0 later"
     host = Behaviour(hold_data=verdict, replies={"MAIL": [later, None, later, later, None]})
-    patient = Patient(world, behaviour=host, max_age="12h", retry_schedule="2s")
+    patient = Patient(world, behaviour=host, max_age="12h", retry_schedule="1s")
     control = Control(world, library("preload"), patient.queue_path)
     patient.start(control.env)
     assert patient.hand_over("waits")[0] == 250

@@ -8,7 +8,7 @@ from peers import net
 from peers.smtpd import CHUNKING, Behaviour
 
 MIB = 1 << 20
-SIZE = 6 * MIB
+SIZE = 3 * MIB
 
 
 @pytest.fixture
@@ -63,3 +63,15 @@ def test_a_worker_without_memory_says_so_and_the_next_one_has_all_that_was_ackno
     patient.wait_all_gone()
     assert patient.arrivals("large") == 0
     world.stop(patient.process)
+
+
+def test_a_thousand_recipients_refused_at_length_need_no_piece_of_four_mebibytes(world, without_large_memory):
+    """What does grow: a record has each recipient's reply, and both are limited, by max_recipients and 1,000 octets."""
+    env = without_large_memory(4 * MIB)
+    world.one_host(Behaviour(replies={"RCPT": "550 5.1.1 " + "r" * 980}))
+    sender = world.one_host(Behaviour(), domain="sender.test")
+    batch = b"".join(b"RCPT TO:<user%d@example.test>\n" % number for number in range(1000))
+    world.run("send", "--batch", env=env, stdin=b"MAIL FROM:<a@sender.test>\n" + batch + b"DATA\n\nx\n.\nQUIT\n")
+    world.once(env=env)
+    world.once(env=env)
+    assert len(sender.messages) == 1, "the bounce"
