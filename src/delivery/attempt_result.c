@@ -433,8 +433,16 @@ static void on_committed(void *arg, const struct err *e)
 	(void)failpoint("delivery.finished");
 	if (!e && trouble_ends(trouble, now_ms))
 		log_info("queue: results of attempts are stored again");
-	if (!e || e->code == ERR_NOT_FOUND || a->is_last_store) {
+	if (!e || e->code == ERR_NOT_FOUND || (a->is_last_store && a->is_given_back)) {
 		done(a, e);
+		return;
+	}
+	if (a->is_last_store) {
+		struct err lost = *e;
+		char id[MAIL_ID_MAX];
+		mail_id_format(a->item->envelope.id, id);
+		err_context(&lost, "the result of an attempt to deliver %s is lost", id);
+		done(a, &lost);
 		return;
 	}
 	if (trouble_begins(trouble, e->code, now_ms))

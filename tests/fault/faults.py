@@ -119,7 +119,10 @@ class Disk:
         self.mount()
 
     def _run(self, *words):
-        done = subprocess.run(words, capture_output=True)
+        try:
+            done = subprocess.run(words, capture_output=True)
+        except FileNotFoundError as e:
+            raise Unavailable(f"{words[0]} is not installed") from e
         if done.returncode:
             raise Unavailable(f"{words[0]}: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout.decode()
