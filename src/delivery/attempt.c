@@ -172,6 +172,7 @@ static struct attempt_recipient *new_recipients(size_t count)
 		r->turn = 0;
 		r->state = SMTP_STATE_BANNER;
 		r->handover = NOTICE_PASSED_ON;
+		r->is_private = false;
 	}
 	return list;
 }

@@ -208,6 +208,7 @@ static void settle_the_rest(
 		r->reply.code = 0;
 		snprintf(r->reply.enhanced, sizeof(r->reply.enhanced), "%s", enhanced);
 		snprintf(r->detail, sizeof(r->detail), "%.310s", why);
+		r->is_private = false;
 		r->mx[0] = '\0';
 		r->turn = a->turns;
 	}

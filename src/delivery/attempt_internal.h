@@ -27,6 +27,7 @@ struct attempt_recipient {
 	enum standing standing;
 	struct smtp_reply reply;       /* the verdict's; code 0: ours */
 	char detail[320];              /* our fact, where there is no reply */
+	bool is_private;               /* the fact is none for the sender */
 	char mx[DNS_NAME_MAX];         /* who said it */
 	size_t turn;                   /* in which turn it was last asked about */
 	enum smtp_state state;         /* of the machine, at the verdict */
@@ -51,6 +52,7 @@ struct turn {
 	bool tries_again; /* at the same addresses, without what the host cannot do */
 	bool was_ready;   /* it got as far as taking messages */
 	bool starttls_refused; /* in this session */
+	bool is_private;       /* the detail is none for the sender */
 };
 
 struct attempt {

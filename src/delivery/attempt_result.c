@@ -167,7 +167,9 @@ static void tell(struct attempt *a, size_t i, struct finishing *f, enum notice_k
 {
 	struct attempt_recipient *r = &a->recipients[i];
 	/* The notice quotes the reply itself: a fact of ours goes beside it. */
-	const char *detail = r->reply.code ? NULL : r->detail;
+	const char *detail = r->reply.code   ? NULL
+			     : r->is_private ? "our mail system has a problem of its own"
+					     : r->detail;
 	if (r->standing == STANDING_IN_DOUBT)
 		detail = f->texts[i];
 	else if (f->has_expired && stays(r->standing))

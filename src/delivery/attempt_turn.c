@@ -300,6 +300,7 @@ static void set_open_recipients(struct attempt *a, enum standing standing,
 		if (reply)
 			r->reply = *reply;
 		snprintf(r->detail, sizeof(r->detail), "%.310s", text);
+		r->is_private = a->turn.is_private;
 		snprintf(r->mx, sizeof(r->mx), "%s", mx);
 		r->turn = a->turns;
 	}
@@ -349,6 +350,7 @@ static void on_failed(void *arg, const struct session_failure *f)
 		attempt_start_over(a);
 		return;
 	}
+	a->turn.is_private = failure_is_private(f);
 	fail_turn(a, failure, f->smtp.inside_tls,
 		f->smtp.reply.code ? &f->smtp.reply : NULL, f->text);
 }

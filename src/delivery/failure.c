@@ -66,3 +66,12 @@ const char *failure_stage(const struct session_failure *f)
 		return "connect";
 	return smtp_state_name(f->smtp.state);
 }
+
+bool failure_is_private(const struct session_failure *f)
+{
+	return f->phase == SESSION_PREPARING ||
+	       failure_classify(f) == POLICY_FAILURE_TLS_INIT ||
+	       f->smtp.state == SMTP_STATE_AUTH_CHOICE ||
+	       f->smtp.state == SMTP_STATE_AUTH ||
+	       f->smtp.state == SMTP_STATE_AUTH_CHALLENGE;
+}

@@ -13,4 +13,8 @@ enum policy_failure failure_classify(const struct session_failure *f);
 /* The stage as logs show it: "connect", "tls", or the machine's state. */
 const char *failure_stage(const struct session_failure *f);
 
+/* Its text is about our credentials or certificates and may name files of this machine:
+ * for our log, not for the sender. */
+bool failure_is_private(const struct session_failure *f);
+
 #endif

@@ -141,7 +141,7 @@ static void add_said(struct buf *text, enum dsn_language language,
 		buf_addstr(text, dsn_phrase(language,
 					 is_delivered ? DSN_LOG_TAKEN : DSN_NO_REASON));
 	}
-	if (words_detail(a) && !is_delivered)
+	if (words_detail(a) && !is_delivered && !words_is_private(a))
 		buf_addf(text, ": %s", words_detail(a));
 }
 

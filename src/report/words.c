@@ -273,6 +273,11 @@ const char *words_detail(const struct event_attempt *a)
 	return is_said ? NULL : a->detail;
 }
 
+bool words_is_private(const struct event_attempt *a)
+{
+	return is(a->stage, "prepare") || is_at_auth(a) || is(a->failure, "tls_init");
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

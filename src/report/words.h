@@ -49,6 +49,10 @@ bool words_is_told_by_reply(const struct event_attempt *a);
 /* A fact of ours that neither the reply nor the failure class tells, or NULL. */
 const char *words_detail(const struct event_attempt *a);
 
+/* The detail is about our credentials or certificates, and names files of this machine:
+ * nothing for those outside of it. */
+bool words_is_private(const struct event_attempt *a);
+
 /* Two recipients were told the same. */
 bool words_is_same_verdict(
 	const struct event_recipient *a, const struct event_recipient *b);
