@@ -1,2 +1,3 @@
 EXTRA_DIST += tests/privilege/privilege_tests.mk tests/privilege/README.md \
-	tests/privilege/conftest.py tests/privilege/people.py tests/privilege/test_user.py
+	tests/privilege/conftest.py tests/privilege/people.py tests/privilege/test_secrets.py \
+	tests/privilege/test_user.py
