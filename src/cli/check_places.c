@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The user that `run` is: we are not always the same. */
-static uid_t runner(const struct config *config)
+/* May `run`, as the user it is, trust what that user has? */
+static bool is_trusted(const struct config *config, bool is_run, uid_t owner)
 {
 	const struct passwd *pw = config->user ? getpwnam(config->user) : NULL;
-	return pw ? pw->pw_uid : geteuid();
+	if (owner == 0 || (pw && owner == pw->pw_uid))
+		return true;
+	return is_run ? owner == geteuid() : !pw;
 }
 
 static int complain_writable(
@@ -39,7 +41,7 @@ static int complain_owner(
 	return ERR_PERMISSION;
 }
 
-static int check_directory(const struct config *config, const char *option,
+static int check_directory(const struct config *config, bool is_run, const char *option,
 	const char *path, struct buf *report)
 {
 	struct stat st;
@@ -47,17 +49,18 @@ static int check_directory(const struct config *config, const char *option,
 		return 0;
 	if (st.st_mode & S_IWOTH)
 		return complain_writable(option, path, &st, report);
-	if (st.st_uid != 0 && st.st_uid != runner(config))
+	if (!is_trusted(config, is_run, st.st_uid))
 		return complain_owner(option, path, &st, report);
 	return 0;
 }
 
-int check_places(const struct config *config, struct buf *report)
+int check_places(const struct config *config, bool is_run, struct buf *report)
 {
 	OWN(mem_free) char *queue = xstrdup(config->queue);
 	char *slash = strrchr(queue, '/'); /* the path is absolute */
 	slash[slash == queue] = '\0';
-	int of_queue = check_directory(config, "queue", queue, report);
-	int of_policy = check_directory(config, "policy_dir", config->policy_dir, report);
+	int of_queue = check_directory(config, is_run, "queue", queue, report);
+	int of_policy =
+		check_directory(config, is_run, "policy_dir", config->policy_dir, report);
 	return of_queue ? of_queue : of_policy;
 }

@@ -112,7 +112,7 @@ int cli_config_check(struct cli *cli, const struct cli_args *args)
 		tls_versions_available(), &config, &report);
 	if (code == 0) {
 		check_user(config);
-		code = check_places(config, &report);
+		code = check_places(config, false, &report);
 	}
 	if (code == 0)
 		code = check_credentials(config->credentials, &report);

@@ -41,7 +41,7 @@ static int reload(void *arg, struct config **out, struct err *e)
 static int check_start(const struct config *config)
 {
 	struct buf report = BUF_INIT;
-	int rc = check_places(config, &report);
+	int rc = check_places(config, true, &report);
 	cli_fail_lines(EX_CONFIG, buf_text(&report));
 	buf_clear(&report);
 	/* Root has read it; on SIGHUP it is another user who does. */

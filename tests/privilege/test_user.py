@@ -170,6 +170,10 @@ def test_a_directory_that_others_may_write_to_is_refused(open_world, option):
             assert said in told
     os.chown(place, *ids(OWNER))
     world.run("run", "--once")
+    # A service manager starts it as its user: root, who checks, does not know whom.
+    world.configure(user=None)
+    world.write_configuration()
+    world.run("config", "check")
 
 
 def test_root_without_a_user_is_told_so(open_world):
