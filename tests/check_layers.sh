@@ -89,6 +89,9 @@ only=$(grep -lE '^#[ \t]*include[ \t]*<ares' src/dns/*.[ch] 2>/dev/null | grep -
 only=$(grep -lE '^#[ \t]*include[ \t]*<sqlite3' src/queue/*.[ch] 2>/dev/null | grep -vE '^src/queue/(queue_)?sqlite[a-z_]*\.[ch]$')
 [ -z "$only" ] && result ok "only the SQLite store includes sqlite3.h" ||
 	result "not ok" "only the SQLite store includes sqlite3.h: $only"
+only=$(grep -lE '^#[ \t]*include[ \t]*<uthash' policy/*.[ch] src/*/*.[ch] 2>/dev/null | grep -v '^src/base/hash\.h$')
+[ -z "$only" ] && result ok "only base/hash.h includes uthash" ||
+	result "not ok" "only base/hash.h includes uthash: $only"
 check_pure libpolicy.a
 check_pure libsmtp.a
 echo "1..$n"

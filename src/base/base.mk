@@ -6,6 +6,7 @@ libbase_a_SOURCES = \
 	src/base/complain.c src/base/complain.h \
 	src/base/err.c src/base/err.h \
 	src/base/failpoint.c src/base/failpoint.h \
+	src/base/hash.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
 	src/base/notify.c src/base/notify.h \

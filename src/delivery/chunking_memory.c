@@ -1,10 +1,10 @@
 #include "delivery/chunking_memory.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 struct host {
 	char *name;
@@ -40,15 +40,14 @@ void chunking_memory_free(struct chunking_memory **mp)
 
 static struct host *find(const struct chunking_memory *m, const char *name)
 {
-	struct host *h = NULL;
-	if (m)
-		HASH_FIND_STR(m->hosts, name, h);
+	struct host *h;
+	HASH_FIND_STR(m->hosts, name, h);
 	return h;
 }
 
 bool chunking_memory_is_trusted(const struct chunking_memory *m, const char *host)
 {
-	const struct host *h = find(m, host);
+	const struct host *h = m ? find(m, host) : NULL;
 	return h && h->is_trusted;
 }
 

@@ -1,11 +1,11 @@
 #include "delivery/claim_gate.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "delivery/way.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 /* A hop, by its key. */
 struct entry {

@@ -1,10 +1,10 @@
 #include "delivery/health.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 struct entry {

@@ -10,13 +10,13 @@
 #ifndef DELIVERY_HOP_H
 #define DELIVERY_HOP_H
 
+#include "base/hash.h"
 #include "delivery/health.h"
 #include "delivery/window.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 struct idle_session;
 struct batch;

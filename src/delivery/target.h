@@ -11,12 +11,12 @@
 #ifndef DELIVERY_TARGET_H
 #define DELIVERY_TARGET_H
 
+#include "base/hash.h"
 #include "delivery/hop.h"
 #include "queue/queue.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <uthash.h>
 
 enum batch_kind { BATCH_MAIL, BATCH_NOTICES, BATCH_COUNT };
 

@@ -7,11 +7,10 @@
 #include "intake/message.h"
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "mail/content.h"
 #include "mail/envelope.h"
 #include "queue/queue.h"
-
-#include <uthash.h>
 
 struct intake {
 	const struct config *config;

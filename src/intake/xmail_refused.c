@@ -1,10 +1,10 @@
 #include "intake/xmail_refused.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 /* Without padding: it is hashed as octets. */
 struct identity {

@@ -12,9 +12,8 @@
 #define QUEUE_HELD_H
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "queue/journal.h"
-
-#include <uthash.h>
 
 /* A row of claims: what one request claimed, and still holds. */
 struct held_claim {

@@ -2,12 +2,12 @@
 #include "queue/sqlite_store.h"
 
 #include "base/failpoint.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 enum { ID_TRIES = 8 };
 
