@@ -105,9 +105,10 @@ static bool to_ascii(const char *s, char out[INPUT_MAX + 1], char *why)
 			idn2_strerror(rc));
 		return false;
 	}
-	bool fits = strlen((char *)converted) <= INPUT_MAX;
+	size_t size = strlen((char *)converted) + 1;
+	bool fits = size <= INPUT_MAX + 1;
 	if (fits)
-		strcpy(out, (char *)converted);
+		memcpy(out, converted, size);
 	idn2_free(converted);
 	return fits || fail(why, TOO_LONG);
 }

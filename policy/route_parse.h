@@ -52,7 +52,7 @@ void route_skip_blanks(struct route_parser *p);
 struct route_word route_next_word(struct route_parser *p, bool ends_at_comma);
 bool route_word_begins(struct route_word w, const char *prefix); /* in any case */
 bool route_word_is(struct route_word w, const char *s);
-struct route_word route_word_after(struct route_word w, size_t octets);
+struct route_word route_word_after(struct route_word w, size_t n);
 /* false: it does not fit. */
 bool route_word_string(struct route_word w, char *out, size_t out_size);
 /* Copies in the arena. */

@@ -46,7 +46,7 @@ static long group_of(const char *s, unsigned padding)
 		group = group << 6 | value;
 	}
 	long left_over = padding == 2 ? 0xffff : padding == 1 ? 0xff : 0;
-	return group & left_over ? -1 : group;
+	return (group & left_over) ? -1 : group;
 }
 
 bool base64_decode(const char *s, size_t len, struct buf *out)

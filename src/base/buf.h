@@ -6,6 +6,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -29,18 +30,19 @@ void buf_addu(struct buf *b, uint64_t n);           /* decimal */
 void buf_consume(struct buf *b, size_t len);        /* len <= buf_len */
 void buf_consume_secret(struct buf *b, size_t len); /* and overwrites them */
 void buf_clear_secret(struct buf *b);               /* likewise */
-char *buf_reserve(struct buf *b, size_t len);       /* room for len bytes at the end */
-void buf_commit(struct buf *b, size_t len);         /* that many of them were written */
-const char *buf_text(struct buf *b);                /* NUL-terminated view */
-char *buf_steal(struct buf *b);                     /* the caller frees; NUL-terminated */
+/* Room for len bytes at the end. */
+char *buf_reserve(struct buf *b, size_t len) __attribute__((returns_nonnull));
+void buf_commit(struct buf *b, size_t len); /* that many of them were written */
+const char *buf_text(struct buf *b);        /* NUL-terminated view */
+char *buf_steal(struct buf *b);             /* the caller frees; NUL-terminated */
 
 /* Inline: what writes records and commands adds a few octets at a time. */
 static inline void buf_add(struct buf *b, const void *bytes, size_t len)
 {
 	if (!len)
 		return;
-	memcpy(b->cap - b->end >= len ? b->mem + b->end : buf_reserve(b, len), bytes,
-		len);
+	bool fits = b->mem && b->cap - b->end >= len;
+	memcpy(fits ? b->mem + b->end : buf_reserve(b, len), bytes, len);
 	b->end += len;
 }
 

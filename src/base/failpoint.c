@@ -31,14 +31,14 @@ static int act(const char *action, int index)
 {
 	size_t len = strcspn(action, ",");
 	const char *at = memchr(action, '@', len);
-	int due = at ? atoi(at + 1) : 1;
+	long due = at ? strtol(at + 1, NULL, 10) : 1;
 	int now = atomic_fetch_add(&passed[index], 1) + 1;
 	if (now < due)
 		return 0;
 	if (strncmp(action, "kill", 4) == 0 && now == due)
 		kill(getpid(), SIGKILL);
 	if (strncmp(action, "exit:", 5) == 0 && now == due)
-		_exit(atoi(action + 5));
+		_exit((int)strtol(action + 5, NULL, 10));
 	if (strncmp(action, "error:", 6) == 0)
 		return errno_named(action + 6);
 	return 0;

@@ -114,9 +114,9 @@ static void close_target(void)
 int log_open(const char *target, const char *tag, struct err *e)
 {
 	int fd = -1;
-	bool to_syslog = strcmp(target, "syslog") == 0;
-	bool to_stderr = strcmp(target, "stderr") == 0;
-	if (!to_syslog && !to_stderr) {
+	bool is_syslog = strcmp(target, "syslog") == 0;
+	bool is_stderr = strcmp(target, "stderr") == 0;
+	if (!is_syslog && !is_stderr) {
 		fd = open_file(target, e);
 		if (fd < 0)
 			return fd;
@@ -127,7 +127,7 @@ int log_open(const char *target, const char *tag, struct err *e)
 	if (gethostname(state.host, sizeof(state.host) - 1) < 0)
 		snprintf(state.host, sizeof(state.host), "localhost");
 	state.pid = getpid(); /* the program does not fork */
-	state.kind = to_syslog ? TO_SYSLOG : to_stderr ? TO_STDERR : TO_FILE;
+	state.kind = is_syslog ? TO_SYSLOG : is_stderr ? TO_STDERR : TO_FILE;
 	state.fd = fd;
 	state.path = fd >= 0 ? xstrdup(target) : NULL;
 	pthread_mutex_unlock(&state.lock);

@@ -12,14 +12,15 @@
 
 #include <stddef.h>
 
-void *xmalloc(size_t size);
-void *xcalloc(size_t count, size_t size); /* zeroed; overflow aborts */
-void *xrealloc(void *p, size_t size);
-void *xreallocarray(void *p, size_t count, size_t size);
-char *xstrdup(const char *s);              /* NULL stays NULL */
-char *xstrndup(const char *s, size_t len); /* always NUL-terminated */
-void *xmemdup(const void *p, size_t len);
-char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define MEM_NONNULL __attribute__((returns_nonnull))
+void *xmalloc(size_t size) MEM_NONNULL;
+void *xcalloc(size_t count, size_t size) MEM_NONNULL; /* zeroed; overflow aborts */
+void *xrealloc(void *p, size_t size) MEM_NONNULL;
+void *xreallocarray(void *p, size_t count, size_t size) MEM_NONNULL;
+char *xstrdup(const char *s);                          /* NULL stays NULL */
+char *xstrndup(const char *s, size_t len) MEM_NONNULL; /* always NUL-terminated */
+void *xmemdup(const void *p, size_t len) MEM_NONNULL;
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2))) MEM_NONNULL;
 
 /* Frees *p and sets it to NULL: OWN(mem_free) for plain strings. */
 void mem_free(void *pp);

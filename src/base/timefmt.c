@@ -72,7 +72,7 @@ static void put_civil(char *out, uint64_t seconds)
 	unsigned fifth = (5 * of_year + 2) / 153; /* months since March */
 	unsigned month = fifth < 10 ? fifth + 3 : fifth - 9;
 	year += (unsigned)(days / ERA_DAYS) * 400 - 400 + (month <= 2);
-	memcpy(out, "0000-00-00T00:00:00", 19);
+	memcpy(out, "0000-00-00T00:00:00", 19); /* NOLINT: more follows */
 	put_digits(out, year, 4);
 	put_digits(out + 5, month, 2);
 	put_digits(out + 8, of_year - (153 * fifth + 2) / 5 + 1, 2);

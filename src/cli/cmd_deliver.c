@@ -209,9 +209,8 @@ static int spool_input(struct err *e)
 	FILE *spool = tmpfile();
 	if (!spool)
 		return err_errno(e, errno, "make a temporary file");
-	ssize_t n = 0;
 	while (e->code == 0) {
-		n = read(STDIN_FILENO, bytes, sizeof(bytes));
+		ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
 		if (n == 0)
 			break;
 		if (n < 0)

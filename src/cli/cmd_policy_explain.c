@@ -86,19 +86,23 @@ static void decide(const struct explain *x, const struct subject *s,
 	policy_decide(x->set, &query, out);
 }
 
+static bool is_tls(const struct policy_decision *d)
+{
+	return d->channel == POLICY_CHANNEL_TLS;
+}
+
 /* What is due if the attempt fails: in the handshake, or, where there is none,
  * by a refusal for now. */
 static enum policy_channel due_after(const struct policy_decision *d)
 {
 	const char *reason;
-	bool is_tls = d->channel == POLICY_CHANNEL_TLS;
 	struct policy_fallback_query query = {
 		.mode = d->fallback,
 		.channel = d->channel,
 		.tls_required = d->tls_required,
-		.inside_tls = is_tls,
-		.failure = is_tls ? POLICY_FAILURE_TLS_HANDSHAKE
-				  : POLICY_FAILURE_SMTP_TEMPORARY,
+		.inside_tls = is_tls(d),
+		.failure = is_tls(d) ? POLICY_FAILURE_TLS_HANDSHAKE
+				     : POLICY_FAILURE_SMTP_TEMPORARY,
 	};
 	struct policy_attempt_summary summary = {
 		.mode = d->fallback,
@@ -130,11 +134,6 @@ static void find_answer(
 static bool is_sent(const struct answer *a)
 {
 	return !a->route || a->route->kind == POLICY_ROUTE_RELAYS;
-}
-
-static bool is_tls(const struct policy_decision *d)
-{
-	return d->channel == POLICY_CHANNEL_TLS;
 }
 
 /* --- telling it --- */

@@ -520,7 +520,8 @@ int cli_queue_operate(struct cli *cli, const struct cli_args *args)
 	struct operated operated = { 0 };
 	char domain[POLICY_NAME_MAX + 1];
 	size_t i = 0;
-	while (i < ARRAY_SIZE(verbs) && strcmp(verbs[i].command, args->command->name))
+	while (i < ARRAY_SIZE(verbs) &&
+		strcmp(verbs[i].command, args->command->name) != 0)
 		i++;
 	ASSERT(i < ARRAY_SIZE(verbs));
 	int status = parse_selection(args, &selection, domain);

@@ -9,8 +9,9 @@
 
 /* ---- a list of places: "lmtp:/path", "smtp:127.0.0.1:10025" ---- */
 
-static bool parse_protocol(struct config_parse *p, const char *word, const char **rest,
-	struct config_listen *out)
+/* What follows the protocol and its colon; NULL: it was not right, and that was said. */
+static const char *parse_protocol(
+	struct config_parse *p, const char *word, struct config_listen *out)
 {
 	static const char *const names[] = { "lmtp", "smtp", NULL };
 	size_t len = strcspn(word, ":");
@@ -19,17 +20,18 @@ static bool parse_protocol(struct config_parse *p, const char *word, const char 
 		if (!text_equal(name, names[i]))
 			continue;
 		out->is_lmtp = i == 0;
-		*rest = word + len + 1;
-		return true;
+		return word + len + 1;
 	}
 	const char *nearest = word[len] ? text_nearest(name, names) : NULL;
 	if (nearest)
-		return config_parse_no(p, "\"%.*s\": did you mean \"%s%.*s\"?",
-			CONFIG_SHOWN_MAX, word, nearest, CONFIG_SHOWN_MAX, word + len);
-	return config_parse_no(p,
-		"\"%.*s\" does not begin with lmtp: or smtp: : write "
-		"lmtp:/run/hikyaku/lmtp.sock or smtp:127.0.0.1:10025",
-		CONFIG_SHOWN_MAX, word);
+		config_parse_no(p, "\"%.*s\": did you mean \"%s%.*s\"?", CONFIG_SHOWN_MAX,
+			word, nearest, CONFIG_SHOWN_MAX, word + len);
+	else
+		config_parse_no(p,
+			"\"%.*s\" does not begin with lmtp: or smtp: : write "
+			"lmtp:/run/hikyaku/lmtp.sock or smtp:127.0.0.1:10025",
+			CONFIG_SHOWN_MAX, word);
+	return NULL;
 }
 
 static bool parse_socket_path(
@@ -57,10 +59,10 @@ static bool parse_socket_path(
 static bool parse_place(
 	struct config_parse *p, const char *word, struct config_listen *out)
 {
-	const char *rest = NULL;
 	struct err e = { 0 };
 	*out = (struct config_listen){ .is_lmtp = false };
-	if (!parse_protocol(p, word, &rest, out))
+	const char *rest = parse_protocol(p, word, out);
+	if (!rest)
 		return false;
 	if (*rest == '/')
 		return parse_socket_path(p, rest, out);

@@ -63,7 +63,7 @@ static bool parse_whole(struct config_parse *p, const struct config_option *o,
 static bool parse_number(struct config_parse *p, const struct config_option *o,
 	const char *const *words, size_t count, void *field)
 {
-	int64_t n;
+	int64_t n = 0;
 	(void)count;
 	if (!parse_whole(p, o, words[0], &n))
 		return false;
@@ -81,7 +81,7 @@ static void format_number(
 static bool parse_port(struct config_parse *p, const struct config_option *o,
 	const char *const *words, size_t count, void *field)
 {
-	int64_t n;
+	int64_t n = 0;
 	(void)count;
 	if (!parse_whole(p, o, words[0], &n))
 		return false;
@@ -99,7 +99,7 @@ static void format_port(const struct config_option *o, const void *field, struct
 static bool parse_percent(struct config_parse *p, const struct config_option *o,
 	const char *const *words, size_t count, void *field)
 {
-	int64_t n;
+	int64_t n = 0;
 	(void)count;
 	if (!parse_whole(p, o, words[0], &n))
 		return false;

@@ -30,7 +30,7 @@ typedef void host_callback(void *arg, const struct host_addrs *found);
 struct host_lookup *host_lookup_start(struct dns_resolver *resolver, const char *name,
 	uint16_t port, const struct addr_range *prohibited, size_t prohibited_count,
 	host_callback *cb, void *arg);
-void host_lookup_cancel(struct host_lookup **lookup);
+void host_lookup_cancel(struct host_lookup **lp);
 
 /* Pure parts: the order, and the guard on the final address (un-mapped). */
 void host_addrs_merge(const struct addr *v6, size_t v6_count, const struct addr *v4,

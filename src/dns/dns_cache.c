@@ -69,6 +69,7 @@ static struct entry **find(
 static void drop(struct dns_cache *c, struct entry **at)
 {
 	struct entry *e = *at;
+	ASSERT(e);
 	*at = e->next;
 	TAILQ_REMOVE(&c->by_use, e, by_use);
 	c->count--;

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "base/timefmt.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,13 +81,12 @@ static int64_t take_time(struct in *in, const char *name)
 static int64_t take_id(struct in *in, const char *name)
 {
 	const char *text = json_string_value(member(in, name));
-	uint64_t id = 0;
-	int end = 0;
 	if (!text || strlen(text) != EVENT_ID_MAX - 1 ||
-		strspn(text, "0123456789ABCDEF") != EVENT_ID_MAX - 1 ||
-		sscanf(text, "%16" SCNx64 "%n", &id, &end) != 1)
+		strspn(text, "0123456789ABCDEF") != EVENT_ID_MAX - 1) {
 		complain(in, name);
-	return (int64_t)id;
+		return 0;
+	}
+	return (int64_t)strtoull(text, NULL, 16);
 }
 
 static void take_reply(struct in *in, struct event_reply *reply)

@@ -216,7 +216,7 @@ static void *watch_thread(void *arg)
 	t.intake = intake_new(NULL, t.port); /* settings are there already */
 	int64_t wait_ms = 0;
 	while (await(&t, wait_ms)) {
-		int rc = t.settings->dir ? take_directory(&t) : 0;
+		int rc = t.settings && t.settings->dir ? take_directory(&t) : 0;
 		wait_ms = rc ? RETRY_MS : LOOK_MS;
 	}
 	queue_port_close(&t.port);

@@ -308,19 +308,18 @@ static void enter_ended(struct stream_tls *t);
 static void enter_failed(struct stream_tls *t);
 
 static const struct state_row {
-	const char *name;
 	enum tls_state (*step)(struct stream_tls *t);
 	void (*enter)(struct stream_tls *t); /* the last thing: it may close */
 	unsigned next;                       /* bits of the states that may follow */
 } state_table[] = {
-	[TLS_STARTING] = { "starting", step_starting, NULL,
+	[TLS_STARTING] = { step_starting, NULL,
 		1 << TLS_HANDSHAKE | 1 << TLS_FAILED | 1 << TLS_CLOSED },
-	[TLS_HANDSHAKE] = { "handshake", step_handshake, NULL,
+	[TLS_HANDSHAKE] = { step_handshake, NULL,
 		1 << TLS_OPEN | 1 << TLS_FAILED | 1 << TLS_CLOSED },
-	[TLS_OPEN] = { "open", step_open, enter_open, 1 << TLS_ENDED | 1 << TLS_CLOSED },
-	[TLS_ENDED] = { "ended", step_over, enter_ended, 1 << TLS_CLOSED },
-	[TLS_FAILED] = { "failed", step_over, enter_failed, 1 << TLS_CLOSED },
-	[TLS_CLOSED] = { "closed", step_over, NULL, 0 },
+	[TLS_OPEN] = { step_open, enter_open, 1 << TLS_ENDED | 1 << TLS_CLOSED },
+	[TLS_ENDED] = { step_over, enter_ended, 1 << TLS_CLOSED },
+	[TLS_FAILED] = { step_over, enter_failed, 1 << TLS_CLOSED },
+	[TLS_CLOSED] = { step_over, NULL, 0 },
 };
 _Static_assert(ARRAY_SIZE(state_table) == TLS_STATE_COUNT, "a row a state");
 

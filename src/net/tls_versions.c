@@ -98,7 +98,7 @@ unsigned tls_versions_available(void)
 {
 	unsigned mask = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(version_table); i++) {
-		gnutls_priority_t priority;
+		gnutls_priority_t priority = NULL;
 		if (tls_priority_new(version_table[i].bit, &priority, NULL) != 0)
 			continue;
 		gnutls_priority_deinit(priority);

@@ -168,9 +168,10 @@ static bool wait_for_work(struct queue *q)
 static size_t take_group(struct queue *q, struct request **group)
 {
 	size_t n = 0;
-	while (!q->paused && n < q->group_max && q->waiting.head) {
-		group[n] = list_take(&q->waiting);
-		q->urgent -= is_urgent(group[n++]);
+	struct request *r;
+	while (!q->paused && n < q->group_max && (r = list_take(&q->waiting))) {
+		q->urgent -= is_urgent(r);
+		group[n++] = r;
 	}
 	return n;
 }

@@ -164,7 +164,10 @@ char *request_strdup(struct request *r, const char *s)
 struct queue_new_recipient *request_copy_recipients(
 	struct request *r, const struct queue_new_recipient *list, size_t count)
 {
-	struct queue_new_recipient *copy = request_copy(r, list, count * sizeof(*list));
+	if (!count)
+		return NULL;
+	struct queue_new_recipient *copy = request_alloc(r, count * sizeof(*list));
+	memcpy(copy, list, count * sizeof(*list));
 	for (size_t i = 0; i < count; i++) {
 		copy[i].address = request_strdup(r, list[i].address);
 		copy[i].domain = request_strdup(r, list[i].domain);

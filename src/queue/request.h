@@ -112,7 +112,7 @@ void request_deliver(struct request *r);      /* runs the call back */
 void request_reset_answer(struct request *r); /* as before it was run */
 
 /* Memory that goes with the request. */
-void *request_alloc(struct request *r, size_t size);
+void *request_alloc(struct request *r, size_t size) __attribute__((returns_nonnull));
 void *request_copy(struct request *r, const void *bytes, size_t len);
 char *request_strdup(struct request *r, const char *s); /* NULL stays NULL */
 struct queue_new_recipient *request_copy_recipients(

@@ -96,6 +96,7 @@ static void touch(
 		s->touched =
 			xreallocarray(s->touched, s->touched_cap, sizeof(*s->touched));
 	}
+	ASSERT(s->touched);
 	s->touched[s->touched_count++] =
 		(struct touched){ destination, next_due_ms, n, false, kind };
 }

@@ -23,7 +23,7 @@
 enum { SLOTS_MAX = 10000, HOLDERS_AT_ONCE = 64 };
 
 struct holder {
-	int64_t slot, token, inode, lease_until_ms;
+	int64_t slot, inode, lease_until_ms;
 	int64_t journal; /* its token; 0: no worker */
 	char boot[JOURNAL_BOOT_MAX];
 };
@@ -52,15 +52,15 @@ static int load_holders(
 	struct store *s, struct holder *list, size_t *count_out, struct err *e)
 {
 	sqlite3_stmt *stmt = db_query(&s->db, e,
-		"SELECT slot, token, inode, lease_until_ms, journal, boot FROM holder"
+		"SELECT slot, inode, lease_until_ms, journal, boot FROM holder"
 		" WHERE slot <> ?1 OR token <> ?2",
 		"ii", s->slot, s->token);
 	size_t n = 0;
 	int rc;
 	while ((rc = db_step(&s->db, stmt, e)) == 1) {
 		struct holder h = { db_int(stmt, 0), db_int(stmt, 1), db_int(stmt, 2),
-			db_int(stmt, 3), db_int(stmt, 4), "" };
-		snprintf(h.boot, sizeof(h.boot), "%s", db_text(stmt, 5));
+			db_int(stmt, 3), "" };
+		snprintf(h.boot, sizeof(h.boot), "%s", db_text(stmt, 4));
 		if (!lease_is_alive(
 			    &s->lock, h.slot, h.inode, h.lease_until_ms, clock_wall_ms()))
 			list[n++] = h;
@@ -378,7 +378,7 @@ int lease_register(struct store *s, int64_t lease_s, bool is_worker, struct err 
  * did: we carry it out. */
 static int give_up_row(struct store *s, int64_t journal, struct err *e)
 {
-	struct holder own = { .slot = s->slot, .token = s->token, .journal = journal };
+	struct holder own = { .slot = s->slot, .journal = journal };
 	journal_boot(own.boot);
 	held_begin(s->held, NULL);
 	return free_holder(s, &own, true, e);
@@ -455,7 +455,7 @@ void store_renew(struct store *s)
 
 void lease_unregister(struct store *s)
 {
-	struct holder own = { .slot = s->slot, .token = s->token };
+	struct holder own = { .slot = s->slot };
 	if (held_journal(s->held))
 		own.journal = journal_token(held_journal(s->held));
 	journal_boot(own.boot);

@@ -25,6 +25,6 @@ void dsn_log_pack(const struct dsn_told *told, struct buf *out);
 
 /* queue_story.tell: the MIME head of the part, and its content; ASCII as it goes
  * over the wire, whatever it says. Uses nothing but what it is given. */
-char *dsn_log_tell(const void *told, size_t told_len, struct queue_records *records);
+char *dsn_log_tell(const void *bytes, size_t len, struct queue_records *records);
 
 #endif

@@ -49,11 +49,11 @@ struct sasl;
 struct sasl *sasl_new(const struct sasl_identity *identity);
 void sasl_free(struct sasl **s);
 
-/* Chooses among mechanisms (separated by blanks) and begins; again, with fewer of
+/* Chooses from the list (separated by blanks) and begins; again, with fewer of
  * them, when the host did not take the last one. Returns 0; ERR_UNSUPPORTED: none of
  * them will do; ERR_INVALID: the user or the secret cannot be used so. */
 int sasl_begin(
-	struct sasl *s, const char *mechanisms, struct sasl_response *out, struct err *e);
+	struct sasl *s, const char *list, struct sasl_response *out, struct err *e);
 const char *sasl_mechanism(const struct sasl *s); /* that was chosen; NULL: none yet */
 
 /* Returns 0; ERR_INVALID: the challenge is none of this mechanism, or does not prove

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 /* The login name; without one USER or LOGNAME; else "nobody". */
-char *person_login(uid_t user);
+char *person_login(uid_t user) __attribute__((returns_nonnull));
 /* The environment's NAME; else the name from the user database; "" for none. */
 char *person_full_name(uid_t user);
 /* Of a user database entry: up to a comma, '&' stands for the login name. */
