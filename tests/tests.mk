@@ -41,6 +41,7 @@ include tests/privilege/privilege_tests.mk
 include tests/bench/bench.mk
 include tests/e2e/e2e_tests.mk
 include tests/fuzz/fuzz.mk
+include tests/static/static.mk
 include tests/fake/fake_tests.mk
 include tests/soak/soak.mk
 include tests/crash/crash_tests.mk
