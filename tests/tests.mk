@@ -7,6 +7,7 @@ AM_TESTS_ENVIRONMENT = \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
 	NM='$(NM)'; export NM; READELF='$(READELF)'; export READELF; CC='$(CC)'; export CC; \
 	TOP_SRCDIR='$(abs_top_srcdir)'; export TOP_SRCDIR; \
+	TSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/tsan.supp'; export TSAN_OPTIONS; \
 	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR;
 
 EXTRA_DIST += tests/LAYERS tests/check_layers.sh tests/check_headers.sh
@@ -20,6 +21,15 @@ AM_TESTS_ENVIRONMENT += \
 	HARDEN_FLAGS='$(HARDEN_CFLAGS) $(HARDEN_LDFLAGS)'; export HARDEN_FLAGS; \
 	FORTIFY_LEVEL='$(FORTIFY_LEVEL)'; export FORTIFY_LEVEL;
 endif
+
+# Those with threads in them, for a build with --enable-thread-sanitizer; of the system tests those
+# with the marker `threads` (tests/pytest.ini).
+thread_tests = tests/base/test_log tests/net/test_loop tests/net/test_process tests/queue/test_port \
+	tests/queue/test_journal tests/queue/test_claim tests/queue/test_lease tests/delivery/test_lane \
+	tests/delivery/test_scheduler tests/intake/test_listener tests/intake/test_xmail
+check-threads:
+	$(MAKE) check TESTS='$(thread_tests)' check_PROGRAMS='$(thread_tests)'
+.PHONY: check-threads
 
 include tests/policy/policy_tests.mk
 include tests/base/base_tests.mk
@@ -42,6 +52,7 @@ include tests/bench/bench.mk
 include tests/e2e/e2e_tests.mk
 include tests/fuzz/fuzz.mk
 include tests/static/static.mk
+include tests/valgrind/valgrind.mk
 include tests/fake/fake_tests.mk
 include tests/soak/soak.mk
 include tests/crash/crash_tests.mk

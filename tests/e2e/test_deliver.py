@@ -7,7 +7,7 @@ import pytest
 
 from peers import net
 from peers.smtpd import Behaviour
-from world import EX_OK, EX_USAGE, MESSAGE, SENDER, without_trace
+from world import END_S, EX_OK, EX_USAGE, MESSAGE, SENDER, without_trace
 
 EX_UNAVAILABLE, EX_TEMPFAIL = 69, 75
 BODY = MESSAGE.replace(b"\n", b"\r\n")
@@ -101,7 +101,7 @@ def test_an_interrupted_delivery_is_75_and_leaves_nothing(world):
     net.wait_for(lambda: server.sessions, "a session")
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == EX_TEMPFAIL
+    assert process.wait(END_S) == EX_TEMPFAIL
     assert not list(scratch.iterdir())
     process.stdout.close()
     process.stderr.close()

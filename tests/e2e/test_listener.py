@@ -13,7 +13,7 @@ import pytest
 from peers import net
 from peers.smtpd import Behaviour
 from peers.submit import TIMEOUT_S, Client, queued_id
-from world import HEADER, MESSAGE, without_trace
+from world import END_S, HEADER, MESSAGE, without_trace
 
 ENVELOPE = b"MAIL FROM:<a@sender.test>\r\nRCPT TO:<b@example.test>\r\nDATA\r\n"
 
@@ -216,6 +216,7 @@ def test_a_socket_left_by_a_dead_worker_is_replaced_and_a_live_one_is_not(world)
     assert not door.path.exists()
 
 
+@pytest.mark.threads
 def test_sigterm_lets_a_message_end_and_keeps_what_was_acknowledged(world):
     door = Door(world)
     with Client(door.path) as busy, Client(door.address) as idle:
@@ -229,11 +230,12 @@ def test_sigterm_lets_a_message_end_and_keeps_what_was_acknowledged(world):
             Client(door.path)
         message_id = queued_id(busy.ask(b"x\r\n.\r\n" + ENVELOPE))
         assert busy.rest().startswith("421 4.3.2")
-        assert door.process.wait(15) == 0
+        assert door.process.wait(END_S) == 0
     assert [entry["id"] for entry in world.queue()] == [message_id]
     assert world.run("queue", "show", message_id, "--message").stdout.endswith(b"Subject: x\r\n\r\nx\r\n")
 
 
+@pytest.mark.threads
 def test_sighup_opens_and_closes_places(world):
     door = Door(world)
     new = world.directory / "n"
@@ -291,6 +293,7 @@ def test_what_was_acknowledged_survives_a_kill_and_nothing_is_there_twice(world)
     assert acknowledged <= set(stored) <= attempted
 
 
+@pytest.mark.threads
 def test_twenty_clients_hand_over_fifty_messages_each_and_each_arrives_once(world):
     """Whichever loop a destination belongs to, and whichever socket a message comes by."""
     domains = [f"d{n}.test" for n in range(5)]

@@ -10,7 +10,7 @@ import pytest
 
 from peers import net
 from peers.smtpd import Behaviour
-from world import HEADER, MESSAGE
+from world import END_S, HEADER, MESSAGE
 
 LATER = Behaviour(replies={"MAIL": "451 4.3.0 later"})
 
@@ -126,7 +126,7 @@ def test_sigterm_finishes_what_is_under_way_and_exits_0(world):
     server, message_id, process, verdict = start_and_hold(world)
     process.send_signal(signal.SIGTERM)
     verdict.set()
-    assert process.wait(15) == 0
+    assert process.wait(END_S) == 0
     assert world.outcomes(message_id) == ["delivered"] and len(server.messages) == 1
 
 

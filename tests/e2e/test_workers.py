@@ -6,8 +6,9 @@ import pytest
 
 from peers import net
 from peers.smtpd import Behaviour
-from world import HEADER
+from world import END_S, HEADER
 
+pytestmark = pytest.mark.threads
 WORKERS, DOMAINS, EACH = 3, 12, 5
 LATER = Behaviour(replies={"MAIL": "451 4.3.0 later"})
 
@@ -158,7 +159,7 @@ def test_sigterm_lets_every_loop_finish_what_it_has(workers):
     process.send_signal(signal.SIGTERM)
     net.wait_for(lambda: "stopping" in (workers.directory / "log").read_text(), "the signal to be seen")
     verdict.set()
-    assert process.wait(15) == 0
+    assert process.wait(END_S) == 0
     # A verdict may overtake the word to stop on its way to a loop, and one more is begun.
     delivered = [len(s.messages) for s in servers]
     assert all(1 <= n <= 2 for n in delivered)

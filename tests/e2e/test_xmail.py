@@ -216,6 +216,7 @@ def wait_for_log(world, what, count=1):
     net.wait_for(lambda: len(lines_of_log(world, what)) >= count, f"{what!r} in the log")
 
 
+@pytest.mark.threads
 def test_what_appears_in_the_watched_directory_is_delivered(world):
     server = world.one_host()
     drop = world.directory / "later"
@@ -240,6 +241,7 @@ def test_what_appears_in_the_watched_directory_is_delivered(world):
     world.stop(process)
 
 
+@pytest.mark.threads
 def test_another_directory_is_watched_after_sighup(world, drop):
     server = world.one_host()
     process = world.daemon()

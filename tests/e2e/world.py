@@ -14,6 +14,7 @@ Knot DNS (or from a scripted name server, world.broken_dns). Attempts are driven
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -23,7 +24,8 @@ HEADER = (b"From: a@sender.test\nTo: b@example.test\nSubject: one\n"
           b"Date: Sat, 21 Nov 2026 12:00:00 +0000\nMessage-ID: <1@sender.test>\n")
 MESSAGE = HEADER + b"\nHello.\n"
 SENDER = "a@sender.test"
-TIMEOUT_S = 60
+TIMEOUT_S = 60 * net.SLOWNESS
+END_S = 15 * net.SLOWNESS  # a daemon, after SIGTERM
 TSAN_SUPPRESSIONS = pathlib.Path(__file__).resolve().parent.parent / "tsan.supp"
 EX_OK, EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CONFIG = 0, 64, 65, 66, 78
 
@@ -45,7 +47,8 @@ class World:
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC",
                     "ASAN_OPTIONS": f"log_path={self.directory}/sanitizer:detect_leaks=1",
                     "UBSAN_OPTIONS": f"log_path={self.directory}/sanitizer:print_stacktrace=1",
-                    "TSAN_OPTIONS": f"log_path={self.directory}/sanitizer:suppressions={TSAN_SUPPRESSIONS}"}
+                    "TSAN_OPTIONS": f"log_path={self.directory}/sanitizer:suppressions={TSAN_SUPPRESSIONS}",
+                    "VALGRIND_OPTS": f"--log-file={self.directory}/valgrind.%p"}
 
     # -- the outside --
 
@@ -101,12 +104,12 @@ class World:
                                         self.port, self.zone)
         self.write_configuration()
 
-    def run(self, *words, stdin=b"", check=True, env=None, timeout=TIMEOUT_S):
+    def run(self, *words, stdin=b"", check=True, env=None, timeout=60):
         """One hikyaku command; the finished process with bytes in stdout and stderr."""
         if not self.conf.exists():
             self.prepare()
         done = subprocess.run([self.binary, "-c", self.conf, *words], input=stdin, capture_output=True,
-                              env={**self.env, **(env or {})}, timeout=timeout, cwd=self.directory)
+                              env={**self.env, **(env or {})}, timeout=timeout * net.SLOWNESS, cwd=self.directory)
         if check:
             assert done.returncode == 0, (
                 f"hikyaku {' '.join(map(str, words))} exited with {done.returncode}: "
@@ -155,7 +158,7 @@ class World:
 
     def stop(self, process, status=0):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == status, self.daemon_output()
+        assert process.wait(END_S) == status, self.daemon_output()
 
     def daemon_output(self):
         return "".join(p.read_text(errors="replace") for p in sorted(self.directory.glob("daemon*.out")))
@@ -206,7 +209,7 @@ class World:
                 process.terminate()
         for process in self.daemons:
             try:
-                process.wait(15)
+                process.wait(END_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -215,10 +218,12 @@ class World:
             if peer is not None:
                 peer.close()
         self.servers, self.closers, self.daemons, self.name_server = {}, [], [], None
-        assert not late, "a daemon did not end within 15 s of SIGTERM"
+        assert not late, "a daemon did not end in time after SIGTERM"
 
     def sanitizer_reports(self):
-        return "".join(p.read_text(errors="replace") for p in self.directory.glob("sanitizer.*"))
+        reports = [p.read_text(errors="replace") for p in self.directory.glob("sanitizer.*")]
+        reports += [_memcheck_report(p.read_text(errors="replace")) for p in self.directory.glob("valgrind.*")]
+        return "".join(reports)
 
 
 TRACE = (b"received:", b"return-path:", b"x-original-to:", b"delivered-to:", b"envelope-to:",
@@ -233,6 +238,15 @@ def without_trace(stored):
         while lines and lines[0][:1] in (b" ", b"\t"):
             lines.pop(0)
     return b"\r\n".join(lines)
+
+
+INHERITED = re.compile(r"==\d+== Open [^\n]*\n==\d+==    <inherited from parent>\n(==\d+== *\n)*"
+                       r"|==\d+== FILE DESCRIPTORS: [^\n]*\n(==\d+== *\n)*")
+
+
+def _memcheck_report(text):
+    """What valgrind found, without the descriptors that the process was born with."""
+    return INHERITED.sub("", text)
 
 
 def _value(value):

@@ -2,7 +2,9 @@
 import re
 import socket
 
-TIMEOUT_S = 30
+from . import net
+
+TIMEOUT_S = 30 * net.SLOWNESS
 
 
 class Client:
