@@ -12,7 +12,7 @@ EXTRA_DIST += tests/soak/soak.mk tests/soak/README.md tests/soak/run \
 SOAK_SECONDS = 7200
 SOAK_MESSAGES = 200000
 SOAK_SEED = 1
-SOAK_DIRECTORY = soak
+SOAK_DIRECTORY = .
 check-soak: hikyaku hikyaku-sendmail
 	/usr/bin/python3 -B $(srcdir)/tests/soak/run --seconds $(SOAK_SECONDS) \
 		--messages $(SOAK_MESSAGES) --seed $(SOAK_SEED) --build . --directory $(SOAK_DIRECTORY)

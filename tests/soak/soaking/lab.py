@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 
 from peers import certs, net
 
@@ -56,15 +57,14 @@ class Pace:
 
 
 class Lab:
-    """close() ends all of it. The directory stays: it has the logs."""
+    """close() ends all of it. Its directory, home, is made in the one named and stays: it has the logs."""
 
     def __init__(self, build, directory, pace):
         self.binary = pathlib.Path(build).resolve() / "hikyaku"
         self.sendmail = self.binary.with_name("hikyaku-sendmail")
-        self.home = pathlib.Path(directory).resolve()
-        self.home.mkdir(parents=True, exist_ok=True)
-        assert not (self.home / "queue.db").exists(), (
-            f"{self.home} has the queue of another soak: remove it, or name another directory")
+        # Of its own: what another run still does with its paths does not meet this one.
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="soak.", dir=directory)).resolve()
+        self.home.chmod(0o755)
         self.pace = pace
         self.conf = self.home / "hikyaku.conf"
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC", "USER": "soak",

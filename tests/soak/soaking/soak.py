@@ -86,6 +86,7 @@ class Soak:
         """True if everything is as it should be."""
         self._over = threading.Event()
         self.lab = Lab(self.o.build, self.o.directory, self.pace)
+        self.say(f"in {self.lab.home}")
         try:
             with open(self.lab.home / "received", "rb") as self.received, \
                     open(self.lab.home / "samples.csv", "w", newline="") as self.csv:
