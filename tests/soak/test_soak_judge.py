@@ -65,6 +65,11 @@ def test_a_peak_does_not_turn_the_slope():
     assert abs(judge.judge("x", TIMES, values, WARM_UP_S, MEMORY).drift) < 1
 
 
+def test_what_a_few_samples_happen_to_see_is_no_growth():
+    assert not grows([60000 + (9000 if 6000 < t < 6050 else 0) for t in TIMES])
+    assert grows([60000 + (9000 if t > 6000 else 0) for t in TIMES])
+
+
 def test_a_table_that_is_never_pruned_is_seen_beside_one_that_is():
     assert grows(series(lambda t: 28 * t, 100), ROWS)
     assert not grows(series(lambda t: 28 * min(t, 180) + 28 * (t % 18), 100), ROWS)

@@ -5,9 +5,11 @@ What came before the end of the warm-up does not count. Of what remains:
 * drift: the slope of the samples times the length of the run. The slope is Theil and Sen's,
   the median of the slopes of all pairs, which a few high samples do not turn. At most half
   of the allowance.
-* highest: by how much the highest sample of the last quarter is above that of the first. What
-  grows in rare jumps has no slope, but ends higher. At most the allowance.
-* lowest: likewise of the lowest samples. What is kept for good never comes down to where it
+* high: by how much the upper tenth of the samples of the last quarter begins above that of the
+  first. What grows in rare jumps has no slope, but ends higher. At most the allowance. Not the
+  highest sample: whether one falls into the second in which a large message goes to many
+  destinations at a time is luck.
+* low: likewise where the lower tenth ends. What is kept for good never comes down to where it
   was, however much it goes up and down. At most the allowance.
 
 An allowance is a part of the median, and so much at least. It is set for each quantity by how
@@ -31,19 +33,19 @@ class Verdict:
     name: str
     median: float
     drift: float         # slope times length
-    highest: tuple       # of the first quarter, of the last
-    lowest: tuple
+    high: tuple          # of the first quarter, of the last
+    low: tuple
     allowed: float
 
     @property
     def grows(self):
-        return (self.drift > self.allowed / 2 or self.highest[1] - self.highest[0] > self.allowed
-                or self.lowest[1] - self.lowest[0] > self.allowed)
+        return (self.drift > self.allowed / 2 or self.high[1] - self.high[0] > self.allowed
+                or self.low[1] - self.low[0] > self.allowed)
 
     def __str__(self):
         return (f"{self.name:<20} median {self.median:>12.0f}  drift {self.drift:>+11.0f}  "
-                f"highest {self.highest[0]:.0f} -> {self.highest[1]:.0f}  "
-                f"lowest {self.lowest[0]:.0f} -> {self.lowest[1]:.0f}  allowed {self.allowed:.0f}"
+                f"high {self.high[0]:.0f} -> {self.high[1]:.0f}  "
+                f"low {self.low[0]:.0f} -> {self.low[1]:.0f}  allowed {self.allowed:.0f}"
                 f"{'  GROWS' if self.grows else ''}")
 
 
@@ -55,6 +57,13 @@ def slope(times, values):
                              for t, b in points[i + 1:] if t > s)
 
 
+def tenths(values):
+    """Where the lower tenth ends and the upper one begins."""
+    values = sorted(values)
+    tenth = len(values) // 10
+    return values[tenth], values[-1 - tenth]
+
+
 def judge(name, times, values, warm_up, allowance):
     """A Verdict, or None where there are too few samples."""
     kept = [(t, v) for t, v in zip(times, values) if t >= warm_up]
@@ -62,8 +71,8 @@ def judge(name, times, values, warm_up, allowance):
         return None
     times, values = zip(*kept)
     quarter = (times[-1] - times[0]) / 4
-    first = [v for t, v in kept if t <= times[0] + quarter]
-    last = [v for t, v in kept if t >= times[-1] - quarter]
+    first = tenths(v for t, v in kept if t <= times[0] + quarter)
+    last = tenths(v for t, v in kept if t >= times[-1] - quarter)
     median = statistics.median(values)
-    return Verdict(name, median, slope(times, values) * (times[-1] - times[0]), (max(first), max(last)),
-                   (min(first), min(last)), max(allowance.part * median, allowance.least))
+    return Verdict(name, median, slope(times, values) * (times[-1] - times[0]), (first[1], last[1]),
+                   (first[0], last[0]), max(allowance.part * median, allowance.least))

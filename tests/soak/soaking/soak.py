@@ -33,11 +33,20 @@ ALLOWED = {
 }
 
 
+def verdicts(samples):
+    """Of the time in which mail came in, but for the warm-up."""
+    total = samples[-1]["acknowledged"]
+    rows = [row for row in samples if row["acknowledged"] < total]
+    times = [row["seconds"] for row in rows]
+    found = [judge.judge(name, times, [row[name] for row in rows], WARM_UP_S, allowed)
+             for name, allowed in ALLOWED.items()]
+    return [v for v in found if v]
+
+
 class Soak:
     def __init__(self, options, say):
         self.o, self.say = options, say
         self.pace = Pace(options.seconds < SHORT_S)
-        self.warm_up_s = min(WARM_UP_S, options.seconds / 3)
         self.ledger = ledger.Ledger()
         self.samples = []
         self.problems = []
@@ -150,16 +159,8 @@ class Soak:
 
     # -- the verdict --
 
-    def verdicts(self):
-        """Of the time in which mail came in."""
-        rows = [r for r in self.samples if r["seconds"] <= self.fed_s]
-        times = [r["seconds"] for r in rows]
-        found = [judge.judge(name, times, [r[name] for r in rows], self.warm_up_s, allowed)
-                 for name, allowed in ALLOWED.items()]
-        return [v for v in found if v]
-
     def _judge(self):
         self.problems += self.ledger.check(self.queued)
         self.problems += self.ledger.check_fates(self.lab.table)
-        self.growth = self.verdicts() if self.o.seconds >= SHORT_S else []
+        self.growth = verdicts(self.samples) if self.o.seconds >= SHORT_S else []
         self.problems += [f"grows after the warm-up: {v}" for v in self.growth if v.grows]
