@@ -135,11 +135,13 @@ bool fuzz_has_good_lines(const char *bytes, size_t len, size_t longest)
 
 bool fuzz_is_clean(const char *text, const char *but)
 {
-	for (const char *s = text; *s; s++) {
-		if (((unsigned char)*s < ' ' || *s == 0x7f) && !strchr(but, *s))
+	size_t left = strlen(text), n;
+	for (; left; text += n, left -= n) {
+		n = text_utf8_len(text, left);
+		if (!n || (text_is_control(text, n) && !strchr(but, *text)))
 			return false;
 	}
-	return text_is_utf8(text, strlen(text));
+	return true;
 }
 
 bool fuzz_is_equal(const struct buf *a, const struct buf *b)

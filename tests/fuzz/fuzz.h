@@ -43,7 +43,8 @@ const char *fuzz_directory(void);
 
 /* Every line ends with CRLF, and no CR or LF stands elsewhere; no line is longer. */
 bool fuzz_has_good_lines(const char *bytes, size_t len, size_t longest);
-/* No control characters but those named, and valid UTF-8. */
+/* Valid UTF-8, and nothing that does something to who reads it (text_is_control) but the
+ * characters named. */
 bool fuzz_is_clean(const char *text, const char *but);
 bool fuzz_is_equal(const struct buf *a, const struct buf *b);
 

@@ -16,7 +16,11 @@ static void check_relay(const struct policy_relay *relay)
 {
 	char text[TARGET_MAX], same[TARGET_MAX], why[POLICY_TEXT_MAX];
 	policy_relay_format(relay, text, sizeof(text));
-	ASSERT(fuzz_is_clean(text, "") && *policy_relay_name(relay, "example.com"));
+	/* Our operator wrote it: a path may have letters that turn the direction of text.
+	 */
+	for (const char *c = text; *c; c++)
+		ASSERT((unsigned char)*c >= ' ' && *c != 0x7f);
+	ASSERT(*text && *policy_relay_name(relay, "example.com"));
 	ASSERT(relay->is_destination || !relay->path == !!relay->host);
 	struct policy_route *again = policy_route_parse_targets(text, strlen(text), why);
 	ASSERT(again && again->relay_count == 1);
