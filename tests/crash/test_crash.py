@@ -1,6 +1,7 @@
 """Some kills of a worker, see README.md: 1,000 are `make check-crash`."""
 import pathlib
 import random
+import struct
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ from crashing import campaign, points  # noqa: E402
 
 SHARES = 3             # they run side by side
 KILLS = 17             # of each: 51 in all
+JOURNAL_HEAD, JOURNAL_ENTRY, WIPED = 256, 256, 200  # octets, octets, entries; see src/queue/journal.c
 
 
 def seed():
@@ -39,6 +41,20 @@ def test_what_was_acknowledged_survives_kills(world, failpoints, share):
     figures = c.figures()
     assert figures["kills of the worker"] >= KILLS - 1, figures  # one may have been too late
     assert figures["recipients delivered"] and figures["recipients bounced"], figures
+
+
+def test_a_journal_that_forgets_its_marks_is_found_out(world, failpoints):
+    def forget(_c):
+        """As if no message had been marked before its final dot."""
+        for path in world.directory.glob("queue.db.doubt.*"):
+            with open(path, "r+b") as f:
+                for number in range(WIPED):
+                    f.seek(JOURNAL_HEAD + number * JOURNAL_ENTRY)
+                    f.write(struct.pack("<q", 0))
+    at_finish = next(p for p in points.of("worker") if p.name == "delivery.finish")
+    c = campaign.Campaign(world, seed(), sabotage=forget)
+    assert not c.run([campaign.Kill(at_finish, nth) for nth in (1, 2, 3, 2)])
+    assert any("arrived 2 times" in p and "with 0 attempts in doubt" in p for p in c.problems), c.problems
 
 
 def test_a_message_that_is_taken_away_is_missed(world, failpoints):

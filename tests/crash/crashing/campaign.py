@@ -72,6 +72,7 @@ class Campaign:
     def trouble(self, text):
         with self._lock:
             self.ledger.problems.append(text[:500])
+        self.say(f"PROBLEM {text[:500]}")
 
     def next_kill(self, actor):
         """(name, what to set) of the next fail point at which a command is to die."""
