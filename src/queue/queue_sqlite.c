@@ -389,11 +389,6 @@ static void fail_all(struct request **group, size_t count, const struct err *e)
 	}
 }
 
-static int run_register(struct store *s, struct request *r)
-{
-	return lease_register(s, r->reg.lease_s, true, &r->err);
-}
-
 /* Things that have a transaction of their own come before the group's. */
 static void prepare_group(struct store *s, struct request **group, size_t count)
 {
@@ -411,7 +406,7 @@ static void prepare_group(struct store *s, struct request **group, size_t count)
 		if (r->err.code)
 			continue;
 		if (r->kind == REQUEST_REGISTER)
-			(void)run_register(s, r);
+			(void)lease_register(s, r->reg.lease_s, true, &r->err);
 		else if (classes[r->kind].needs_holder && !s->slot)
 			(void)lease_register(
 				s, LEASE_DEFAULT_S, r->kind == REQUEST_CLAIM, &r->err);
