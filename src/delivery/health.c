@@ -1,5 +1,6 @@
 #include "delivery/health.h"
 
+#include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -51,6 +52,7 @@ static void join_kind(struct health_memory *m, struct entry *e, enum health heal
 static void forget(struct health_memory *m, struct entry *e)
 {
 	leave_kind(m, e);
+	ASSERT(m->entries);
 	HASH_DEL(m->entries, e);
 	free(e->domain);
 	free(e);

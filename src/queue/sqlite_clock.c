@@ -36,9 +36,11 @@ static int load_note(struct store *s, const char *boot, bool *is_known,
 	const char *value = db_text(stmt, 0);
 	const char *at = value ? strchr(value, ' ') : NULL;
 	size_t len = strlen(boot);
-	*is_known = at && len && (size_t)(at - value) == len &&
-		    memcmp(value, boot, len) == 0 &&
-		    sscanf(at, "%" SCNd64, offset_out) == 1;
+	if (at && len && (size_t)(at - value) == len && memcmp(value, boot, len) == 0) {
+		char *end;
+		*offset_out = strtoll(at, &end, 10);
+		*is_known = end != at && !*end;
+	}
 	db_reset(stmt);
 	return 0;
 }
