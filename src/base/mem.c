@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__ /* which stdlib.h has told */
+#include <malloc.h>
+#endif
 
 static void *checked(void *p)
 {
@@ -85,4 +88,11 @@ void mem_free_secret(char **s)
 	if (*s)
 		explicit_bzero(*s, strlen(*s));
 	mem_free(s);
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0); /* whether there was any */
+#endif
 }

@@ -28,6 +28,11 @@ void mem_free(void *pp);
 /* The same for a string that is secret: overwritten first. */
 void mem_free_secret(char **s);
 
+/* Gives free memory back to the system, which the C library keeps where something that is
+ * in use lies behind it. All threads may have to wait for it, some ms for 100 MiB: from
+ * time to time, not often. Does nothing with a library that has no such thing. */
+void mem_give_back(void);
+
 #define OWN(free_fn) __attribute__((cleanup(free_fn)))
 #define MOVE(p)                             \
 	(__extension__({                    \

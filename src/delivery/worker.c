@@ -116,6 +116,8 @@ static void on_pruned(void *arg, const struct err *e)
 	(void)arg;
 	if (e)
 		log_warning("queue: old records were not removed: %s", e->text);
+	/* Of a burst, and of large messages, far more than what is in use may be left. */
+	mem_give_back();
 }
 
 /* So often that the log is never much longer than it may be. 0 keeps it for ever; then

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -85,6 +87,38 @@ static void what_is_owned_is_freed_unless_it_is_handed_on(void **state)
 	assert_null(owned_and_handed_on(false));
 }
 
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static long resident_kib(void)
+{
+	long all = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	if (!f || fscanf(f, "%ld %ld", &all, &resident) != 2)
+		resident = 0;
+	if (f)
+		fclose(f);
+	return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void free_memory_goes_back_though_some_behind_it_is_used(void **state)
+{
+	(void)state;
+	enum { BLOCKS = 32 * 1024, SIZE = 1000, KEPT_EACH = 64 };
+	char **blocks = xcalloc(BLOCKS, sizeof(*blocks));
+	for (size_t i = 0; i < BLOCKS; i++)
+		blocks[i] = memset(xmalloc(SIZE), 'x', SIZE);
+	for (size_t i = 0; i < BLOCKS; i++) {
+		if (i % KEPT_EACH != KEPT_EACH - 1)
+			mem_free(&blocks[i]);
+	}
+	long before_kib = resident_kib();
+	mem_give_back();
+	assert_true(before_kib - resident_kib() > BLOCKS / 1024 * SIZE / 2);
+	for (size_t i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+	free(blocks);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +128,9 @@ int main(void)
 		cmocka_unit_test(an_array_grows_and_keeps_what_it_has),
 		cmocka_unit_test(freeing_sets_the_pointer_to_null),
 		cmocka_unit_test(what_is_owned_is_freed_unless_it_is_handed_on),
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+		cmocka_unit_test(free_memory_goes_back_though_some_behind_it_is_used),
+#endif
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
