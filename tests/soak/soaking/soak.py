@@ -21,7 +21,6 @@ KIB, MIB = 1024, 1024 * 1024
 # has less to go with, and threads and the journal have nothing.
 ALLOWED = {
     "rss_kib": judge.Allowance(0.06, 4 * KIB),
-    "pss_kib": judge.Allowance(0.06, 4 * KIB),
     "private_dirty_kib": judge.Allowance(0.06, 4 * KIB),
     "threads": judge.Allowance(0, 0.5),
     "descriptors": judge.Allowance(0.25, 16),
