@@ -18,7 +18,8 @@ COUNTS = ("acknowledged", "refused", "arrived", "returned", "unheard", "in_doubt
 KIB, MIB = 1024, 1024 * 1024
 # Quantity -> how much it may be more. Rows, files and descriptors go with the mail that is
 # under way, which comes by lot: a large message that waits is 5 MiB more of the file. Memory
-# has less to go with, and threads and the journal have nothing.
+# has less to go with, and threads and the journal have nothing. PSS is not among them: it
+# rises when another process that has the same libraries ends.
 ALLOWED = {
     "rss_kib": judge.Allowance(0.06, 4 * KIB),
     "private_dirty_kib": judge.Allowance(0.06, 4 * KIB),
