@@ -414,17 +414,24 @@ static const struct abort_case {
 		"plaintext in_doubt in_doubt final -> plaintext" },
 };
 
+/* An attempt that its host holds where the plan says. */
+static struct attempt *start_held(struct world *w, const struct server_plan *plan)
+{
+	world_init(w, NULL);
+	world_serve(w, plan, 1);
+	world_configure(w, PLAIN);
+	world_put(w, "a@" LITERAL, 200);
+	struct attempt *a = world_attempt(w, NULL);
+	wait_until_held(w, 1);
+	return a;
+}
+
 static void run_abort(void **state)
 {
 	const struct abort_case *c = *state;
 	const struct server_plan plan = { .hold_at = c->hold_at };
 	struct world w;
-	world_init(&w, NULL);
-	world_serve(&w, &plan, 1);
-	world_configure(&w, PLAIN);
-	world_put(&w, "a@" LITERAL, 200);
-	struct attempt *a = world_attempt(&w, NULL);
-	wait_until_held(&w, 1);
+	struct attempt *a = start_held(&w, &plan);
 	attempt_abort(a, "the end");
 	wait_until_finished(&w, 1);
 	smtp_server_release(&w.server);
@@ -456,12 +463,7 @@ static void run_way(void **state)
 	const struct way_case *c = *state;
 	const struct server_plan plan = { .hold_at = c->hold_at };
 	struct world w;
-	world_init(&w, NULL);
-	world_serve(&w, &plan, 1);
-	world_configure(&w, PLAIN);
-	world_put(&w, "a@" LITERAL, 200);
-	struct attempt *a = world_attempt(&w, NULL);
-	wait_until_held(&w, 1);
+	struct attempt *a = start_held(&w, &plan);
 	assert_int_equal(attempt_give_way(a, "others wait"), c->gives_way);
 	smtp_server_release(&w.server);
 	wait_until_finished(&w, 1);
