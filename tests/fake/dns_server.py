@@ -138,53 +138,29 @@ class HostileDns(dns.ScriptedDns):
         is_long = is_udp and isinstance(answer, bytes) and len(answer) > UDP_MAX
         return ask.answer(flags=ANSWER | TC) if is_long else answer
 
-    def _serve_udp(self):
-        while True:
-            try:
-                wire, client = self._udp.recvfrom(65535)
-            except OSError:
-                return
-            if not wire:
-                return
-            answer = self._answer(wire, is_udp=True)
-            if isinstance(answer, Late):
-                timer = threading.Timer(answer.delay_s, self._send, (answer.message, client))
-                timer.daemon = True
-                self.timers.append(timer)
-                timer.start()
-                continue
-            for datagram in answer if isinstance(answer, list) else [answer]:
-                if datagram is not None:
-                    self._send(datagram, client)
-
-    def _send(self, datagram, client):
-        try:
-            self._udp.sendto(datagram, client)
-        except OSError:  # the server is being closed
-            pass
-
-    def _serve_tcp(self):
-        while True:
-            try:
-                conn, _ = self._tcp.accept()
-            except OSError:
-                return
-            self.open.add(conn)
-            threading.Thread(target=self._serve_connection, args=(conn,), daemon=True).start()
+    def _send(self, answer, client):
+        if isinstance(answer, Late):
+            timer = threading.Timer(answer.delay_s, super()._send, (answer.message, client))
+            timer.daemon = True
+            self.timers.append(timer)
+            timer.start()
+            return
+        for datagram in answer if isinstance(answer, list) else [answer]:
+            super()._send(datagram, client)
 
     def _serve_connection(self, conn):
+        self.open.add(conn)
         try:
-            (size,) = struct.unpack("!H", conn.recv(2, socket.MSG_WAITALL))
-            answer = self._answer(conn.recv(size, socket.MSG_WAITALL), is_udp=False)
-            if isinstance(answer, bytes):
-                answer = Raw(struct.pack("!H", len(answer)) + answer)
-            if answer is not None:
-                conn.sendall(answer.octets)
-            if answer is None or answer.stalls:
-                while conn.recv(4096):
-                    pass
-        except (OSError, struct.error):
-            pass
+            super()._serve_connection(conn)
         finally:
             self.open.discard(conn)
-            conn.close()
+
+    def _write(self, answer, conn):
+        if isinstance(answer, bytes):
+            answer = Raw(struct.pack("!H", len(answer)) + answer)
+        if answer is not None:
+            conn.sendall(answer.octets)
+        if answer is None or answer.stalls:
+            conn.settimeout(None)
+            while conn.recv(4096):
+                pass

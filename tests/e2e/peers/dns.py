@@ -134,9 +134,16 @@ class ScriptedDns:
                 return
             if not wire:
                 return
-            answer = self._answer(wire, is_udp=True)
-            if answer is not None:
-                self._udp.sendto(answer, client)
+            self._send(self._answer(wire, is_udp=True), client)
+
+    def _send(self, answer, client):
+        """Of what `_answer` returned: over UDP."""
+        if answer is None:
+            return
+        try:
+            self._udp.sendto(answer, client)
+        except OSError:  # the server is being closed
+            pass
 
     def _serve_tcp(self):
         while True:
@@ -144,15 +151,21 @@ class ScriptedDns:
                 conn, _ = self._tcp.accept()
             except OSError:
                 return
-            with conn:
-                conn.settimeout(5)
-                try:
-                    (size,) = struct.unpack("!H", conn.recv(2, socket.MSG_WAITALL))
-                    answer = self._answer(conn.recv(size, socket.MSG_WAITALL), is_udp=False)
-                    if answer is not None:
-                        conn.sendall(struct.pack("!H", len(answer)) + answer)
-                except (OSError, struct.error):
-                    pass
+            threading.Thread(target=self._serve_connection, args=(conn,), daemon=True).start()
+
+    def _serve_connection(self, conn):
+        with conn:
+            conn.settimeout(5)
+            try:
+                (size,) = struct.unpack("!H", conn.recv(2, socket.MSG_WAITALL))
+                self._write(self._answer(conn.recv(size, socket.MSG_WAITALL), is_udp=False), conn)
+            except (OSError, struct.error):
+                pass
+
+    def _write(self, answer, conn):
+        """Of what `_answer` returned: over TCP."""
+        if answer is not None:
+            conn.sendall(struct.pack("!H", len(answer)) + answer)
 
     def _answer(self, wire, is_udp):
         query = dns.message.from_wire(wire)
