@@ -94,34 +94,17 @@ def over_tcp(ask, what):
     return what if ask.is_tcp else ask.answer(flags=ANSWER | TC)
 
 
-@deed("truncated, TCP closes")
-def tcp_closes(ask):
-    return over_tcp(ask, Raw(b""))
-
-
-@deed("truncated, TCP stalls")
-def tcp_stalls(ask):
-    return over_tcp(ask, Raw(b"", stalls=True))
-
-
-@deed("truncated, TCP sends half a length")
-def tcp_half_length(ask):
-    return over_tcp(ask, Raw(b"\x01"))
-
-
-@deed("truncated, TCP sends half a length and stalls")
-def tcp_half_length_stalls(ask):
-    return over_tcp(ask, Raw(b"\x01", stalls=True))
+for _over, _octets in (("closes", Raw(b"")),
+                       ("stalls", Raw(b"", stalls=True)),
+                       ("sends half a length", Raw(b"\x01")),
+                       ("sends half a length and stalls", Raw(b"\x01", stalls=True)),
+                       ("length of 0", Raw(b"\0\0", stalls=True))):
+    DEEDS["truncated, TCP " + _over] = functools.partial(over_tcp, what=_octets)
 
 
 @deed("truncated, TCP length says more")
 def tcp_length_lies(ask):
     return over_tcp(ask, Raw(struct.pack("!H", 4000) + good(ask)))
-
-
-@deed("truncated, TCP length of 0")
-def tcp_length_zero(ask):
-    return over_tcp(ask, Raw(b"\0\0", stalls=True))
 
 
 @deed("truncated, 64 KB over TCP")
