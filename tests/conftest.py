@@ -41,11 +41,13 @@ def world(tmp_path, binary, certificates):
 
 
 def _started(start):
-    """What start(block) returns; the test is skipped where it cannot run."""
+    """What start(block) returns, until the fixture ends; the test is skipped where it cannot run."""
     try:
-        return start(net.Block())
+        receiver = start(net.Block())
     except mta.Unavailable as e:
         pytest.skip(str(e))
+    yield receiver
+    receiver.close()
 
 
 def _receiver(kind, domain, certificates):
@@ -54,38 +56,28 @@ def _receiver(kind, domain, certificates):
 
 @pytest.fixture(scope="session")
 def postfix(certificates):
-    receiver = _receiver(mta.Postfix, "postfix.test", certificates)
-    yield receiver
-    receiver.close()
+    yield from _receiver(mta.Postfix, "postfix.test", certificates)
 
 
 @pytest.fixture(scope="session")
 def exim(certificates):
-    receiver = _receiver(mta.Exim, "exim.test", certificates)
-    yield receiver
-    receiver.close()
+    yield from _receiver(mta.Exim, "exim.test", certificates)
 
 
 @pytest.fixture(scope="session")
-def dovecot(certificates):
-    receiver = _started(lambda block: dovecots.Dovecot(block.address(), block.port, ["b@lmtp.test", dovecots.USER]))
-    yield receiver
-    receiver.close()
+def opensmtpd(certificates):
+    yield from _receiver(mta.OpenSMTPD, "opensmtpd.test", certificates)
+
+
+@pytest.fixture(scope="session")
+def dovecot():
+    yield from _started(lambda block: dovecots.Dovecot(block.address(), block.port, ["b@lmtp.test", dovecots.USER]))
 
 
 @pytest.fixture(scope="session")
 def submission(certificates, dovecot):
     mine = certs.ClientCertificates(certificates)
-    receiver = _started(lambda block: submissions.Submission(block, certificates, mine.cert, dovecot))
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture(scope="session")
-def opensmtpd(certificates):
-    receiver = _receiver(mta.OpenSMTPD, "opensmtpd.test", certificates)
-    yield receiver
-    receiver.close()
+    yield from _started(lambda block: submissions.Submission(block, certificates, mine.cert, dovecot))
 
 
 @pytest.fixture(scope="session")
