@@ -28,7 +28,6 @@ struct vfs_file {
 	char *bytes;
 	size_t len, size;
 	sqlite3_int64 at;
-	int failed;           /* code of a write whose error nobody has been told yet */
 	sqlite3_int64 real[]; /* SQLite aligns to 8 octets, no more */
 };
 
@@ -61,10 +60,7 @@ static int write_out(struct vfs_file *w)
 
 static int flush(struct vfs_file *w)
 {
-	int rc = w->failed;
-	w->failed = SQLITE_OK;
-	if (rc == SQLITE_OK && w->len)
-		rc = write_out(w);
+	int rc = w->len ? write_out(w) : SQLITE_OK;
 	w->len = 0;
 	return rc;
 }
@@ -84,7 +80,7 @@ static int log_write(sqlite3_file *f, const void *bytes, int amount, sqlite3_int
 	struct vfs_file *w = own(f);
 	size_t more = (size_t)amount;
 	bool follows = w->len && at == w->at + (sqlite3_int64)w->len;
-	if (!follows || w->len + more > GATHER_MAX || w->failed) {
+	if (!follows || w->len + more > GATHER_MAX) {
 		int rc = flush(w);
 		if (rc != SQLITE_OK)
 			return rc;
@@ -137,10 +133,10 @@ static int log_close(sqlite3_file *f)
 static int db_shm_lock(sqlite3_file *f, int offset, int n, int flags)
 {
 	struct vfs_file *w = own(f)->peer;
-	/* What is there is of a transaction that was rolled back. SQLite does not
-	 * look at errors of this call: the next one on the log returns it. */
+	/* What is there is of a transaction that was rolled back: frames that nobody
+	 * reads. That they could not be written, on a full disk say, is no error. */
 	if (w && (flags & SQLITE_SHM_UNLOCK))
-		w->failed = flush(w);
+		(void)flush(w);
 	return real(f)->pMethods->xShmLock(real(f), offset, n, flags);
 }
 

@@ -283,6 +283,34 @@ static void a_write_that_fails_fails_its_commit_and_no_other(void **state)
 	sqlite3_close(db);
 }
 
+/* What left the cache early is gathered, and of no use any more: the disk is full when
+ * it is to be written. The next transaction begins as if it had never been. */
+static void a_write_that_fails_after_a_rollback_does_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *db = open_with(f, sqlite_vfs_name()), *other = open_with(f, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+		/* Where there are no frames nothing is read from the log. */
+		assert_int_equal(run(db, "PRAGMA wal_checkpoint(TRUNCATE);"
+					 "PRAGMA cache_size=10; BEGIN IMMEDIATE;"
+					 "INSERT INTO t(b) VALUES(randomblob(150000))"),
+			SQLITE_OK);
+		watch_log(f);
+		disk.errnum = failures[i].errnum;
+		disk.room = failures[i].room;
+		assert_int_equal(run(db, "ROLLBACK"), SQLITE_OK);
+		assert_int_equal(number(db, "SELECT count(*) FROM t"), i);
+		disk.errnum = 0;
+		assert_int_equal(run(db, "INSERT INTO t(b) VALUES('x')"), SQLITE_OK);
+		assert_int_equal(number(other, "SELECT count(*) FROM t"), i + 1);
+		assert_int_equal(
+			number_after_a_crash(f, "SELECT count(*) FROM t"), i + 1);
+		check_integrity(other);
+	}
+	sqlite3_close(other);
+	sqlite3_close(db);
+}
+
 static void the_store_tells_it_and_goes_on(void **state)
 {
 	struct fixture *f = *state;
@@ -327,6 +355,7 @@ int main(void)
 		T(what_is_rolled_back_does_not_come_back),
 		T(the_first_commit_to_a_log_syncs_its_directory_and_no_other),
 		T(a_write_that_fails_fails_its_commit_and_no_other),
+		T(a_write_that_fails_after_a_rollback_does_no_harm),
 		T(the_store_tells_it_and_goes_on),
 	};
 	return cmocka_run_group_tests_name("queue/vfs", tests, NULL, NULL);
