@@ -12,6 +12,7 @@ libqueue_a_SOURCES = \
 	src/queue/reader.h \
 	src/queue/request.c src/queue/request.h \
 	src/queue/sqlite_body.c \
+	src/queue/sqlite_chores.c \
 	src/queue/sqlite_claim.c \
 	src/queue/sqlite_claims.c \
 	src/queue/sqlite_clock.c \
