@@ -523,7 +523,8 @@ static bool run_writes(
 	return true;
 }
 
-/* What the requests of one incoming message have to know of each other. */
+/* What the requests of one incoming message have to know of each other: one piece that is
+ * missing, for whatever reason, and nothing of it may be stored. */
 static void settle_stages(struct request **group, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -537,26 +538,42 @@ static void settle_stages(struct request **group, size_t count)
 	}
 }
 
-void store_execute(struct store *s, struct request **group, size_t count)
+/* Whether anything can be done at all. */
+static int get_ready(struct store *s, struct err *e)
 {
-	struct err e = { 0 };
-	if (((s->suspect || !s->db.handle) && reopen(s, &e) != 0) ||
-		(s->are_claims_unknown && claims_reconcile(s, &e) != 0)) {
-		fail_all(group, count, &e);
+	int rc = s->suspect || !s->db.handle ? reopen(s, e) : 0;
+	return rc == 0 && s->are_claims_unknown ? claims_reconcile(s, e) : rc;
+}
+
+static void run_group(struct store *s, struct request **group, size_t count)
+{
+	bool together = true;
+	prepare_group(s, group, count);
+	if (!group_writes(s, group, count)) {
+		run_reads(s, group, count);
 		return;
 	}
-	prepare_group(s, group, count);
-	if (group_writes(s, group, count)) {
-		bool together = true;
-		/* Each round but the first that fails has one request less to try. */
-		while (!run_writes(s, group, count, together))
-			together = false;
-		settle_stages(group, count);
-	} else {
-		run_reads(s, group, count);
-	}
+	/* Each round but the first that fails has one request less to try. */
+	while (!run_writes(s, group, count, together))
+		together = false;
+}
+
+/* Whatever became of them. */
+static void settle_group(struct store *s, struct request **group, size_t count)
+{
+	settle_stages(group, count);
 	for (size_t i = 0; i < count; i++) {
 		if (group[i]->kind == REQUEST_OPERATE)
 			operate_settle(s, group[i]);
 	}
+}
+
+void store_execute(struct store *s, struct request **group, size_t count)
+{
+	struct err e = { 0 };
+	if (get_ready(s, &e) == 0)
+		run_group(s, group, count);
+	else
+		fail_all(group, count, &e);
+	settle_group(s, group, count);
 }

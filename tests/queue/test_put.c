@@ -2,6 +2,7 @@
  * commit serves many. */
 #include "fixture.h"
 
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "queue/reader.h"
 
@@ -350,6 +351,85 @@ static void the_file_shrinks_after_a_burst(void **state)
 		sql(f, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 }
 
+/* ---- a store that is out of order for a moment ---- */
+
+static void be_away(struct fixture *f)
+{
+	OWN(mem_free) char *elsewhere = xasprintf("%s.away", f->path);
+	assert_int_equal(rename(f->path, elsewhere), 0);
+}
+
+static void be_back(struct fixture *f)
+{
+	OWN(mem_free) char *elsewhere = xasprintf("%s.away", f->path);
+	assert_int_equal(rename(elsewhere, f->path), 0);
+}
+
+#ifdef WITH_FAILPOINTS
+/* A commit of somebody else has failed, and it cannot be opened again. */
+static void be_suspect(struct fixture *f)
+{
+	int64_t id;
+	setenv("HIKYAKU_FAILPOINTS",
+		"queue.commit.before=error:EIO,queue.reopen=error:EIO", 1);
+	assert_int_equal(put_recipients(f, &plain, &one, 1, "x", 1, &id, NULL), ERR_IO);
+}
+
+static void be_well(struct fixture *f)
+{
+	(void)f;
+	unsetenv("HIKYAKU_FAILPOINTS");
+}
+#endif
+
+static const struct {
+	const char *name;
+	void (*begin)(struct fixture *f);
+	void (*end)(struct fixture *f);
+} troubles[] = {
+	{ "moved away", be_away, be_back },
+#ifdef WITH_FAILPOINTS
+	{ "cannot be opened again", be_suspect, be_well },
+#endif
+};
+
+static void write_piece(struct fixture *f, struct queue_put *p)
+{
+	OWN(mem_free) char *bytes = xcalloc(1, 512 * 1024);
+	queue_put_write(p, bytes, 512 * 1024);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+}
+
+/* The trouble begins with that piece of four, and is over with it. */
+static void lose_a_piece(struct fixture *f, size_t trouble, int piece)
+{
+	struct counter c = { 0 };
+	struct queue_put *p = queue_put_begin(f->port);
+	for (int i = 0; i < 4; i++) {
+		if (i == piece)
+			troubles[trouble].begin(f);
+		write_piece(f, p);
+		if (i == piece)
+			troubles[trouble].end(f);
+	}
+	queue_put_commit(&p, &plain, &one, 1, on_put, &c);
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+	if (c.failed != 1)
+		fail_msg("%s at piece %d: stored, with a hole in it",
+			troubles[trouble].name, piece);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 0);
+}
+
+static void a_message_that_has_lost_a_piece_is_not_stored(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(troubles); i++) {
+		for (int piece = 0; piece < 4; piece++)
+			lose_a_piece(*state, i, piece);
+	}
+}
+
 static void an_aborted_put_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -420,6 +500,7 @@ int main(void)
 		CASE(a_big_body_is_staged_and_invisible_until_its_commit),
 		CASE(trash_of_a_process_that_was_killed_is_removed),
 		CASE(the_file_shrinks_after_a_burst),
+		CASE(a_message_that_has_lost_a_piece_is_not_stored),
 		CASE(an_aborted_put_leaves_nothing),
 		CASE(a_full_disk_refuses_what_does_not_fit_and_nothing_else),
 	};
