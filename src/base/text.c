@@ -177,6 +177,11 @@ bool text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
+bool text_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 bool text_has_prefix(const char *s, size_t len, const char *prefix)
 {
 	size_t n = strlen(prefix);

@@ -34,6 +34,9 @@ size_t text_utf8_len(const char *s, size_t len);
 bool text_is_utf8(const char *s, size_t len);
 bool text_is_ascii(const char *s, size_t len);
 
+/* Both NULL, or the same octets: a value that may be missing, compared with another. */
+bool text_same(const char *a, const char *b);
+
 bool text_equal(const char *a, const char *b); /* ASCII case folded */
 bool text_has_prefix(const char *s, size_t len, const char *prefix); /* likewise */
 char text_lower(char c);

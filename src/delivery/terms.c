@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,27 +48,22 @@ struct terms *terms_decide(struct config_ref *config, struct policy_set *policy,
 	return t;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 bool terms_still_hold(const struct terms *t, const struct config_ref *config,
 	const struct policy_set *policy, const struct way *way,
 	const struct queue_item *item, const char *host)
 {
 	return t->config == config && t->policy == policy && t->way.route == way->route &&
 	       t->way.relay == way->relay && t->attempts == item->attempts &&
-	       same_text(t->next_channel, item->next_channel) &&
-	       same_text(t->channel_reason, item->channel_reason) &&
-	       same_text(t->destination, asked_for(way, item)) &&
-	       same_text(t->host, host_name(host));
+	       text_same(t->next_channel, item->next_channel) &&
+	       text_same(t->channel_reason, item->channel_reason) &&
+	       text_same(t->destination, asked_for(way, item)) &&
+	       text_same(t->host, host_name(host));
 }
 
 /* Hosts of its own are those of one destination alone. */
 static bool is_same_destination(const struct terms *a, const struct terms *b)
 {
-	return !a->way.relay->is_destination || same_text(a->destination, b->destination);
+	return !a->way.relay->is_destination || text_same(a->destination, b->destination);
 }
 
 bool terms_are_alike(const struct terms *ta, const struct terms *tb)

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,11 +49,6 @@ uint16_t way_port(const struct way *way, const struct config_destination *settin
 	return relay->transport == POLICY_TRANSPORT_SMTPS ? SMTPS_PORT : settings->port;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static const struct policy_route no_options;
 
 static bool has_same_options(const struct policy_route *a, const struct policy_route *b)
@@ -61,10 +57,10 @@ static bool has_same_options(const struct policy_route *a, const struct policy_r
 	b = b ? b : &no_options;
 	if (a == b)
 		return true;
-	return same_text(a->source_v4, b->source_v4) &&
-	       same_text(a->source_v6, b->source_v6) && same_text(a->ehlo, b->ehlo) &&
-	       same_text(a->auth, b->auth) && same_text(a->certificate, b->certificate) &&
-	       same_text(a->key, b->key) && same_text(a->secret, b->secret);
+	return text_same(a->source_v4, b->source_v4) &&
+	       text_same(a->source_v6, b->source_v6) && text_same(a->ehlo, b->ehlo) &&
+	       text_same(a->auth, b->auth) && text_same(a->certificate, b->certificate) &&
+	       text_same(a->key, b->key) && text_same(a->secret, b->secret);
 }
 
 static bool is_same_place(const struct policy_relay *a, const struct policy_relay *b)
@@ -72,7 +68,7 @@ static bool is_same_place(const struct policy_relay *a, const struct policy_rela
 	return a == b ||
 	       (a->transport == b->transport && a->is_destination == b->is_destination &&
 		       a->looks_up_mx == b->looks_up_mx && a->port == b->port &&
-		       same_text(a->host, b->host) && same_text(a->path, b->path));
+		       text_same(a->host, b->host) && text_same(a->path, b->path));
 }
 
 bool way_is_alike(const struct way *a, const struct way *b)
@@ -105,7 +101,7 @@ bool way_routes_are_alike(const struct policy_route *a, const struct policy_rout
 			return false;
 	}
 	return strcmp(a->status, b->status) == 0 &&
-	       same_text(a->error_text, b->error_text);
+	       text_same(a->error_text, b->error_text);
 }
 
 static void add_option(struct buf *out, const char *name, const char *value)

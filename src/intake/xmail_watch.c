@@ -252,11 +252,6 @@ static int start_thread(struct xmail_watch *w, struct err *e)
 	return 0;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static int apply(struct xmail_watch *w, const struct config *config, struct err *e)
 {
 	if (!config->xmail_dir && !w->has_thread)
@@ -266,7 +261,7 @@ static int apply(struct xmail_watch *w, const struct config *config, struct err 
 	w->settings = settings_new(w, config);
 	pthread_cond_signal(&w->told);
 	pthread_mutex_unlock(&w->lock);
-	if (!is_same(w->dir, config->xmail_dir)) {
+	if (!text_same(w->dir, config->xmail_dir)) {
 		dir_watch_close(&w->events);
 		free(w->dir);
 		w->dir = xstrdup(config->xmail_dir);

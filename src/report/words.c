@@ -278,17 +278,12 @@ bool words_is_private(const struct event_attempt *a)
 	return is(a->stage, "prepare") || is_at_auth(a) || is(a->failure, "tls_init");
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 bool words_is_same_verdict(
 	const struct event_recipient *a, const struct event_recipient *b)
 {
-	return same_text(a->outcome, b->outcome) && a->reply.code == b->reply.code &&
-	       same_text(a->reply.enhanced, b->reply.enhanced) &&
-	       same_text(a->reply.text, b->reply.text);
+	return text_same(a->outcome, b->outcome) && a->reply.code == b->reply.code &&
+	       text_same(a->reply.enhanced, b->reply.enhanced) &&
+	       text_same(a->reply.text, b->reply.text);
 }
 
 void words_time(int64_t ms, char *out)

@@ -179,6 +179,21 @@ static void case_is_folded_for_ascii_alone(void **state)
 	assert_false(text_is_digit('/') || text_is_digit(':'));
 }
 
+static void what_is_missing_is_the_same_as_nothing_else(void **state)
+{
+	(void)state;
+	char a[] = "Queue", b[] = "Queue"; /* two objects */
+	assert_true(text_same(a, a));
+	assert_true(text_same(a, b));
+	assert_false(text_same(a, "queue"));
+	assert_false(text_same(a, "Queu"));
+	assert_false(text_same("Queu", a));
+	assert_true(text_same(NULL, NULL));
+	assert_false(text_same(NULL, ""));
+	assert_false(text_same("", NULL));
+	assert_true(text_same("", ""));
+}
+
 static void the_nearest_word_is_found_or_none(void **state)
 {
 	(void)state;
@@ -244,6 +259,7 @@ int main(void)
 		cmocka_unit_test(foreign_text_is_cleaned),
 		cmocka_unit_test(no_octet_gets_through_that_moves_a_terminal),
 		cmocka_unit_test(case_is_folded_for_ascii_alone),
+		cmocka_unit_test(what_is_missing_is_the_same_as_nothing_else),
 		cmocka_unit_test(the_nearest_word_is_found_or_none),
 		cmocka_unit_test(sizes_are_read),
 	};
