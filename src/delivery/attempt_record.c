@@ -1,11 +1,11 @@
 /* The record of a turn: what the retry log will say of it. */
 #include "delivery/attempt_internal.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 #include "net/loop.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,15 +171,16 @@ static void tell_previous(struct attempt *a, const struct event_attempt *e)
 	if (!a->record_count)
 		return;
 	struct event_attempt *before = &a->records[a->record_count - 1];
-	char then[DNS_NAME_MAX + ADDR_TEXT_MAX + 8];
-	if (a->turn.is_reconnect)
-		snprintf(then, sizeof(then), "the same address in plaintext");
-	else if (e->mx)
-		snprintf(then, sizeof(then), "%s%s%s", e->mx, e->address ? " at " : "",
-			e->address ? e->address : "");
-	else
-		snprintf(then, sizeof(then), "another host");
-	event_set(before, &before->then, then);
+	if (a->turn.is_reconnect) {
+		before->then = "the same address in plaintext";
+	} else if (!e->mx) {
+		before->then = "another host";
+	} else {
+		struct buf place = BUF_INIT;
+		event_attempt_place(e, &place);
+		event_set(before, &before->then, buf_text(&place));
+		buf_clear(&place);
+	}
 }
 
 void turn_end(struct attempt *a)

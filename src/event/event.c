@@ -1,5 +1,6 @@
 #include "event/event.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -156,6 +157,22 @@ void event_attempt_status(
 		snprintf(out, EVENT_STATUS_MAX, "4.%s", subject_of(a->failure));
 	else
 		snprintf(out, EVENT_STATUS_MAX, "%c.0.0", class);
+}
+
+void event_attempt_place(const struct event_attempt *a, struct buf *out)
+{
+	enum { SMTP_PORT = 25 };
+	bool is_literal = a->mx[0] == '[' && a->address;
+	if (!is_literal)
+		buf_addf(out, "%s%s", a->mx, a->address ? " at " : "");
+	if (!a->address)
+		return;
+	if (a->port == SMTP_PORT)
+		buf_addstr(out, a->address);
+	else if (strchr(a->address, ':'))
+		buf_addf(out, "[%s]:%u", a->address, a->port);
+	else
+		buf_addf(out, "%s:%u", a->address, a->port);
 }
 
 void event_id_format(int64_t id, char out[EVENT_ID_MAX])

@@ -71,8 +71,8 @@ struct event_attempt {
 	const char *next_channel; /* NULL: no next attempt */
 	const char *next_reason;  /* why that channel */
 	int64_t next_attempt_ms;  /* 0: none */
-	const char *then; /* what came next within the attempt: "next host", "plaintext to
-		       the same address", NULL at its end */
+	const char *then; /* what came next within the attempt: a place, "the same address
+			     in plaintext", NULL at its end */
 	int64_t duration_ms;
 	struct event_delays delays;
 	struct event_texts *texts; /* private: what holds the strings */
@@ -104,6 +104,12 @@ bool event_attempt_is_downgrade(const struct event_attempt *a);
 enum { EVENT_STATUS_MAX = 12 }; /* "5.999.999" and NUL */
 void event_attempt_status(
 	const struct event_attempt *a, size_t recipient, char out[EVENT_STATUS_MAX]);
+
+/* Adds where the turn went, for people: "mx1.example.com at 192.0.2.1"; with the port
+ * where it is not 25, "mx1.example.com at [2001:db8::1]:587"; "192.0.2.1" where an
+ * address literal is all it has; the name or the path alone without an address. Only
+ * where there is a host. */
+void event_attempt_place(const struct event_attempt *a, struct buf *out);
 
 /* Ids are shown as 16 upper-case hex digits, as mail/envelope.h does. */
 enum { EVENT_ID_MAX = 17 };

@@ -17,6 +17,7 @@ static const struct relay_case {
 	struct server_plan plans[2];
 	const char *seen; /* NULL: one connection, and what is in it is not text */
 	const char *log;
+	const char *next;   /* where the attempt went on; NULL: nowhere */
 	const char *record; /* is in the last record */
 	size_t notices, due;
 } cases[] = {
@@ -28,13 +29,23 @@ static const struct relay_case {
 	{ .name = "relays are tried in their order",
 		.routes = "* " DEAD ", " HERE "\n",
 		.seen = "EHLO STARTTLS *tls *EHLO *MAIL *RCPT *DATA *. *QUIT",
-		.log = "tls deferred connect connect; tls delivered - final" },
+		.log = "tls deferred connect connect; tls delivered - final",
+		.next = "127.0.0.1:@" },
+	{ .name = "and the next one is told by its name, address and port",
+		.routes = "* " DEAD ", smtp://[relay.test]:@\n",
+		.answers = { { .records = { "ns test 60 SOA 30" } },
+			{ .records = { "an @ 300 A 127.0.0.1" } } },
+		.plans = { { .offers = "" } },
+		.seen = "EHLO MAIL RCPT DATA . QUIT",
+		.log = "tls deferred connect connect; plaintext delivered - final",
+		.next = "relay.test at 127.0.0.1:@" },
 	{ .name = "a relay that has enough is followed by the next one",
 		.routes = "* " HERE ", smtp://[IPv6:::ffff:127.0.0.1]:@\n",
 		.plans = { { .banner = "421 4.7.0 busy" }, { .offers = "" } },
 		.seen = " | EHLO MAIL RCPT DATA . QUIT",
 		.log = "tls deferred smtp_temporary banner; plaintext delivered - "
-		       "final" },
+		       "final",
+		.next = "127.0.0.1:@" },
 	{ .name = "what a relay says for good is final",
 		.routes = "* " HERE ", " DEAD "\n",
 		.plans = { { .offers = "", .rcpt = { "550 5.1.1 nobody" } } },
@@ -46,6 +57,7 @@ static const struct relay_case {
 		.seen = "",
 		.log = "tls deferred connect connect; "
 		       "tls deferred connect connect -> tls",
+		.next = "127.0.0.3:@",
 		.due = 1 },
 	{ .name = "an address that is written down may be on loopback",
 		.routes = "* " HERE "\n",
@@ -109,7 +121,8 @@ static const struct relay_case {
 		.answers = { { .records = { "an @ 300 MX 0 ." } } },
 		.plans = { { .offers = "" } },
 		.seen = "EHLO MAIL RCPT DATA . QUIT",
-		.log = "tls deferred dns dns; plaintext delivered - final" },
+		.log = "tls deferred dns dns; plaintext delivered - final",
+		.next = "127.0.0.1:@" },
 	{ .name = "the block of a relay's name counts, not that of the destination",
 		.routes = "* " HERE "\n",
 		.options = "destination \"a.test\" { tls = required }\n"
@@ -229,6 +242,7 @@ static void run_case(void **state)
 {
 	const struct relay_case *c = *state;
 	struct world w;
+	struct buf next = BUF_INIT;
 	world_init(&w, NULL);
 	world_serve(&w, c->plans, ARRAY_SIZE(c->plans));
 	configure(&w, c->options);
@@ -238,6 +252,9 @@ static void run_case(void **state)
 	world_put(&w, "x@a.test", 200);
 	world_deliver(&w);
 	assert_log(&w, c->log);
+	world_fill_in(&w, c->next ? c->next : "", &next);
+	assert_string_equal(buf_text(&w.thens), buf_text(&next));
+	buf_clear(&next);
 	if (c->record && !strstr(w.last_record, c->record))
 		fail_msg("%s is not in %s", c->record, w.last_record);
 	assert_int_equal(w.notice_count, c->notices);

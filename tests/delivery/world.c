@@ -26,6 +26,8 @@ static void on_record(void *arg, const struct event_attempt *e)
 	buf_addf(&w->log, "%s%s %s %s %s", buf_len(&w->log) ? "; " : "",
 		e->channel ? e->channel : "-", e->outcome, e->failure ? e->failure : "-",
 		e->stage);
+	if (e->then)
+		buf_addf(&w->thens, "%s%s", buf_len(&w->thens) ? "; " : "", e->then);
 	if (e->next_channel)
 		buf_addf(&w->log, " -> %s", e->next_channel);
 }
@@ -220,6 +222,7 @@ void world_clear(struct world *w)
 	buf_clear(&w->log);
 	buf_clear(&w->told);
 	buf_clear(&w->handshakes);
+	buf_clear(&w->thens);
 	buf_clear(&w->domains);
 	OWN(mem_free) char *command = xasprintf("rm -rf '%s'", w->dir);
 	assert_int_equal(system(command), 0);

@@ -49,6 +49,7 @@ struct world {
 	 * after what is tried again later; a line a commit. */
 	struct buf log;
 	struct buf handshakes; /* "ok" or "STAGE failed", "; " between them */
+	struct buf thens;      /* what came next within the attempt, "; " between */
 	struct buf domains;    /* of the records, a blank behind each */
 	size_t records;
 	char *last_record; /* the JSON of the last one, or NULL */

@@ -1,5 +1,6 @@
 #include "event/event.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -233,6 +234,38 @@ static void an_id_is_sixteen_digits(void **state)
 	assert_string_equal(id, "7FFFFFFFFFFFFFFF");
 }
 
+static const struct place_case {
+	const char *mx, *address;
+	unsigned port;
+	const char *text;
+} place_cases[] = {
+	{ "mx1.example.com", "192.0.2.1", 25, "mx1.example.com at 192.0.2.1" },
+	{ "mx1.example.com", "192.0.2.1", 2525, "mx1.example.com at 192.0.2.1:2525" },
+	{ "mx1.example.com", "2001:db8::1", 25, "mx1.example.com at 2001:db8::1" },
+	{ "mx1.example.com", "2001:db8::1", 465, "mx1.example.com at [2001:db8::1]:465" },
+	{ "[192.0.2.1]", "192.0.2.1", 25, "192.0.2.1" },
+	{ "[192.0.2.1]", "192.0.2.1", 587, "192.0.2.1:587" },
+	{ "[IPv6:2001:db8::1]", "2001:db8::1", 587, "[2001:db8::1]:587" },
+	{ "[192.0.2.1]", NULL, 587, "[192.0.2.1]" },
+	{ "mx1.example.com", NULL, 587, "mx1.example.com" },
+	{ "/run/lmtp", NULL, 0, "/run/lmtp" },
+};
+
+static void a_place_has_its_port_where_it_is_not_that_of_smtp(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(place_cases); i++) {
+		const struct place_case *c = &place_cases[i];
+		const struct event_attempt a = {
+			.mx = c->mx, .address = c->address, .port = (uint16_t)c->port
+		};
+		struct buf out = BUF_INIT;
+		event_attempt_place(&a, &out);
+		assert_string_equal(buf_text(&out), c->text);
+		buf_clear(&out);
+	}
+}
+
 struct counts {
 	int attempts, handshakes;
 };
@@ -273,6 +306,7 @@ int main(void)
 		cmocka_unit_test(one_recipient_of_many_makes_it_a_failure),
 		cmocka_unit_test(a_record_keeps_many_texts),
 		cmocka_unit_test(setting_a_field_copies_and_replaces),
+		cmocka_unit_test(a_place_has_its_port_where_it_is_not_that_of_smtp),
 		cmocka_unit_test(an_id_is_sixteen_digits),
 		cmocka_unit_test(the_hub_reaches_every_sink_that_wants_it),
 	};
