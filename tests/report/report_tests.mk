@@ -21,9 +21,11 @@ TESTS += tests/report/test_log_command.sh tests/report/test_log_manual.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/report/test_log_line tests/report/test_tls_log \
-	tests/report/test_retry_log tests/report/test_dsn tests/report/test_mime
+	tests/report/test_retry_log tests/report/test_retry_log_story \
+	tests/report/test_dsn tests/report/test_mime tests/report/test_words
 TESTS += tests/report/test_log_line tests/report/test_tls_log \
-	tests/report/test_retry_log tests/report/test_dsn tests/report/test_mime
+	tests/report/test_retry_log tests/report/test_retry_log_story \
+	tests/report/test_dsn tests/report/test_mime tests/report/test_words
 tests_report_test_mime_SOURCES = tests/report/test_mime.c
 tests_report_test_mime_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_report_test_mime_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
@@ -39,6 +41,13 @@ tests_report_test_retry_log_SOURCES = tests/report/test_retry_log.c \
 	tests/report/records.c tests/report/records.h
 tests_report_test_retry_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_report_test_retry_log_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
+tests_report_test_retry_log_story_SOURCES = tests/report/test_retry_log_story.c \
+	tests/report/records.c tests/report/records.h
+tests_report_test_retry_log_story_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_report_test_retry_log_story_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
+tests_report_test_words_SOURCES = tests/report/test_words.c
+tests_report_test_words_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_report_test_words_LDADD = $(report_test_libs) $(CMOCKA_LIBS)
 tests_report_test_dsn_SOURCES = tests/report/test_dsn.c \
 	tests/report/dsn_cases.c tests/report/dsn_cases.h
 tests_report_test_dsn_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
