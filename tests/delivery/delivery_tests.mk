@@ -2,7 +2,8 @@ EXTRA_DIST += tests/delivery/delivery_tests.mk
 if HAVE_CMOCKA
 delivery_tests = tests/delivery/test_failure tests/delivery/test_hosts tests/delivery/test_route \
 	tests/delivery/test_terms \
-	tests/delivery/test_attempt tests/delivery/test_attempt_trouble \
+	tests/delivery/test_attempt tests/delivery/test_attempt_stop \
+	tests/delivery/test_attempt_trouble \
 	tests/delivery/test_chunking_memory tests/delivery/test_crowd tests/delivery/test_health tests/delivery/test_places \
 	tests/delivery/test_hop tests/delivery/test_idle \
 	tests/delivery/test_lane tests/delivery/test_notices \
@@ -64,7 +65,12 @@ delivery_world_libs = tests/delivery/libdeliverytest.a tests/net/libnettest.a \
 tests_delivery_test_attempt_SOURCES = tests/delivery/test_attempt.c
 tests_delivery_test_attempt_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_attempt_LDADD = $(delivery_world_libs)
-tests_delivery_test_attempt_trouble_SOURCES = tests/delivery/test_attempt_trouble.c
+tests_delivery_test_attempt_stop_SOURCES = tests/delivery/test_attempt_stop.c \
+	tests/delivery/steps.h
+tests_delivery_test_attempt_stop_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
+tests_delivery_test_attempt_stop_LDADD = $(delivery_world_libs)
+tests_delivery_test_attempt_trouble_SOURCES = tests/delivery/test_attempt_trouble.c \
+	tests/delivery/steps.h
 tests_delivery_test_attempt_trouble_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
 # What our own side cannot begin: no version of the library fails to order.
 tests_delivery_test_attempt_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tls_check

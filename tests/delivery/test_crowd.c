@@ -44,7 +44,7 @@ static void run(void **state)
 	const struct crowd_case *c = *state;
 	struct world w;
 	bool is_over = false;
-	size_t held = 1, records = c->is_given_up ? 6 : 3;
+	size_t records = c->is_given_up ? 6 : 3;
 	world_init(&w, NULL);
 	world_serve(&w, plans, ARRAY_SIZE(plans));
 	world_configure(&w, c->options);
@@ -52,7 +52,7 @@ static void run(void **state)
 		world_put(&w, "a@" SILENT, 100);
 	struct scheduler *s = scheduler_new(&w.env, c->once, note_end, &is_over);
 	scheduler_wake(s);
-	world_run(&w, world_is_held, &held);
+	world_wait_held(&w, 1);
 	for (int i = 0; i < 3; i++)
 		world_put(&w, "a@" HEALTHY, 100);
 	scheduler_wake(s);

@@ -208,7 +208,7 @@ static void a_stop_ends_all_lanes(void **state)
 		lanes[i] = new_lane(&p, i, 3, false);
 		start(lanes[i]);
 	}
-	world_run(&p.w, world_is_held, &(size_t){ 1 });
+	world_wait_held(&p.w, 1);
 	for (unsigned i = 0; i < 3; i++)
 		lane_stop(lanes[i], 0);
 	for (unsigned i = 0; i < 3; i++)

@@ -395,7 +395,6 @@ static void an_edit_counts_for_the_next_relay(void **state)
 	static const struct server_plan plan = { .banner = "421 4.7.0 busy",
 		.hold_at = "connect" };
 	struct world w;
-	size_t one = 1;
 	(void)state;
 	world_init(&w, NULL);
 	world_serve(&w, &plan, 1);
@@ -403,10 +402,10 @@ static void an_edit_counts_for_the_next_relay(void **state)
 	world_routes(&w, "* " HERE ", " DEAD "\n");
 	world_put(&w, "x@a.test", 200);
 	world_attempt(&w, NULL);
-	world_run(&w, world_is_held, &one);
+	world_wait_held(&w, 1);
 	world_routes(&w, "* discard\n");
 	smtp_server_release(&w.server);
-	world_run(&w, world_has_finished, &one);
+	world_wait_finished(&w, 1);
 	assert_log(&w, "tls deferred smtp_temporary banner; - delivered - route");
 	world_clear(&w);
 }

@@ -61,11 +61,6 @@ static void wait_for_records(struct play *p, size_t records)
 	world_run(&p->w, has_records, &records);
 }
 
-static void wait_until_held(struct play *p, size_t connections)
-{
-	world_run(&p->w, world_is_held, &connections);
-}
-
 static void stop(struct play *p, int64_t grace_ms)
 {
 	scheduler_stop(p->scheduler, grace_ms);
@@ -159,7 +154,7 @@ static void run_limit(void **state)
 	begin(&p, &plan, c->options);
 	put(&p, "a@" LITERAL, 12);
 	schedule(&p, false);
-	wait_until_held(&p, c->sessions);
+	world_wait_held(&p.w, c->sessions);
 	world_run(&p.w, world_is_stored, NULL);
 	assert_int_equal(p.w.env.sessions, c->sessions);
 	stop(&p, 0);
@@ -190,7 +185,7 @@ static void growth(void **state)
 	put_large(&p, 40);
 	schedule(&p, false);
 	for (size_t i = 0; i < ARRAY_SIZE(held); i++) {
-		wait_until_held(&p, held[i]);
+		world_wait_held(&p.w, held[i]);
 		world_run(&p.w, world_is_stored, NULL);
 		assert_int_equal(smtp_server_connections(&p.w.server), connections[i]);
 		for (size_t n = 0; n < connections[i]; n++)
@@ -265,7 +260,7 @@ static void tarpit(void **state)
 	begin(&p, &plan, PLAIN "max_sessions = 4");
 	put(&p, "a@" LITERAL, 40);
 	schedule(&p, false);
-	wait_until_held(&p, 1);
+	world_wait_held(&p.w, 1);
 	world_run(&p.w, world_is_stored, NULL);
 	put(&p, "a@" ABSENT, 1);
 	scheduler_wake(p.scheduler);
@@ -283,7 +278,7 @@ static void late_message(void **state)
 	begin(&p, &plan, PLAIN "max_sessions_per_destination = 1");
 	put(&p, "a@" LITERAL, 8);
 	schedule(&p, false);
-	wait_until_held(&p, 1);
+	world_wait_held(&p.w, 1);
 	world_run(&p.w, world_is_stored, NULL);
 	put(&p, "a@" LITERAL, 1);
 	scheduler_wake(p.scheduler);
@@ -353,7 +348,7 @@ static void relay_turns(void **state)
 	world_routes(&p.w, "* " RELAY "\n");
 	put(&p, "x@long.test", 40);
 	schedule(&p, false);
-	wait_until_held(&p, 1);
+	world_wait_held(&p.w, 1);
 	world_run(&p.w, world_is_stored, NULL);
 	put(&p, "x@short.test", 1);
 	scheduler_wake(p.scheduler);
@@ -404,7 +399,7 @@ static void relay_tarpit(void **state)
 	put_each(&p, 60, 1);
 	put(&p, "a@" ABSENT, 1);
 	schedule(&p, false);
-	wait_until_held(&p, 1);
+	world_wait_held(&p.w, 1);
 	wait_for_records(&p, 1);
 	assert_non_null(strstr(buf_text(&p.w.log), "deferred connect"));
 	smtp_server_release_all(&p.w.server);
@@ -430,7 +425,7 @@ static void notice_tarpit(void **state)
 	p.w.puts_notices = false;
 	put_each(&p, 1, 1);
 	schedule(&p, false);
-	wait_until_held(&p, 1);
+	world_wait_held(&p.w, 1);
 	wait_for_records(&p, 1);
 	assert_log(&p.w, "- delivered - route");
 	smtp_server_release_all(&p.w.server);
@@ -449,7 +444,7 @@ static void relay_replaced(void **state)
 	world_routes(&p.w, "* " RELAY "\n");
 	put_each(&p, 3, 4);
 	schedule(&p, false);
-	wait_until_held(&p, 1);
+	world_wait_held(&p.w, 1);
 	world_run(&p.w, world_is_stored, NULL);
 	world_routes(&p.w, "* discard\n");
 	scheduler_routes_changed(p.scheduler);
@@ -505,7 +500,7 @@ static void grace(void **state)
 	begin(&p, &plan, PLAIN "max_sessions_per_destination = 1");
 	put(&p, "a@" LITERAL, 3);
 	schedule(&p, false);
-	wait_until_held(&p, 1);
+	world_wait_held(&p.w, 1);
 	scheduler_stop(p.scheduler, 20000);
 	assert_false(p.is_finished);
 	smtp_server_release(&p.w.server);
@@ -547,11 +542,6 @@ static void idle_lost(void **state)
 	stop(&p, 0);
 	end(&p);
 }
-
-#define NAMED(n, f)                           \
-	{                                     \
-		.name = (n), .test_func = (f) \
-	}
 
 /* With a name as its argument: that test only. */
 int main(int argc, char **argv)

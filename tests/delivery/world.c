@@ -257,19 +257,29 @@ void world_run(struct world *w, world_condition *until, void *arg)
 	}
 }
 
-bool world_has_finished(struct world *w, void *arg)
+static bool has_finished(struct world *w, void *arg)
 {
 	return w->finished >= *(size_t *)arg;
+}
+
+void world_wait_finished(struct world *w, size_t attempts)
+{
+	world_run(w, has_finished, &attempts);
+}
+
+static bool is_held(struct world *w, void *arg)
+{
+	return smtp_server_held(&w->server) >= *(size_t *)arg;
+}
+
+void world_wait_held(struct world *w, size_t connections)
+{
+	world_run(w, is_held, &connections);
 }
 
 bool world_has_connections(struct world *w, void *arg)
 {
 	return smtp_server_connections(&w->server) >= *(size_t *)arg;
-}
-
-bool world_is_held(struct world *w, void *arg)
-{
-	return smtp_server_held(&w->server) >= *(size_t *)arg;
 }
 
 bool world_is_asked(struct world *w, void *arg)
@@ -423,9 +433,9 @@ struct attempt *world_attempt(struct world *w, struct session *kept)
 
 void world_deliver(struct world *w)
 {
-	size_t want = w->finished + 1;
+	size_t finished = w->finished;
 	world_attempt(w, MOVE(w->kept));
-	world_run(w, world_has_finished, &want);
+	world_wait_finished(w, finished + 1);
 }
 
 void assert_seen(struct world *w, const char *expected)

@@ -28,6 +28,12 @@
 /* The server as a destination: no DNS is needed for it. */
 #define LITERAL "[127.0.0.1]"
 
+/* A test whose name is a sentence. */
+#define NAMED(n, f)                           \
+	{                                     \
+		.name = (n), .test_func = (f) \
+	}
+
 struct world {
 	char *dir, *queue_path, *policy_dir;
 	struct uv_loop_s *loop;
@@ -84,13 +90,13 @@ void world_routes(struct world *w, const char *text);
 
 typedef bool world_condition(struct world *w, void *arg);
 void world_run(struct world *w, world_condition *until, void *arg);
-bool world_has_finished(struct world *w, void *arg);    /* arg: size_t *, attempts */
 bool world_has_connections(struct world *w, void *arg); /* arg: size_t * */
-bool world_is_held(struct world *w, void *arg);         /* arg: size_t *, connections */
 bool world_is_asked(struct world *w, void *arg);        /* arg: size_t *, DNS queries */
 bool world_is_stored(struct world *w, void *arg);       /* nothing is left to be stored */
 bool world_let_go(struct world *w, void *arg); /* an attempt is done but for the store */
 bool world_all_ended(struct world *w, void *arg); /* connections at the server */
+void world_wait_finished(struct world *w, size_t attempts);
+void world_wait_held(struct world *w, size_t connections); /* where the plans say */
 
 /* One message to recipients "a@d b@d" (of one destination). */
 int64_t world_put(struct world *w, const char *recipients, size_t content_len);
