@@ -1,6 +1,6 @@
 #include "policy/entry.h"
 
-#include "policy/route_parse.h"
+#include "policy/route_read.h"
 #include "policy/util.h"
 
 #include <string.h>

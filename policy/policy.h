@@ -9,6 +9,7 @@
 #include "policy/import.h"
 #include "policy/name.h"
 #include "policy/pattern.h"
+#include "policy/relay.h"
 #include "policy/retry.h"
 #include "policy/route.h"
 #include "policy/set.h"

@@ -13,10 +13,12 @@ libpolicy_a_SOURCES = \
 	policy/name.c policy/name.h \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.h \
+	policy/relay.c policy/relay.h \
 	policy/retry.c policy/retry.h \
 	policy/route.c policy/route.h \
 	policy/route_options.c \
 	policy/route_parse.c policy/route_parse.h \
+	policy/route_read.c policy/route_read.h \
 	policy/route_targets.c \
 	policy/set.c policy/set.h \
 	policy/set_find.c \

@@ -41,6 +41,7 @@
 #define POLICY_ROUTE_H
 
 #include "policy/pattern.h"
+#include "policy/relay.h"
 #include "policy/types.h"
 
 enum { POLICY_RELAYS_MAX = 16 };
@@ -49,23 +50,6 @@ enum policy_route_kind {
 	POLICY_ROUTE_RELAYS, /* mx: included, see policy_relay.is_destination */
 	POLICY_ROUTE_DISCARD,
 	POLICY_ROUTE_ERROR
-};
-
-enum policy_transport {
-	POLICY_TRANSPORT_SMTP,
-	POLICY_TRANSPORT_SMTPS, /* RFC 8314 3.3: TLS from the first byte */
-	POLICY_TRANSPORT_LMTP,
-	POLICY_TRANSPORT_COUNT
-};
-const char *policy_transport_name(enum policy_transport transport);
-
-struct policy_relay {
-	enum policy_transport transport;
-	bool is_destination; /* "mx:": the destination itself; host is NULL */
-	bool looks_up_mx;    /* else host is the host, or an address literal */
-	const char *host;    /* normalized, a literal with its brackets; NULL: none */
-	uint16_t port;       /* 0: the option `port`, for smtps 465 */
-	const char *path;    /* of the unix socket; NULL: none */
 };
 
 /* Part of a policy set, and lives as long; or owned, see policy_route_parse. */
@@ -100,12 +84,5 @@ struct policy_route *policy_route_parse_targets(
 void policy_route_free(struct policy_route **route); /* owned ones only */
 
 void policy_route_pattern(const struct policy_route *route, struct policy_pattern *out);
-
-/* The name that the policy's lists, pins and destination blocks are asked for: the
- * host that the relay names, or the destination itself. */
-const char *policy_relay_name(const struct policy_relay *relay, const char *destination);
-
-/* As a target of a line: "smtp://[relay.example]:587", "mx:". */
-void policy_relay_format(const struct policy_relay *relay, char *out, size_t out_size);
 
 #endif

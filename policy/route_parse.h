@@ -8,13 +8,6 @@
 #include "policy/route.h"
 #include "policy/util.h"
 
-/* s is an entry without comment and blanks around it; with pattern_out NULL it has
- * no pattern. What out points to is in the arena; its pattern, path, line and text
- * are the caller's to set. false: why says what is wrong, out means nothing. */
-bool policy_route_read(struct policy_arena *arena, const char *s, size_t len,
-	struct policy_pattern *pattern_out, struct policy_route *out,
-	char why[POLICY_TEXT_MAX]);
-
 /* A piece of the line: not terminated, valid UTF-8 without control characters. */
 struct route_word {
 	const char *s;
@@ -30,8 +23,8 @@ struct route_parser {
 	char *why;
 };
 
-/* Both read on at p->at; false: why is filled. The targets leave the options, and
- * the options leave nothing. */
+/* Targets and options, for route_read.c. Both read on at p->at; false: why is filled. The
+ * targets leave the options, and the options leave nothing. */
 bool route_parse_targets(struct route_parser *p);
 bool route_parse_options(struct route_parser *p);
 
@@ -46,6 +39,9 @@ enum { ROUTE_SHOWN_MAX = 100 }; /* octets of the line in an error */
 bool route_fail(struct route_parser *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool route_fail_word(struct route_parser *p, struct route_word w, const char *text);
+
+/* false: the line has a control character or is no UTF-8; why is filled. */
+bool route_check_characters(struct route_parser *p);
 
 void route_skip_blanks(struct route_parser *p);
 /* Up to a blank or, in the list of targets, a comma. */

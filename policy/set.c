@@ -3,7 +3,7 @@
 #include "policy/entry.h"
 #include "policy/file.h"
 #include "policy/lines.h"
-#include "policy/route_parse.h"
+#include "policy/route_read.h"
 #include "policy/set_parts.h"
 #include "policy/util.h"
 
