@@ -12,6 +12,7 @@ hikyaku_SOURCES = \
 	src/cli/cmd_version.c src/cli/versions.h \
 	src/cli/lost_record.c src/cli/lost_record.h \
 	src/cli/main.c \
+	src/cli/policy_json.c src/cli/policy_json.h \
 	src/cli/run_guests.c src/cli/run_guests.h \
 	src/cli/run_notices.c src/cli/run_notices.h \
 	src/cli/run_sinks.c src/cli/run_sinks.h \
