@@ -1,7 +1,5 @@
 #include "base/err.h"
 
-#include "base/log.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,8 +106,26 @@ enum err_code err_from_errno(int errnum)
 
 void err_assert_failed(const char *file, int line, const char *func, const char *cond)
 {
-	log_flush_before_abort();
-	fprintf(stderr, "hikyaku: bug: %s:%d: %s: assertion failed: %s\n", file, line,
-		func, cond);
+	err_abort("bug: %s:%d: %s: assertion failed: %s", file, line, func, cond);
+}
+
+static _Atomic(void (*)(void)) before_abort;
+
+void err_before_abort(void (*hook)(void))
+{
+	before_abort = hook;
+}
+
+void err_abort(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	void (*write_what_waits)(void) = before_abort;
+	if (write_what_waits)
+		write_what_waits();
+	fprintf(stderr, "hikyaku: %s\n", text);
 	abort();
 }

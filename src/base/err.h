@@ -55,4 +55,9 @@ enum err_code err_from_errno(int errnum);
 _Noreturn void err_assert_failed(
 	const char *file, int line, const char *func, const char *cond);
 
+/* "hikyaku: text" on standard error, and abort(). Before it runs what was set last
+ * here, by the log for its lines that wait: on any thread, with any lock held. */
+_Noreturn void err_abort(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void err_before_abort(void (*hook)(void));
+
 #endif

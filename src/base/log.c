@@ -297,8 +297,24 @@ void log_part_text(const char *part, const char *text, size_t len)
 			len < LINE_MAX_OCTETS ? len : LINE_MAX_OCTETS - 1);
 }
 
+/* Everybody's lines. Waits for no lock: it may be this thread that has one, in the
+ * middle of a line. */
+static void flush_before_abort(void)
+{
+	if (pthread_mutex_trylock(&state.lock) != 0)
+		return;
+	for (struct holder *h = state.holders; h; h = h->next) {
+		if (pthread_mutex_trylock(&h->lock) != 0)
+			continue;
+		write_all(&h->lines);
+		pthread_mutex_unlock(&h->lock);
+	}
+	pthread_mutex_unlock(&state.lock);
+}
+
 static void begin_hold(void)
 {
+	err_before_abort(flush_before_abort);
 	own = xcalloc(1, sizeof(*own));
 	pthread_mutex_init(&own->lock, NULL);
 	pthread_mutex_lock(&state.lock);
@@ -336,18 +352,4 @@ void log_flush(void)
 	pthread_mutex_lock(&own->lock);
 	put_out(&own->lines);
 	pthread_mutex_unlock(&own->lock);
-}
-
-void log_flush_before_abort(void)
-{
-	/* It may be this thread that has a lock, in the middle of a line. */
-	if (pthread_mutex_trylock(&state.lock) != 0)
-		return;
-	for (struct holder *h = state.holders; h; h = h->next) {
-		if (pthread_mutex_trylock(&h->lock) != 0)
-			continue;
-		write_all(&h->lines);
-		pthread_mutex_unlock(&h->lock);
-	}
-	pthread_mutex_unlock(&state.lock);
 }

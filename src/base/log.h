@@ -45,11 +45,11 @@ void log_part_text(const char *part, const char *text, size_t len);
 /* From now on lines of this thread at level info may wait in memory: until
  * log_flush, 64 KiB, a line of another level or of a thread that does not hold
  * (they go out before it), the end of the log, or log_hold(false), which a thread
- * that holds must call before it ends. Not while debugging, and not for syslog.
+ * that holds must call before it ends; err_abort writes what it can of all of them.
+ * Not while debugging, and not for syslog.
  * Lines of threads that hold are each in order; between threads the times tell. */
 void log_hold(bool hold);
-void log_flush(void);              /* this thread's */
-void log_flush_before_abort(void); /* everybody's; waits for no lock */
+void log_flush(void); /* this thread's */
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -1,7 +1,6 @@
 #include "base/mem.h"
 
 #include "base/err.h"
-#include "base/log.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,11 +13,8 @@
 
 static void *checked(void *p)
 {
-	if (!p) {
-		log_flush_before_abort();
-		fputs("hikyaku: out of memory\n", stderr);
-		abort();
-	}
+	if (!p)
+		err_abort("out of memory");
 	return p;
 }
 
