@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECIPIENTS = 3, MESSAGES_MAX = 4, WRITE_MAX = 128 * 1024, STEPS_MAX = 5000 };
+enum {
+	RECIPIENTS = 3,
+	MESSAGES_MAX = 4,
+	WRITE_MAX = 128 * 1024,
+	STEPS_MAX = 5000,
+	MECHANISM_LEN_MAX = 20
+};
 
 /* What a peer may say. */
 static const char *const words[] = { "220 x\r\n", "250 x\r\n", "250 x\r\n", "250 x\r\n",
@@ -159,13 +165,26 @@ static void answer_body(struct session *s)
 	s->is_given = true;
 }
 
+/* Names as in RFC 4422 3.1, one blank between two of them. */
+static void check_mechanisms(const char *s)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	while (*s) {
+		size_t len = strspn(s, letters);
+		ASSERT(len >= 1 && len <= MECHANISM_LEN_MAX);
+		s += len;
+		ASSERT(!*s || (s[0] == ' ' && s[1]));
+		s += *s == ' ';
+	}
+}
+
 /* Of made-up mechanisms: the machine knows none. */
 static void answer_auth(struct session *s, const char *mechanisms)
 {
 	uint8_t choice = take(s);
-	char name[64];
+	char name[MECHANISM_LEN_MAX + 1];
 	size_t len = strcspn(mechanisms, " ");
-	ASSERT(len <= 20 && strspn(mechanisms, "ABC ") == strlen(mechanisms));
+	check_mechanisms(mechanisms);
 	memcpy(name, mechanisms, len);
 	name[len] = '\0';
 	if (!len || choice > 0xf0)
