@@ -277,6 +277,7 @@ static int reopen(struct store *s, struct err *e)
 		return rc;
 	if (s->db.handle)
 		db_close(&s->db);
+	s->operating = NULL; /* its selection went with the connection */
 	rc = open_database(s, false, e);
 	if (rc == 0)
 		rc = checkpoint_all(s, e);

@@ -93,6 +93,7 @@ struct request {
 			struct queue_selection selection;
 			size_t affected, busy;               /* answer */
 			size_t affected_before, busy_before; /* as of the last commit */
+			bool has_begun;                      /* likewise: selected */
 		} operate;
 		struct {
 			int64_t before_ms;

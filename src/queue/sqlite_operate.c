@@ -74,6 +74,16 @@ static int begin(struct store *s, struct request *r)
 	return rc;
 }
 
+/* What was selected went with the connection. From the beginning again, over all that is
+ * done already, it might never end. */
+static int complain_interrupted(struct store *s, struct request *r)
+{
+	return err_set(&r->err, ERR_IO,
+		"queue %s had to be opened again after an error, before all items were "
+		"done; run the command again",
+		s->path);
+}
+
 static int change_item(struct store *s, struct request *r, int64_t id)
 {
 	const struct verb *verb = &verbs[r->operate.verb];
@@ -133,6 +143,7 @@ void operate_settle(struct store *s, struct request *r)
 {
 	r->operate.affected_before = r->operate.affected;
 	r->operate.busy_before = r->operate.busy;
+	r->operate.has_begun |= s->operating == r;
 	if (s->operating == r && !r->again)
 		s->operating = NULL;
 }
@@ -140,7 +151,7 @@ void operate_settle(struct store *s, struct request *r)
 int operate(struct store *s, struct request *r)
 {
 	if (!s->operating)
-		return begin(s, r);
+		return r->operate.has_begun ? complain_interrupted(s, r) : begin(s, r);
 	if (s->operating != r) {
 		r->again = true; /* one after the other: there is one selection */
 		return 0;

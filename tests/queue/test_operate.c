@@ -1,6 +1,7 @@
 /* Operators' verbs, the reader's views, pruning, notes. */
 #include "fixture.h"
 
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/timefmt.h"
 
@@ -85,18 +86,23 @@ static void a_verb_is_carried_out_beside_what_fails(void **state)
 }
 
 /* More than fits a slice: each commit lets others in. */
-static void a_verb_on_many_items_is_carried_out_in_slices(void **state)
+static void put_many(struct fixture *f)
 {
-	struct fixture *f = *state;
-	size_t affected, busy;
 	put(f, "x", "a@one.test", NULL);
-	struct queue_item *item = claim_one(f);
 	sql(f, "INSERT INTO message(id, sender) WITH RECURSIVE t(n) AS (SELECT 1 UNION"
 	       " SELECT n + 1 FROM t WHERE n < 20000) SELECT n, 's@x.test' FROM t");
 	sql(f, "INSERT INTO item(id, destination, state, due_ms, attempts,"
 	       " was_in_doubt, delay_notified) SELECT num << 16, (SELECT id FROM "
 	       "destination),"
 	       " 0, 0, 0, 0, 0 FROM message WHERE id <= 20000");
+}
+
+static void a_verb_on_many_items_is_carried_out_in_slices(void **state)
+{
+	struct fixture *f = *state;
+	size_t affected, busy;
+	put_many(f);
+	struct queue_item *item = claim_one(f);
 	uint64_t before = queue_commits(f->queue);
 	assert_int_equal(operate_on(f, QUEUE_HOLD, 0, "one.test", &affected, &busy), 0);
 	assert_int_equal(affected, 20000);
@@ -110,6 +116,24 @@ static void a_verb_on_many_items_is_carried_out_in_slices(void **state)
 	assert_int_equal(sql(f, "SELECT count(*) FROM item"), 1);
 	queue_item_free(&item);
 }
+
+#ifdef WITH_FAILPOINTS
+/* The first commit fails, is looked up over a new connection, and did take place; what
+ * was selected is gone. */
+static void a_verb_that_cannot_end_says_so(void **state)
+{
+	struct fixture *f = *state;
+	size_t affected, busy;
+	put_many(f);
+	setenv("HIKYAKU_FAILPOINTS", "queue.commit.after=error:EIO", 1);
+	assert_int_equal(
+		operate_on(f, QUEUE_HOLD, 0, "one.test", &affected, &busy), ERR_IO);
+	unsetenv("HIKYAKU_FAILPOINTS");
+	assert_in_range(sql(f, "SELECT count(*) FROM item WHERE state = 3"), 1, 20000);
+	assert_int_equal(operate_on(f, QUEUE_HOLD, 0, "one.test", &affected, &busy), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM item WHERE state = 3"), 20001);
+}
+#endif
 
 static void retry_makes_deferred_items_due(void **state)
 {
@@ -380,6 +404,9 @@ int main(void)
 		CASE(verbs_take_what_was_selected_and_leave_what_is_claimed),
 		CASE(a_verb_is_carried_out_beside_what_fails),
 		CASE(a_verb_on_many_items_is_carried_out_in_slices),
+#ifdef WITH_FAILPOINTS
+		CASE(a_verb_that_cannot_end_says_so),
+#endif
 		CASE(retry_makes_deferred_items_due),
 		CASE(a_message_sums_up_its_items),
 		CASE(a_listing_holds_nobody_up_between_its_calls),
