@@ -174,8 +174,7 @@ void store_close(struct store **sp)
 	*sp = NULL;
 	if (s->db.handle)
 		lease_unregister(s);
-	while (store_has_chores(s))
-		store_do_chore(s);
+	store_end_chores(s);
 	db_close(&s->db);
 	lock_close(&s->lock);
 	held_free(&s->held);

@@ -1,7 +1,10 @@
 /* What may wait, and is done bit by bit between the groups of requests. */
 #include "queue/sqlite_store.h"
 
-enum { UNUSED_PAGES = 4096 /* 16 MiB: so much is kept for the next messages */ };
+enum {
+	UNUSED_PAGES = 4096,    /* 16 MiB: so much is kept for the next messages */
+	CHORES_AT_THE_END = 150 /* 600 MiB of the file, in a second or two */
+};
 
 bool store_has_chores(const struct store *s)
 {
@@ -33,4 +36,10 @@ void store_do_chore(struct store *s)
 	store_rollback(s);
 	if (rc != 0)
 		s->has_trash = s->may_shrink = false; /* with the next pruning */
+}
+
+void store_end_chores(struct store *s)
+{
+	for (int i = 0; i < CHORES_AT_THE_END && store_has_chores(s); i++)
+		store_do_chore(s);
 }

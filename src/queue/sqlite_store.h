@@ -114,6 +114,11 @@ static inline struct journal_queue store_journal_queue(const struct store *s)
 	return (struct journal_queue){ s->path, s->device, s->inode };
 }
 
+/* sqlite_chores.c */
+/* What is left of them, but for what would take long: whoever stops a process waits. It
+ * is left to the next one's pruning. */
+void store_end_chores(struct store *s);
+
 /* sqlite_clock.c */
 /* At the begin of each transaction: moves the times in the queue with the clock. */
 int clock_check(struct store *s, struct err *e);

@@ -327,6 +327,31 @@ static void trash_of_a_process_that_was_killed_is_removed(void **state)
 	assert_int_equal(sql(f, "SELECT id FROM message"), other);
 }
 
+/* Whoever stops a worker after the queue was full of large mail does not wait for all of
+ * that to be cleared away. */
+static void what_would_take_long_at_the_end_is_left_to_the_next_process(void **state)
+{
+	struct fixture *f = *state;
+	enum { MANY = 10000 };
+	sql(f, "INSERT INTO message(num, holder) VALUES(7, 0)");
+	sql(f, "INSERT INTO chunk(id, bytes) WITH RECURSIVE t(n) AS (SELECT 7 << 20 UNION"
+	       " SELECT n + 1 FROM t WHERE n < (7 << 20) + 9999) SELECT n, 'x' FROM t");
+	assert_int_equal(prune_before(f, 0), 0);
+	fixture_close(f);
+	f->queue = NULL;
+	long long left = sql(f, "SELECT count(*) FROM chunk");
+	assert_in_range(left, 1, MANY - 1);
+	for (int i = 0; i < 10 && left; i++) {
+		fixture_open(f);
+		assert_int_equal(prune_before(f, 0), 0);
+		fixture_close(f);
+		f->queue = NULL;
+		left = sql(f, "SELECT count(*) FROM chunk");
+	}
+	assert_int_equal(left, 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message"), 0);
+}
+
 static void the_file_shrinks_after_a_burst(void **state)
 {
 	struct fixture *f = *state;
@@ -499,6 +524,7 @@ int main(void)
 		CASE(one_that_fails_does_not_spoil_its_group),
 		CASE(a_big_body_is_staged_and_invisible_until_its_commit),
 		CASE(trash_of_a_process_that_was_killed_is_removed),
+		CASE(what_would_take_long_at_the_end_is_left_to_the_next_process),
 		CASE(the_file_shrinks_after_a_burst),
 		CASE(a_message_that_has_lost_a_piece_is_not_stored),
 		CASE(an_aborted_put_leaves_nothing),
