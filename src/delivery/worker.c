@@ -91,6 +91,8 @@ static void on_hangup(void *arg)
 	struct worker *w = arg;
 	struct config *config = NULL;
 	struct err e = { 0 };
+	if (w->is_stopping)
+		return; /* nothing is begun any more, and no door opened */
 	notify_reloading();
 	if (w->options->reload(w->options->arg, &config, &e) != 0) {
 		log_error("reload: %s", e.text);

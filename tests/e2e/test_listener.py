@@ -7,6 +7,7 @@ import smtplib
 import sqlite3
 import stat
 import subprocess
+import threading
 
 import pytest
 
@@ -233,6 +234,21 @@ def test_sigterm_lets_a_message_end_and_keeps_what_was_acknowledged(world):
         assert door.process.wait(END_S) == 0
     assert [entry["id"] for entry in world.queue()] == [message_id]
     assert world.run("queue", "show", message_id, "--message").stdout.endswith(b"Subject: x\r\n\r\nx\r\n")
+
+
+def test_sighup_after_sigterm_opens_nothing_again(world):
+    """The doors are closed at once; a delivery under way keeps the worker for some time more."""
+    verdict = threading.Event()
+    server = world.one_host(Behaviour(hold_data=verdict))
+    door = Door(world)
+    world.send("b@example.test")
+    net.wait_for(lambda: server.sessions and server.sessions[0].messages, "the message to be sent")
+    door.process.send_signal(signal.SIGTERM)
+    net.wait_for(lambda: not door.path.exists(), "the doors to be closed")
+    door.process.send_signal(signal.SIGHUP)
+    verdict.set()
+    assert door.process.wait(END_S) == 0
+    assert "reloaded" not in (world.directory / "log").read_text()
 
 
 @pytest.mark.threads
