@@ -80,9 +80,19 @@ void held_begin(struct held *h, struct journal *journal)
 	pthread_mutex_unlock(&h->mutex);
 }
 
-struct journal *held_journal(const struct held *h)
+int64_t held_journal_token(const struct held *h)
 {
-	return h->journal; /* changed by the store thread only, which asks */
+	/* Changed by the store thread only, which asks. */
+	return h->journal ? journal_token(h->journal) : 0;
+}
+
+bool held_is_fenced(struct held *h)
+{
+	/* Who marks may move the mapping. */
+	pthread_mutex_lock(&h->mutex);
+	bool is_fenced = h->journal && journal_is_fenced(h->journal);
+	pthread_mutex_unlock(&h->mutex);
+	return is_fenced;
 }
 
 /* ---- along with a transaction ---- */

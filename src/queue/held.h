@@ -48,7 +48,9 @@ void held_free(struct held **h); /* closes the journal; its file stays */
  * held: for good, whatever becomes of the transaction. The old one's marks stay in
  * its file: who takes over goes by them. */
 void held_begin(struct held *h, struct journal *journal);
-struct journal *held_journal(const struct held *h); /* or NULL; borrowed */
+int64_t held_journal_token(const struct held *h); /* 0: there is none */
+/* By another process: nothing can be marked any more. */
+bool held_is_fenced(struct held *h);
 
 /* claim gets one more item; NULL: a new claim of that id. Returns the claim. */
 struct held_claim *held_add(struct held *h, struct held_claim *claim, int64_t claim_id,

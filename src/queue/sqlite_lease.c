@@ -310,8 +310,8 @@ static int begin_journal(struct store *s, struct err *e)
 {
 	struct journal_queue queue = store_journal_queue(s);
 	struct journal *journal = NULL;
-	if (held_journal(s->held))
-		note_useless(s, journal_token(held_journal(s->held)));
+	if (held_journal_token(s->held))
+		note_useless(s, held_journal_token(s->held));
 	journal_remove_leftovers(s->path, has_row, s);
 	int rc = journal_create(&queue, &journal, e);
 	if (rc == 0)
@@ -327,7 +327,7 @@ static int write_row(struct store *s, bool is_new, struct err *e)
 	int rc = 0;
 	if (!s->slot)
 		rc = take_slot(s, &inode, e);
-	if (rc == 0 && s->is_worker && (is_new || !held_journal(s->held)))
+	if (rc == 0 && s->is_worker && (is_new || !held_journal_token(s->held)))
 		rc = begin_journal(s, e);
 	if (rc != 0)
 		return rc;
@@ -337,9 +337,7 @@ static int write_row(struct store *s, bool is_new, struct err *e)
 		" boot) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(slot) DO UPDATE"
 		" SET lease_s = ?4, lease_until_ms = ?5, journal = ?6, boot = ?7",
 		"iiiiiit", s->slot, s->token, inode, s->lease_s,
-		s->now_ms + s->lease_s * 1000,
-		held_journal(s->held) ? journal_token(held_journal(s->held)) : (int64_t)0,
-		boot);
+		s->now_ms + s->lease_s * 1000, held_journal_token(s->held), boot);
 }
 
 static int insert_holder(struct store *s, struct err *e)
@@ -386,10 +384,10 @@ static int give_up_row(struct store *s, int64_t journal, struct err *e)
 
 static bool is_in_force(const struct store *s, int64_t journal)
 {
-	const struct journal *own = held_journal(s->held);
+	int64_t own = held_journal_token(s->held);
 	if (!own)
 		return !journal && !s->is_worker;
-	return journal == journal_token(own) && !journal_is_fenced(own);
+	return journal == own && !held_is_fenced(s->held);
 }
 
 /* 1: the slot has a row, with this token and journal; 0: it has none. */
@@ -455,9 +453,7 @@ void store_renew(struct store *s)
 
 void lease_unregister(struct store *s)
 {
-	struct holder own = { .slot = s->slot };
-	if (held_journal(s->held))
-		own.journal = journal_token(held_journal(s->held));
+	struct holder own = { .slot = s->slot, .journal = held_journal_token(s->held) };
 	journal_boot(own.boot);
 	if (!s->slot && own.journal)
 		journal_remove(s->path, own.journal);

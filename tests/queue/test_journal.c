@@ -509,6 +509,71 @@ static void it_grows_with_what_is_in_doubt(void **state)
 	journal_close(&j);
 }
 
+/* ---- many marks at once ---- */
+
+enum { MANY = 5000 }; /* more than the journal is made for at first */
+
+struct many {
+	int64_t items[MANY];
+	size_t count;
+};
+
+static void on_many(void *arg, struct queue_item **items, size_t count,
+	int64_t next_due_ms, const struct err *e)
+{
+	struct many *m = arg;
+	(void)next_due_ms;
+	assert_null(e);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(m->count < MANY);
+		m->items[m->count++] = items[i]->id;
+		queue_item_free(&items[i]);
+	}
+}
+
+static void drain(struct fixture *f)
+{
+	while (queue_port_pending(f->port))
+		queue_wait(f->port);
+}
+
+static void claim_many(struct fixture *f, struct many *m)
+{
+	put(f, "x", "a@one.test", NULL);
+	sql(f, "INSERT INTO message(id, sender) WITH RECURSIVE t(n) AS (SELECT 1 UNION"
+	       " SELECT n + 1 FROM t WHERE n < 4999) SELECT n, 's@x.test' FROM t");
+	sql(f, "INSERT INTO item(id, destination, state, due_ms, attempts, was_in_doubt,"
+	       " delay_notified) SELECT num << 16, (SELECT id FROM destination),"
+	       " 0, 0, 0, 0, 0 FROM message WHERE id <= 4999");
+	queue_claim_due(
+		f->port, &(struct queue_claim){ .now_ms = INT64_MAX }, on_many, m);
+	drain(f);
+	assert_int_equal(m->count, MANY);
+}
+
+/* The journal grows under a thread that marks, while the store's asks whether it is
+ * fenced. */
+static void the_journal_grows_while_the_store_looks_at_it(void **state)
+{
+	static struct many m;
+	struct fixture *f = *state;
+	claim_many(f, &m);
+	for (size_t i = 0; i < MANY; i++) {
+		if (i % 10 == 0)
+			queue_claim_due(f->port,
+				&(struct queue_claim){ .now_ms = INT64_MAX }, on_many,
+				&m);
+		assert_int_equal(mark(f, m.items[i], "mx.one.test"), 0);
+	}
+	drain(f);
+	struct queue_reader *r;
+	struct queue_counts counts;
+	assert_int_equal(queue_reader_open(f->path, 1000, &r, NULL), 0);
+	assert_int_equal(queue_reader_counts(r, &counts, NULL), 0);
+	assert_int_equal(counts.in_doubt, MANY);
+	queue_reader_close(&r);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -517,6 +582,7 @@ int main(void)
 		CASE(who_was_fenced_in_vain_gives_up_all_the_same),
 		CASE(what_is_not_held_cannot_be_marked),
 		CASE(a_worker_removes_what_nobody_has),
+		CASE(the_journal_grows_while_the_store_looks_at_it),
 		cmocka_unit_test_setup_teardown(taking_over_without_a_journal_is_no_error,
 			fixture_setup_closed, fixture_teardown),
 		cmocka_unit_test_setup_teardown(it_grows_with_what_is_in_doubt,
