@@ -334,6 +334,19 @@ static bool was_stale(const struct attempt *a, const struct session_failure *f)
 	       (f->smtp.nothing_sent || f->smtp.state == SMTP_STATE_MAIL);
 }
 
+/* What follows is told with what it followed from. */
+static void explain_failure(struct attempt *a, const struct session_failure *f,
+	enum policy_failure failure, char out[320])
+{
+	const struct smtp_reply *refusal = session_starttls_refusal(a->session);
+	if (refusal && failure == POLICY_FAILURE_STARTTLS_REFUSED &&
+		f->smtp.after_refusal)
+		snprintf(out, 320, "STARTTLS was answered %d %.140s, and then: %.120s",
+			refusal->code, refusal->text, f->text);
+	else
+		snprintf(out, 320, "%s", f->text);
+}
+
 static void on_failed(void *arg, const struct session_failure *f)
 {
 	struct attempt *a = arg;
@@ -350,9 +363,11 @@ static void on_failed(void *arg, const struct session_failure *f)
 		attempt_start_over(a);
 		return;
 	}
+	char text[320];
+	explain_failure(a, f, failure, text);
 	a->turn.is_private = failure_is_private(f);
 	fail_turn(a, failure, f->smtp.inside_tls,
-		f->smtp.reply.code ? &f->smtp.reply : NULL, f->text);
+		f->smtp.reply.code ? &f->smtp.reply : NULL, text);
 }
 
 void turn_fail_without_session(struct attempt *a, enum policy_failure failure,

@@ -15,10 +15,21 @@ static enum policy_failure classify_break(const struct smtp_failure *f)
 	return POLICY_FAILURE_SESSION;
 }
 
+/* A session that was to go on in plaintext: with the host gone it is as if it had closed
+ * it by its refusal (421). A silent one is another matter. */
+static bool hangs_up_on_refusal(const struct smtp_failure *f)
+{
+	bool is_gone = f->cause == SMTP_CAUSE_LOST ||
+		       (f->cause == SMTP_CAUSE_REPLY && f->reply.code == 421);
+	return f->after_refusal && is_gone;
+}
+
 static enum policy_failure classify_smtp(const struct smtp_failure *f)
 {
 	if (f->in_doubt)
 		return POLICY_FAILURE_IN_DOUBT;
+	if (hangs_up_on_refusal(f))
+		return POLICY_FAILURE_STARTTLS_REFUSED;
 	switch (f->cause) {
 	case SMTP_CAUSE_STARTTLS_REFUSED:
 		return POLICY_FAILURE_STARTTLS_REFUSED;

@@ -132,6 +132,12 @@ void smtp_change_state(struct smtp_client *c, enum smtp_state to, const char *wh
 		rows[to].enter(c);
 }
 
+/* reply: that ends the session; NULL: none does. */
+static bool is_after_refusal(const struct smtp_client *c, const struct smtp_reply *reply)
+{
+	return c->refusal.code && c->replies - (reply ? 1 : 0) == c->refusal_at;
+}
+
 enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
 	const struct smtp_reply *reply, const char *text)
 {
@@ -142,6 +148,7 @@ enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
 		.state = c->state,
 		.inside_tls = c->is_tls,
 		.before_first_tls_reply = c->is_tls && !c->tls_replied,
+		.after_refusal = is_after_refusal(c, reply),
 		.nothing_sent = smtp_mail_is_unsent(c),
 		.in_doubt = smtp_mail_is_in_doubt(c),
 	};

@@ -208,7 +208,8 @@ struct smtp_failure {
 	enum smtp_state state; /* where */
 	bool inside_tls;
 	bool before_first_tls_reply; /* inside TLS, and no reply came in there yet */
-	bool nothing_sent; /* of a message: between two, or before the one flight */
+	bool after_refusal; /* STARTTLS was refused, and nothing was answered since */
+	bool nothing_sent;  /* of a message: between two, or before the one flight */
 	bool in_doubt; /* all of the content was (or may have been) sent, no verdict */
 	struct smtp_reply reply; /* cause REPLY and STARTTLS_REFUSED */
 	char text[256];          /* a short lower-case fact: "connection lost", ... */

@@ -118,6 +118,7 @@ enum smtp_state smtp_on_starttls(struct smtp_client *c, const struct smtp_reply 
 		return smtp_fail(
 			c, SMTP_CAUSE_PROTOCOL, NULL, "3xx reply where none may be");
 	c->refusal = *r;
+	c->refusal_at = c->replies;
 	/* RFC 3207 4: the session is as it was before the command; not so
 	 * after 421, which closes it. */
 	if (c->options.plaintext_after_refusal && r->code != 421)

@@ -115,6 +115,7 @@ struct smtp_client {
 	struct smtp_reply_parser parser;
 	struct smtp_reply last_reply;
 	struct smtp_reply refusal; /* of STARTTLS */
+	size_t refusal_at;         /* it was that reply */
 	struct smtp_offer offer;
 	struct auth auth;
 	bool out_is_secret;    /* some of it: overwritten when it was written */

@@ -205,6 +205,28 @@ def test_in_mode_plaintext_the_same_address_comes_before_the_next_host(world):
     assert saw(first) == "T P" and len(first.messages) == 1 and second.sessions == []
 
 
+@pytest.mark.parametrize("end", [{"drop": ("MAIL",)}, {"replies": {"MAIL": "421 4.3.2 enough"}}], ids=["gone", "421"])
+def test_in_mode_plaintext_a_host_that_refuses_and_hangs_up_gets_it_in_plaintext(world, end):
+    """It would be met over TLS again and again otherwise."""
+    server = world.one_host([Behaviour(starttls="454 4.7.0 not now", **end), Behaviour()])
+    world.configure(fallback="plaintext")
+    message_id = world.send("b@example.test")
+    world.once()
+    assert saw(server) == "TP P" and len(server.messages) == 1
+    refused, delivered = world.log(message_id)
+    assert refused["failure"] == "starttls_refused" and "454" in refused["detail"] and refused["downgraded"]
+    assert delivered["outcome"] == "delivered" and delivered["channel"] == "plaintext" and delivered["attempt"] == 1
+
+
+@pytest.mark.parametrize("mode", ["none", "alternate", "alternate-any"])
+def test_only_in_mode_plaintext_a_refusal_is_followed_by_plaintext(world, mode):
+    server = world.one_host(Behaviour(starttls="454 4.7.0 not now", drop=("MAIL",)))
+    world.configure(fallback=mode)
+    world.send("b@example.test")
+    world.once()
+    assert saw(server) == "T" and server.messages == []
+
+
 def test_in_mode_none_the_next_host_gets_it_over_tls(world):
     first = world.host("mx1.example.test", Behaviour(starttls="454 4.7.0 not now"))
     second = world.host("mx2.example.test")

@@ -124,9 +124,10 @@ static int on_failed(struct player *p, const struct smtp_failure *f)
 		return wrong(p, "inside_tls is wrong");
 	if (!f->text[0] || f->cause == SMTP_CAUSE_NONE)
 		return wrong(p, "a failure without a cause");
-	buf_addf(&p->log, "failed %s %s %d %s%s%s %s\n", cause_name(f->cause),
+	buf_addf(&p->log, "failed %s %s %d %s%s%s%s %s\n", cause_name(f->cause),
 		smtp_state_name(f->state), f->reply.code, f->inside_tls ? "tls" : "clear",
-		f->before_first_tls_reply ? "+first" : "", f->in_doubt ? "+doubt" : "",
+		f->before_first_tls_reply ? "+first" : "",
+		f->after_refusal ? "+refused" : "", f->in_doubt ? "+doubt" : "",
 		f->reply.code ? f->reply.text : f->text);
 	return 0;
 }

@@ -272,6 +272,9 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/starttls-refused-454.txt \
 	tests/smtp/dialogs/starttls-refused-554.txt \
 	tests/smtp/dialogs/starttls-refused-plaintext.txt \
+	tests/smtp/dialogs/starttls-refused-plaintext-421.txt \
+	tests/smtp/dialogs/starttls-refused-plaintext-later-lost.txt \
+	tests/smtp/dialogs/starttls-refused-plaintext-lost.txt \
 	tests/smtp/dialogs/tls-at-once.txt \
 	tests/smtp/dialogs/tls-at-once-helo.txt \
 	tests/smtp/dialogs/tls-at-once-lost-after-greeting.txt \
