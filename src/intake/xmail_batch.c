@@ -144,13 +144,18 @@ static int was_committed(struct xmail_batch *b, int64_t id, bool *out, struct er
 
 /* ---- one file ---- */
 
-/* Is it ours alone, and still what stands under the name? */
-static bool lock(const struct xmail_batch *b, const char *name, const struct file *f)
+/* Is it what stands under the name? */
+static bool is_at(const struct xmail_batch *b, const char *name, const struct file *f)
 {
 	struct stat now;
-	return flock(f->fd, LOCK_EX | LOCK_NB) == 0 &&
-	       fstatat(b->dir_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(b->dir_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       now.st_dev == f->st.st_dev && now.st_ino == f->st.st_ino;
+}
+
+/* Is it ours alone, and still there? */
+static bool lock(const struct xmail_batch *b, const char *name, const struct file *f)
+{
+	return flock(f->fd, LOCK_EX | LOCK_NB) == 0 && is_at(b, name, f);
 }
 
 static int read_file(struct xmail_batch *b, struct file *f, struct err *e)
@@ -221,6 +226,17 @@ int xmail_batch_add(
 
 /* ---- all of them ---- */
 
+/* Whoever writes files under a name that is there already has put another one in its
+ * place: that has our mark now, with an id that is in no queue, and its turn comes. */
+static void leave_to_next_time(struct xmail_batch *b, struct file *f)
+{
+	struct err why;
+	err_set(&why, ERR_BUSY,
+		"another file has taken its place while it was read; run this again");
+	refuse(b, f, &why);
+	intake_message_free(&f->message);
+}
+
 /* The mark is on disk before the commit can be. */
 static int mark_files(struct xmail_batch *b, struct err *e)
 {
@@ -237,6 +253,8 @@ static int mark_files(struct xmail_batch *b, struct err *e)
 			continue;
 		}
 		f->is_marked = any = true;
+		if (!is_at(b, f->marked, f))
+			leave_to_next_time(b, f);
 	}
 	int errnum = failpoint("xmail.marked");
 	if (errnum)

@@ -446,6 +446,26 @@ static void a_file_that_somebody_else_takes_is_left_to_him(void **state)
 
 /* ---- those that were refused ---- */
 
+static void what_takes_the_place_of_a_file_that_was_read_is_not_lost(void **state)
+{
+	static const char newer[] = ENVELOPE "Subject: newer\r\n\r\nx\r\n";
+	struct drop *d = *state;
+	struct xmail *x = xmail_new(&d->options);
+	OWN(mem_free) char *path = in(d, "a"), *other = in(d, "b");
+	drop_file(d, "a");
+	assert_int_equal(xmail_take(x, path, &d->err), 0);
+	write_file(d, "b", newer, strlen(newer));
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(xmail_finish(x, &d->err), 0);
+	xmail_free(&x);
+	assert_int_equal(d->taken, 0);
+	assert_non_null(
+		strstr(buf_text(&d->said), "a: another file has taken its place"));
+	assert_string_equal(take(d, ""), "a|");
+	assert_int_equal(d->taken, 1);
+	assert_stored(d, "Subject: newer\r\n\r\nx\r\n");
+}
+
 static void a_refused_file_is_news_once_until_it_changes(void **state)
 {
 	(void)state;
@@ -524,6 +544,7 @@ int main(void)
 		TEST(a_name_that_only_looks_marked_is_a_name),
 		TEST(of_two_with_one_id_the_second_gets_its_name_back),
 		TEST(a_file_that_somebody_else_takes_is_left_to_him),
+		TEST(what_takes_the_place_of_a_file_that_was_read_is_not_lost),
 		cmocka_unit_test(a_refused_file_is_news_once_until_it_changes),
 		cmocka_unit_test(
 			what_the_system_refused_is_tried_again_but_not_told_again),
