@@ -122,7 +122,8 @@ void smtp_client_body_end(struct smtp_client *c)
 	ASSERT(c->state == SMTP_STATE_BODY);
 	if (is_too_late(c))
 		return;
-	if (t->uses_bdat && t->content_bytes != t->message.envelope->content.size_bytes) {
+	/* Of a message that was damaged nobody gets a part. */
+	if (t->content_bytes != t->message.envelope->content.size_bytes) {
 		smtp_client_abort(c, "content is not as long as its envelope says");
 		return;
 	}

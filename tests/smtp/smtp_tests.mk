@@ -249,6 +249,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/reply-too-large.txt \
 	tests/smtp/dialogs/reply-too-many-lines.txt \
 	tests/smtp/dialogs/rset-refused.txt \
+	tests/smtp/dialogs/size-differs.txt \
 	tests/smtp/dialogs/size-overflow.txt \
 	tests/smtp/dialogs/size-parameter.txt \
 	tests/smtp/dialogs/size-too-large.txt \
