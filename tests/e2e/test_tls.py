@@ -236,6 +236,7 @@ def test_starttls_leaves_alone_and_nothing_is_sent_behind_it(world):
 
 def test_a_trusted_certificate_is_noted_as_verified_and_another_delivers_all_the_same(world, certificates):
     world.one_host()
+    world.configure(trust_file=None)  # the system's
     message_id = world.send("b@example.test")
     world.once()
     assert world.log(message_id)[0]["tls"]["verified"] is False

@@ -5,12 +5,13 @@ import subprocess
 
 class Certificates:
     """PEM files under a directory: ca.pem, server.pem, server.key. The server
-    certificate is good for *.test, *.*.test and 127.0.0.1."""
+    certificate is good for *.test, *.*.test and 127.0.0.1. stranger.pem is an authority that signed nothing."""
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.ca = self.directory / "ca.pem"
+        self.stranger = self.directory / "stranger.pem"
         self.cert = self.directory / "server.pem"
         self.key = self.directory / "server.key"
         if not self.cert.exists():
@@ -24,6 +25,8 @@ class Certificates:
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         self._openssl("req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem",
                       "-days", "30", "-subj", "/CN=hikyaku test CA")
+        self._openssl("req", "-x509", *new_key, "-keyout", "stranger.key", "-out", "stranger.pem",
+                      "-days", "30", "-subj", "/CN=hikyaku test stranger")
         self._openssl("req", *new_key, "-keyout", "server.key", "-out", "server.csr",
                       "-subj", "/CN=mail.test")
         (self.directory / "ext").write_text(
