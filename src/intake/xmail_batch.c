@@ -237,6 +237,15 @@ static void leave_to_next_time(struct xmail_batch *b, struct file *f)
 	intake_message_free(&f->message);
 }
 
+/* The new name counts as a change of the file: were it refused by its old time, it would
+ * be news at the next look. */
+static void note_change(struct file *f)
+{
+	struct stat now;
+	if (fstat(f->fd, &now) == 0)
+		f->st.st_ctim = now.st_ctim;
+}
+
 /* The mark is on disk before the commit can be. */
 static int mark_files(struct xmail_batch *b, struct err *e)
 {
@@ -253,7 +262,9 @@ static int mark_files(struct xmail_batch *b, struct err *e)
 			continue;
 		}
 		f->is_marked = any = true;
-		if (!is_at(b, f->marked, f))
+		if (is_at(b, f->marked, f))
+			note_change(f);
+		else
 			leave_to_next_time(b, f);
 	}
 	int errnum = failpoint("xmail.marked");
@@ -287,7 +298,8 @@ static void commit_files(struct xmail_batch *b)
  * is not from here: it gets another one next time. */
 static void give_back_name(struct xmail_batch *b, struct file *f)
 {
-	(void)renameat(b->dir_fd, f->marked, b->dir_fd, f->base);
+	if (renameat(b->dir_fd, f->marked, b->dir_fd, f->base) == 0)
+		note_change(f);
 	err_set(&f->err, ERR_BUSY, "its queue id is in use already; run this again");
 	refuse(b, f, &f->err);
 }
@@ -320,7 +332,7 @@ static void tell(struct xmail_batch *b, const struct file *f)
 					.size_bytes = (uint64_t)f->st.st_size });
 }
 
-static void remove_file(struct xmail_batch *b, const struct file *f)
+static bool remove_file(struct xmail_batch *b, const struct file *f)
 {
 	struct err why = { 0 };
 	char id[MAIL_ID_MAX];
@@ -328,28 +340,31 @@ static void remove_file(struct xmail_batch *b, const struct file *f)
 	if (!errnum && unlinkat(b->dir_fd, f->marked, 0) != 0)
 		errnum = errno;
 	if (!errnum || errnum == ENOENT)
-		return;
+		return true;
 	mail_id_format(f->id, id);
 	err_errno(&why, errnum,
 		"queued as %s, but %s cannot be removed, and would be queued again when "
 		"the retry log has forgotten it",
 		id, f->marked);
 	refuse(b, f, &why);
+	return false;
 }
 
-/* Of what is stored. */
+/* Of what is stored. What has been in the queue before is news only once it is gone. */
 static int remove_files(struct xmail_batch *b, struct err *e)
 {
 	bool any = false;
 	for (size_t i = 0; i < b->count; i++) {
-		if (b->files[i].is_stored)
+		if (b->files[i].is_stored && b->files[i].sender)
 			tell(b, &b->files[i]);
 	}
 	for (size_t i = 0; i < b->count; i++) {
-		if (!b->files[i].is_stored || !b->files[i].marked)
+		const struct file *f = &b->files[i];
+		if (!f->is_stored || !f->marked)
 			continue;
-		remove_file(b, &b->files[i]);
 		any = true;
+		if (remove_file(b, f) && !f->sender)
+			tell(b, f);
 	}
 	return any ? sync_directory(b, e) : 0;
 }

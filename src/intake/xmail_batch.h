@@ -29,7 +29,8 @@ struct stat;
 struct xmail_taken {
 	const char *path; /* without our mark */
 	int64_t id;
-	/* NULL: it was in the queue since before a crash, and what follows is unknown. */
+	/* NULL: it was in the queue already (a crash, or it could not be removed), and
+	 * what follows is unknown. */
 	const char *sender;
 	size_t recipient_count;
 	uint64_t size_bytes;
@@ -39,7 +40,8 @@ struct xmail_options {
 	struct intake *intake;
 	const struct config *config; /* max_recipients, and the queue to ask for ids */
 	bool keep; /* files stay as they are: nothing tells that they were taken */
-	/* After the commit, before the file is removed: a crash in between repeats it. */
+	/* After the commit, before the file is removed: a crash in between repeats it.
+	 * Of what was in the queue already: once the file is gone. */
 	void (*on_taken)(void *arg, const struct xmail_taken *taken);
 	/* The file stays: ERR_INVALID or ERR_LIMIT: it would be refused again; else: it
 	 * could not be read, or not be marked or removed (then it is in the queue, and

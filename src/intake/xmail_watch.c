@@ -94,7 +94,7 @@ static void on_taken(void *arg, const struct xmail_taken *taken)
 	(void)arg;
 	mail_id_format(taken->id, id);
 	if (!taken->sender) {
-		log_part("xmail", "%s: file=%s: was queued before a crash; removed", id,
+		log_part("xmail", "%s: file=%s: was in the queue already; removed", id,
 			taken->path);
 		return;
 	}
@@ -137,11 +137,13 @@ static bool must_stop(void *arg)
 	return stops;
 }
 
-/* What goes on being wrong is told once. */
+/* What goes on being wrong is told once, and once that it is over. */
 static void tell(struct taker *t, const struct err *e)
 {
 	if (e->code && strcmp(e->text, t->last.text) != 0)
 		log_error("xmail: %s; tried again every %d s", e->text, RETRY_MS / 1000);
+	else if (!e->code && t->last.code)
+		log_info("xmail: files are taken again");
 	t->last = *e;
 }
 

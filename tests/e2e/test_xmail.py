@@ -226,6 +226,7 @@ def test_what_appears_in_the_watched_directory_is_delivered(world):
     drop.mkdir()
     put(drop / "0", local(0))
     net.wait_for(lambda: arrived(server) == {0: 1}, "the first message")
+    wait_for_log(world, "xmail: files are taken again")
     bad = put(drop / "bad", b"mail from:<a>\r\nrcpt to:<b9@example.test>\r\n\r\nx\r\n")
     for number in range(1, 30):
         put(drop / str(number), local(number))
@@ -291,3 +292,19 @@ def test_a_disk_that_is_full_for_a_while_is_told_of_once_and_loses_no_file(world
     process = watching(world, drop)
     net.wait_for(lambda: arrived(server) == {1: 1, 2: 1}, "both")
     world.stop(process)
+
+
+def test_a_file_that_cannot_be_removed_is_told_of_once_and_when_it_is_gone(world, drop):
+    server = world.one_host()
+    process = watching(world, drop, env={"HIKYAKU_FAILPOINTS": "xmail.remove=error:EROFS"})
+    for number in (1, 2, 3):  # each is a look at those before it
+        put(drop / str(number), local(number))
+        wait_for_log(world, f"{drop}/{number} stays: queued as ")
+    world.stop(process)
+    assert len(lines_of_log(world, " stays: ")) == 3
+    assert not lines_of_log(world, "; removed"), "not yet"
+    process = watching(world, drop)
+    wait_for_log(world, "was in the queue already; removed", 3)
+    world.stop(process)
+    assert not list(drop.iterdir())
+    assert arrived(server) == {1: 1, 2: 1, 3: 1}

@@ -1,6 +1,7 @@
 /* XMail's files: what is taken, under which id, what stays, and what is said of it. */
 #include "intake_fixture.h"
 
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "intake/xmail.h"
@@ -25,6 +26,7 @@ struct drop {
 	unsigned taken, refused;
 	int64_t id;      /* of the last one that was taken */
 	bool has_sender; /* likewise */
+	struct stat st;  /* of the last one that was refused */
 	struct buf said; /* "path: text|" of what was refused, "path|" of the rest */
 	struct err err;  /* of xmail_take or xmail_finish */
 };
@@ -42,7 +44,7 @@ static void on_refused(
 	void *arg, const char *path, const struct stat *st, const struct err *e)
 {
 	struct drop *d = arg;
-	(void)st;
+	d->st = *st;
 	d->refused++;
 	buf_addf(&d->said, "%s: %s|", path + strlen(d->dir) + 1, e->text);
 }
@@ -444,6 +446,41 @@ static void a_file_that_somebody_else_takes_is_left_to_him(void **state)
 	assert_string_equal(take(d, ""), "2|");
 }
 
+/* It is told of by the time that it has then: it is no news at the next look. */
+static void a_file_that_cannot_be_removed_is_told_of_again_when_it_is_gone(void **state)
+{
+#ifdef WITH_FAILPOINTS
+	struct drop *d = *state;
+	char id[MAIL_ID_MAX];
+	struct stat now;
+	drop_file(d, "1");
+	setenv("HIKYAKU_FAILPOINTS", "xmail.remove=error:EROFS", 1);
+	take(d, "");
+	assert_int_equal(d->taken, 1);
+	assert_true(d->has_sender);
+	mail_id_format(d->id, id);
+	OWN(mem_free)
+	char *trouble = xasprintf("1: queued as %s, but 1.hikyaku-%s cannot be", id, id);
+	assert_non_null(strstr(buf_text(&d->said), trouble));
+	OWN(mem_free) char *marked = xasprintf("%s/1.hikyaku-%s", d->dir, id);
+	assert_int_equal(lstat(marked, &now), 0);
+	assert_memory_equal(&d->st.st_ctim, &now.st_ctim, sizeof(now.st_ctim));
+
+	const char *said = take(d, "");
+	assert_true(text_has_prefix(said, strlen(said), trouble));
+	assert_int_equal(d->taken, 0);
+
+	unsetenv("HIKYAKU_FAILPOINTS");
+	assert_string_equal(take(d, ""), "1|");
+	assert_false(d->has_sender);
+	assert_false(exists(d, marked + strlen(d->dir) + 1));
+	assert_int_equal(hall_message_count(d->hall), 1);
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 /* ---- those that were refused ---- */
 
 static void what_takes_the_place_of_a_file_that_was_read_is_not_lost(void **state)
@@ -545,6 +582,7 @@ int main(void)
 		TEST(of_two_with_one_id_the_second_gets_its_name_back),
 		TEST(a_file_that_somebody_else_takes_is_left_to_him),
 		TEST(what_takes_the_place_of_a_file_that_was_read_is_not_lost),
+		TEST(a_file_that_cannot_be_removed_is_told_of_again_when_it_is_gone),
 		cmocka_unit_test(a_refused_file_is_news_once_until_it_changes),
 		cmocka_unit_test(
 			what_the_system_refused_is_tried_again_but_not_told_again),
