@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -65,4 +66,12 @@ int user_become(const char *name, bool keeps_ports, struct err *e)
 	int rc = change(pw, keeps_ports, e);
 	ASSERT(rc != 0 || (setuid(0) != 0 && setgid(0) != 0));
 	return rc;
+}
+
+void user_set_home(void)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	unsetenv("HOME");
+	if (pw && *pw->pw_dir)
+		(void)setenv("HOME", pw->pw_dir, 1); /* out of memory: without one */
 }

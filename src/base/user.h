@@ -21,4 +21,9 @@ bool user_exists(const char *name);
  * end. */
 int user_become(const char *name, bool keeps_ports, struct err *e);
 
+/* HOME becomes the directory that the passwd database has for who we are now, whatever
+ * the caller's was: commands find what is that user's, and nothing else. Who is not in it
+ * has none. Before there are threads. */
+void user_set_home(void);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "cli/run_sinks.h"
 #include "cli/stdin_message.h"
 #include "delivery/worker.h"
@@ -411,8 +412,10 @@ int cli_deliver(struct cli *cli, const struct cli_args *args)
 		return cli_option(args, "xmail") ? fail(&e)
 						 : cli_fail(EX_TEMPFAIL, "%s", e.text);
 	status = EX_TEMPFAIL;
-	if (cli_become_user(cli->config))
+	if (cli_become_user(cli->config)) {
+		user_set_home(); /* for commands of the credentials file */
 		status = deliver_file(cli, args, xmail);
+	}
 	if (xmail >= 0)
 		close(xmail);
 	return status;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "base/user.h"
 #include "cli/check_places.h"
 #include "cli/lost_record.h"
 #include "cli/run_guests.h"
@@ -65,6 +66,7 @@ int cli_run(struct cli *cli, const struct cli_args *args)
 	int status = check_start(cli->config);
 	if (status != EX_OK)
 		return status;
+	user_set_home(); /* for commands of the credentials file */
 	run_guests_init(&run.guests);
 	run.config_path = cli->config->path ? cli->config_path : NULL;
 	if (run_sinks_open(cli->config, true, &run.sinks, &e) != 0) {

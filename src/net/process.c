@@ -216,17 +216,21 @@ static int channel_open(struct process *p, struct channel *c, timer_callback *cb
 	return c->watch ? 0 : err_set(e, ERR_LIMIT, "no descriptor is left");
 }
 
+/* fallback NULL: then it is not there. */
 static char *environment_entry(const char *name, const char *fallback)
 {
 	const char *value = getenv(name);
-	return xasprintf("%s=%s", name, value && *value ? value : fallback);
+	if (!value || !*value)
+		value = fallback;
+	return value ? xasprintf("%s=%s", name, value) : NULL;
 }
 
 static int spawn(struct process *p, int output, int errors)
 {
 	char *path = environment_entry("PATH", "/usr/local/bin:/usr/bin:/bin");
 	char *lang = environment_entry("LANG", "C.UTF-8");
-	char *environment[] = { path, lang, NULL };
+	char *home = environment_entry("HOME", NULL);
+	char *environment[] = { path, lang, home, NULL };
 	uv_stdio_container_t stdio[] = { { .flags = UV_IGNORE },
 		{ .flags = UV_INHERIT_FD, .data.fd = output },
 		{ .flags = UV_INHERIT_FD, .data.fd = errors } };
@@ -249,6 +253,7 @@ static int spawn(struct process *p, int output, int errors)
 	p->is_running = status == 0;
 	free(path);
 	free(lang);
+	free(home);
 	return status;
 }
 

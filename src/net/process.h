@@ -10,9 +10,10 @@
  * sh -c '...'. A program without a slash in its name is looked for along PATH.
  *
  * It gets /dev/null as its input, no other open descriptor but its output and errors,
- * default signals, a session of its own, "/" as its directory, and an environment of PATH
- * and LANG alone. Its standard output is collected, up to PROCESS_OUTPUT_MAX; more is an
- * error. Of its standard error the first line is kept and told with a failure.
+ * default signals, a session of its own, "/" as its directory, and an environment of
+ * PATH, LANG and, where we have one, HOME (base/user.h) alone. Its standard output is
+ * collected, up to PROCESS_OUTPUT_MAX; more is an error. Of its standard error the first
+ * line is kept and told with a failure.
  *
  * It is over when its first process is: what that has left running is not waited for. At
  * the time limit, and when it is cancelled, its process group is killed. It is reaped

@@ -186,10 +186,12 @@ static void nothing_of_ours_is_passed_on(void **state)
 	setenv("SECRET", "x", 1);
 	setenv("PATH", "/usr/bin:/bin", 1);
 	setenv("LANG", "en_GB.UTF-8", 1);
+	setenv("HOME", "/home/x", 1);
 	int inherited = open("/dev/null", O_RDONLY); /* not close-on-exec */
 	assert_true(inherited > 2);
-	check_output("env", "PATH=/usr/bin:/bin\nLANG=en_GB.UTF-8");
+	check_output("env", "PATH=/usr/bin:/bin\nLANG=en_GB.UTF-8\nHOME=/home/x");
 	unsetenv("LANG");
+	unsetenv("HOME");
 	setenv("PATH", "", 1);
 	check_output("/usr/bin/env", "PATH=/usr/local/bin:/usr/bin:/bin\nLANG=C.UTF-8");
 	setenv("PATH", "/usr/bin:/bin", 1);

@@ -1,6 +1,7 @@
 """Root starts it, and it goes on as a user of its own; nobody else gets at what it keeps."""
 import os
 import pathlib
+import pwd
 import random
 import shutil
 import signal
@@ -111,14 +112,16 @@ def test_a_command_of_the_credentials_file_has_the_users_rights_and_no_more(open
     world.configure(credentials=str(credentials), trust_file=str(trusted),
                     listen=[f"smtp:{own}:{low_port(own)}"])
     world.policy("routes.txt", f"* smtp://[mx1.example.test]:{world.port} auth=main\n")
-    process = world.daemon(env={"NOTIFY_SOCKET": "/nowhere"})
+    process = world.daemon(env={"NOTIFY_SOCKET": "/nowhere", "HOME": "/root"})
     world.send("b@example.test")
     net.wait_for(lambda: seen.exists() and b"CapAmb" in seen.read_bytes(), "the command")
     uid, groups, *rest = seen.read_text().splitlines()
     assert (uid, groups) == tuple(map(str, ids(OWNER)))
     caps = [line.split() for line in rest if line.startswith("Cap")]
     assert {int(value, 16) for name, value in caps if name != "CapBnd:"} == {0}
-    assert {line.split("=")[0] for line in rest if "=" in line} <= {"PATH", "LANG", "PWD", "_", "SHLVL", "OLDPWD"}
+    environment = dict(line.split("=", 1) for line in rest if "=" in line)
+    assert set(environment) <= {"PATH", "LANG", "HOME", "PWD", "_", "SHLVL", "OLDPWD"}
+    assert environment["HOME"] == pwd.getpwnam(OWNER).pw_dir, "its own, not root's"
     world.stop(process)
 
 
