@@ -85,6 +85,11 @@ static int parse_pkcs12(gnutls_pkcs12_t pkcs12, const char *password,
 {
 	gnutls_x509_crt_t *chain = NULL;
 	unsigned count = 0;
+	/* It tells a wrong password for sure, which decrypting does not: one in 256
+	 * leaves what looks decrypted. There may be none, or one of a kind not known
+	 * here. */
+	if (gnutls_pkcs12_verify_mac(pkcs12, password) == GNUTLS_E_MAC_VERIFY_FAILED)
+		return GNUTLS_E_MAC_VERIFY_FAILED;
 	int result = gnutls_pkcs12_simple_parse(
 		pkcs12, password, key, &chain, &count, NULL, NULL, NULL, 0);
 	if (result < 0)

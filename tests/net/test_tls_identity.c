@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -29,6 +30,8 @@ static const char script[] =
 	"bundle old.p12 -inkey ec.key -in ec.pem -keypbe PBE-SHA1-3DES -certpbe "
 	"PBE-SHA1-3DES "
 	"-macalg sha1 $pw; "
+	"bundle quick.p12 -inkey ec.key -in ec.pem -iter 1 $pw; "
+	"quiet openssl pkcs8 -topk8 -iter 1 -in ec.key -out quick.key $pw; "
 	"bundle empty.p12 -inkey ec.key -in ec.pem -passout pass:; "
 	"bundle bare.p12 -inkey ec.key -in ec.pem -keypbe NONE -certpbe NONE -nomac "
 	"-passout pass:; "
@@ -137,6 +140,22 @@ static void what_cannot_be_loaded_says_why(void **state)
 		identity_load_bad(&bad[i].spec, bad[i].code, bad[i].text);
 }
 
+/* One wrong password in 256 decrypts to something that has the form of padded text. */
+static void a_wrong_password_is_called_so_whatever_it_decrypts_to(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		char wrong[20];
+		snprintf(wrong, sizeof(wrong), "wrong%d", i);
+		const struct tls_identity_spec pkcs12 = { "quick.p12", NULL, wrong },
+					       pkcs8 = { "ec.pem", "quick.key", wrong };
+		identity_load_bad(&pkcs12, ERR_INVALID,
+			"the password does not open the private key in quick.p12");
+		identity_load_bad(&pkcs8, ERR_INVALID,
+			"the password does not open the private key in quick.key");
+	}
+}
+
 enum { DAY_S = 86400 };
 
 static void a_certificate_has_its_time(void **state)
@@ -172,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_form_can_be_loaded),
 		cmocka_unit_test(what_cannot_be_loaded_says_why),
+		cmocka_unit_test(a_wrong_password_is_called_so_whatever_it_decrypts_to),
 		cmocka_unit_test(a_certificate_has_its_time),
 	};
 	return cmocka_run_group_tests_name("net/tls_identity", tests, setup, teardown);
