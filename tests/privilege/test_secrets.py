@@ -88,8 +88,8 @@ def test_secrets_are_in_no_argument_environment_log_or_file(world):
                                        for n in ("fast", "slow", "token")))
     process = world.daemon()
     message_id = world.send("b@fast.test", "b@slow.test", "b@token.test")
-    net.wait_for(lambda: b"/bin/cat" in b"".join(
-        of_process(pid, "cmdline") for pid in descendants(process.pid)), "the command")
+    net.wait_for(lambda: bytes(fifo) in b"".join(
+        of_process(pid, "cmdline") for pid in descendants(process.pid)), "the command that is asked")
     assert assert_processes_free(process) >= 2
     with open(fifo, "w", encoding="ascii") as f:
         f.write(SLOW)
