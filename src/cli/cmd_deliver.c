@@ -41,7 +41,8 @@ const struct cli_option cli_deliver_options[] = {
 	{ 0 },
 };
 
-/* What became of one recipient, as the last host that was asked left it. */
+/* What became of one recipient, as the last host that was asked left it. Until one has
+ * answered it is deferred: who is not spoken of must not count as served. */
 struct result {
 	char *address;
 	const char *outcome; /* constant */
@@ -79,8 +80,17 @@ static struct result *find(struct results *all, const char *address)
 	}
 	all->list = xreallocarray(all->list, all->count + 1, sizeof(*all->list));
 	struct result *r = &all->list[all->count++];
-	*r = (struct result){ .address = xstrdup(address) };
+	*r = (struct result){ .address = xstrdup(address), .outcome = "deferred" };
 	return r;
+}
+
+static void expect(struct results *all, const struct intake_message *m)
+{
+	for (size_t i = 0; i < intake_recipient_count(m); i++) {
+		struct result *r = find(all, intake_recipient(m, i));
+		mem_free(&r->text);
+		r->text = xstrdup("interrupted before a host had answered");
+	}
 }
 
 static void result_reset(struct result *r)
@@ -283,7 +293,7 @@ static void on_stored(void *arg, int64_t id, const struct err *e)
 }
 
 static int store(const struct config *config, const struct cli_args *args, int xmail,
-	struct err *e)
+	struct results *all, struct err *e)
 {
 	struct intake *in = NULL;
 	int rc = intake_open(config, &in, e);
@@ -294,6 +304,8 @@ static int store(const struct config *config, const struct cli_args *args, int x
 		rc = stdin_message_read(m, config, args, e);
 	else if ((rc = xmail_file_read(m, config, xmail, e)) != 0)
 		err_context(e, "%s", cli_option(args, "xmail"));
+	if (rc == 0)
+		expect(all, m);
 	if (rc == 0)
 		rc = intake_commit_wait(&m, on_stored, e, e);
 	if (rc == 0)
@@ -310,11 +322,9 @@ static int fail(const struct err *e)
 	return cli_fail(is_final ? EX_UNAVAILABLE : EX_TEMPFAIL, "%s", e->text);
 }
 
-static int attempt(
-	struct config *config, const struct cli_args *args, struct run_sinks *sinks)
+static int attempt(struct config *config, struct results *all, struct run_sinks *sinks)
 {
-	struct results all = { .as_json = cli_option(args, "json") != NULL };
-	struct event_sink sink = { .attempt = on_attempt, .arg = &all };
+	struct event_sink sink = { .attempt = on_attempt, .arg = all };
 	struct err e = { 0 };
 	event_hub_add(&sinks->hub, &sink);
 	struct worker_options options = {
@@ -324,16 +334,10 @@ static int attempt(
 		.notices = &no_notices,
 		.reload = no_reload,
 	};
-	int status = EX_TEMPFAIL;
 	/* Whatever it is, it is not the message's fault. */
 	if (worker_run(&options, &e) != 0)
-		cli_fail_lines(EX_TEMPFAIL, e.text);
-	else if (!all.count)
-		cli_fail(EX_TEMPFAIL, "interrupted before a host was asked");
-	else
-		status = print_results(&all);
-	results_clear(&all);
-	return status;
+		return cli_fail_lines(EX_TEMPFAIL, e.text);
+	return print_results(all);
 }
 
 static int deliver_in(
@@ -341,6 +345,7 @@ static int deliver_in(
 {
 	struct config *config = cli->config;
 	struct run_sinks sinks = { 0 };
+	struct results all = { .as_json = cli_option(args, "json") != NULL };
 	struct err e = { 0 };
 	free(config->queue);
 	config->queue = xasprintf("%s/queue.db", directory);
@@ -350,13 +355,14 @@ static int deliver_in(
 	int status = EX_TEMPFAIL;
 	if (run_sinks_open(config, with_lines, &sinks, &e) != 0)
 		cli_fail(EX_TEMPFAIL, "%s", e.text);
-	else if (store(config, args, xmail, &e) != 0)
+	else if (store(config, args, xmail, &all, &e) != 0)
 		status = fail(&e);
 	else if (was_interrupted)
 		cli_fail(EX_TEMPFAIL, "interrupted before a host was asked");
 	else
-		status = attempt(MOVE(cli->config), args, &sinks);
+		status = attempt(MOVE(cli->config), &all, &sinks);
 	run_sinks_close(&sinks);
+	results_clear(&all);
 	return status;
 }
 

@@ -131,6 +131,11 @@ size_t intake_recipient_count(const struct intake_message *m)
 	return m->count;
 }
 
+const char *intake_recipient(const struct intake_message *m, size_t index)
+{
+	return m->recipients[index].address;
+}
+
 /* ---- addresses ---- */
 
 /* The address as it will be sent: with the domain in A-labels where that makes

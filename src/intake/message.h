@@ -56,6 +56,8 @@ int intake_mail(struct intake_message *m, const char *path, size_t len,
 int intake_rcpt(struct intake_message *m, const char *path, size_t len,
 	const struct smtp_rcpt_parameters *p, struct err *e);
 size_t intake_recipient_count(const struct intake_message *m);
+/* As it will be sent; borrowed. */
+const char *intake_recipient(const struct intake_message *m, size_t index);
 struct mail_envelope *intake_envelope(struct intake_message *m); /* to fill in */
 
 /* Where it came from, for the Received field (RFC 5321 4.4). Strings are copied;

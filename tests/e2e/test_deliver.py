@@ -89,20 +89,25 @@ def test_a_wrong_command_line_is_told(world):
 
 
 def test_an_interrupted_delivery_is_75_and_leaves_nothing(world):
-    server = world.one_host(Behaviour(stall=("EHLO",)))
+    """Those who have the message do not make up for those whom no host was asked about."""
+    taker = world.one_host()
+    holder = world.host("mx1.held.test", Behaviour(stall=("EHLO",)))
+    world.domain("held.test", holder)
     world.prepare()
     scratch = world.directory / "tmp"
     scratch.mkdir()
-    process = subprocess.Popen([world.binary, "-c", world.conf, "deliver", "-f", SENDER, "b@example.test"],
+    process = subprocess.Popen([world.binary, "-c", world.conf, "deliver", "-f", SENDER,
+                                "b@example.test", "c@held.test"],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                env={**world.env, "TMPDIR": str(scratch)})
     process.stdin.write(MESSAGE)
     process.stdin.close()
-    net.wait_for(lambda: server.sessions, "a session")
-    process.send_signal(signal.SIGTERM)
+    net.wait_for(lambda: taker.messages and holder.sessions, "a message and a session")
     process.send_signal(signal.SIGTERM)
     assert process.wait(END_S) == EX_TEMPFAIL
     assert not list(scratch.iterdir())
+    told = process.stdout.read()
+    assert b"b@example.test: delivered" in told and b"c@held.test: deferred: interrupted" in told
     process.stdout.close()
     process.stderr.close()
 
