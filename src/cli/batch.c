@@ -113,6 +113,8 @@ static enum batch_state run_mail(struct batch *b, char *text)
 	struct smtp_mail_parameters p;
 	const char *path;
 	size_t len;
+	if (b->message)
+		refuse_text(b, "MAIL before the message had its DATA");
 	begin_message(b);
 	int rc = smtp_parse_mail(text, &path, &len, &p, &e);
 	if (rc == 0)

@@ -35,6 +35,7 @@ BAD_COMMANDS = [
     ("RCPT first", b"RCPT TO:<b@example.test>\n", "without MAIL"),
     ("DATA first", b"DATA\nSubject: x\n\nx\n.\n", "without MAIL"),
     ("no recipient", b"MAIL FROM:<a@sender.test>\nDATA\nSubject: x\n\nx\n.\n", "without RCPT"),
+    ("MAIL before DATA", b"MAIL FROM:<a@sender.test>\nRCPT TO:<b@example.test>\n", "had its DATA"),
     ("no <>", b"MAIL FROM:a@sender.test\n", "<>"),
     ("no >", b"MAIL FROM:<a@sender.test\n", ">"),
     ("a bad sender", b"MAIL FROM:<a@@x>\n", "a@@x"),
