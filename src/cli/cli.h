@@ -39,6 +39,7 @@ struct cli {
 	bool color;
 	bool without_tls; /* nobody has made it ready, see main.c */
 	enum cli_user user;
+	bool status_is_all;    /* what could not be printed changes nothing of it */
 	struct config *config; /* loaded when first asked for: cli_config */
 };
 

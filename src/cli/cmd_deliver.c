@@ -176,7 +176,10 @@ static int print_results(const struct results *all)
 		else if (strcmp(r->outcome, "delivered") != 0)
 			status = EX_TEMPFAIL;
 	}
-	return fflush(stdout) == 0 ? status : EX_TEMPFAIL;
+	/* Whoever has the message must not get it again for that. */
+	if (fflush(stdout) != 0)
+		cli_fail(0, "write to standard output: %s", strerror(errno));
+	return status;
 }
 
 static void results_clear(struct results *all)
@@ -353,6 +356,7 @@ static int deliver_in(
 	/* On the terminal the results speak for themselves. */
 	bool with_lines = strcmp(config->log, "stderr") != 0;
 	int status = EX_TEMPFAIL;
+	cli->status_is_all = true;
 	if (run_sinks_open(config, with_lines, &sinks, &e) != 0)
 		cli_fail(EX_TEMPFAIL, "%s", e.text);
 	else if (store(config, args, xmail, &all, &e) != 0)

@@ -297,7 +297,8 @@ int main(int argc, char **argv)
 		status = dispatch(&cli, argc - optind, argv + optind);
 	config_free(&cli.config);
 	log_close();
-	if (fflush(stdout) != 0 || ferror(stdout))
+	bool was_printed = fflush(stdout) == 0 && !ferror(stdout);
+	if (!was_printed && !cli.status_is_all)
 		status = status ? status : EX_IOERR;
 	return status;
 }

@@ -48,6 +48,16 @@ def test_each_recipient_has_a_line_and_the_worst_one_that_can_be_mended_is_the_s
     assert deliver(world, "ok@example.test", "no@example.test").returncode == EX_UNAVAILABLE
 
 
+def test_results_that_nobody_reads_do_not_bring_the_message_twice(world):
+    server = world.one_host()
+    world.prepare()
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([world.binary, "-c", world.conf, "deliver", "-f", SENDER, "b@example.test"],
+                              input=MESSAGE, stdout=full, stderr=subprocess.PIPE, env=world.env)
+    assert done.returncode == EX_OK and b"standard output" in done.stderr, done
+    assert len(server.messages) == 1
+
+
 def test_a_host_that_is_down_is_75_and_the_line_says_why(world):
     server = world.one_host()
     world.prepare()
