@@ -101,7 +101,8 @@ struct attempt {
 	bool is_last_store; /* what the store refuses now is not tried again */
 	bool is_given_back; /* as if never begun: nothing is told of it */
 	bool any_temporary, any_flip, any_conversed;
-	enum policy_failure failure; /* the one that the attempt is known by */
+	enum policy_fallback flip_mode; /* in force where the first one flipped */
+	enum policy_failure failure;    /* the one that the attempt is known by */
 
 	struct event_attempt *records; /* one a turn */
 	size_t record_count;

@@ -112,6 +112,12 @@ static void plan_next(struct attempt *a, int64_t now_ms, struct finishing *f)
 		.conversed = a->any_conversed,
 		.failure = a->failure,
 	};
+	/* The last host may have been another relay's, under rules of its own. */
+	if (flips) {
+		summary.mode = a->flip_mode;
+		summary.channel = POLICY_CHANNEL_TLS;
+		summary.tls_required = false;
+	}
 	const char *reason;
 	enum policy_channel next = policy_fallback_next_channel(&summary, &reason);
 	uint32_t delay_s = policy_retry_delay_s(&a->settings->retry_schedule,

@@ -48,8 +48,10 @@ static void note_failure(struct attempt *a, enum policy_failure failure, bool in
 	struct policy_fallback_query query = fallback_query(a, failure, inside_tls);
 	a->turn.failure = failure;
 	a->turn.step = policy_fallback_step(&query);
-	if (policy_fallback_flips(&query))
+	if (policy_fallback_flips(&query) && !a->any_flip) {
 		a->any_flip = true;
+		a->flip_mode = query.mode;
+	}
 	if (failure != POLICY_FAILURE_CONNECT && failure != POLICY_FAILURE_DNS)
 		a->any_conversed = true;
 }

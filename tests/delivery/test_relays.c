@@ -59,6 +59,15 @@ static const struct relay_case {
 		       "tls deferred connect connect -> tls",
 		.next = "127.0.0.3:@",
 		.due = 1 },
+	{ .name = "TLS that fails with one relay makes plaintext due, whatever comes "
+		  "after it",
+		.routes = "* " HERE ", smtps://[127.0.0.2]:@\n",
+		.plans = { { .starttls = "454 not now" } },
+		.seen = "EHLO STARTTLS QUIT",
+		.log = "tls deferred starttls_refused starttls; "
+		       "tls deferred connect connect -> plaintext",
+		.next = "127.0.0.2:@",
+		.due = 1 },
 	{ .name = "an address that is written down may be on loopback",
 		.routes = "* " HERE "\n",
 		.options = "prohibited_addresses = {\"127.0.0.0/8\"}\n",
