@@ -391,6 +391,14 @@ static void make_boundary(struct draft *d)
 		rng_u64(), rng_u64());
 }
 
+/* RFC 6531 3.6 is about addresses and the header. What else is not ASCII is content, that
+ * of the message that comes back too: a sender whose hosts know no SMTPUTF8 must hear of
+ * it that others have none. */
+static bool needs_smtputf8(const struct draft *d)
+{
+	return !is_ascii(d->to) || !is_ascii(d->request->postmaster);
+}
+
 /* The content's size is for the store to say. */
 static void fill_message(
 	const struct draft *d, const char *to_domain, struct dsn_message *out)
@@ -406,7 +414,7 @@ static void fill_message(
 	out->message = (struct queue_new_message){
 		.envelope = { .sender = xstrdup(""),
 			.arrival_ms = d->request->now_ms,
-			.content = { .needs_smtputf8 = d->is_utf8 },
+			.content = { .needs_smtputf8 = needs_smtputf8(d) },
 			.is_notice = true },
 		.recipients = &out->recipient,
 		.recipient_count = 1,

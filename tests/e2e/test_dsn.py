@@ -169,7 +169,22 @@ def test_addresses_outside_of_ascii_have_the_forms_of_rfc_6533(world, home):
     assert notice.status_part.get_content_type() == "message/global-delivery-status"
     assert "Final-Recipient: utf-8; 飛脚@example.test\r\n".encode() in home.messages[0].data
     assert notice.returned.get_content_type() == "message/global"
-    assert "SMTPUTF8" in home.messages[0].parameters and "<飛脚@example.test>" in notice.text
+    assert "<飛脚@example.test>" in notice.text
+
+
+def test_a_message_that_needs_smtputf8_comes_back_to_a_sender_who_has_none(world):
+    """What is not ASCII is in the content of the notice, which is no matter of SMTPUTF8: the
+    hosts of a sender with an ASCII address need not know it."""
+    old = Behaviour(extensions=tuple(word for word in EXTENSIONS if word != "SMTPUTF8"))
+    home = world.one_host(old, domain="sender.test")
+    world.one_host(old)
+    world.send("b@example.test", message=b"Subject: \xe9\xa3\x9b\xe8\x84\x9a\n\nHello.\n")
+    world.attempts(2)
+    (notice,) = notices(home)
+    assert b"Status: 5.6.7\r\n" in home.messages[0].data
+    assert notice.returned.get_content_type() == "message/global"
+    assert "SMTPUTF8" not in home.messages[0].parameters and "BODY=8BITMIME" in home.messages[0].parameters
+    assert "Subject: 飛脚\r\n".encode() in home.messages[0].data
 
 
 def test_the_postmaster_is_told_once_of_a_notice_that_got_lost(world):
