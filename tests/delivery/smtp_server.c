@@ -56,21 +56,34 @@ static void say(struct server_connection *c, const char *text)
 		write_all(c->fd, line, strlen(line));
 }
 
+/* Up to the end of a line and no further: a TLS handshake may be what comes next. */
+static ssize_t read_of_line(struct server_connection *c, char *out, size_t size)
+{
+	if (c->tls)
+		return read_some(c, out, 1);
+	ssize_t n = recv(c->fd, out, size, MSG_PEEK);
+	const char *end = n > 0 ? memchr(out, '\n', (size_t)n) : NULL;
+	return n > 0 ? recv(c->fd, out, end ? (size_t)(end - out) + 1 : (size_t)n, 0) : n;
+}
+
 /* A line without its end; false: the client is gone. */
 static bool read_line(struct server_connection *c, char *out, size_t size)
 {
 	size_t len = 0;
-	char byte;
+	char piece[512];
 	for (;;) {
-		if (read_some(c, &byte, 1) != 1)
+		ssize_t n = read_of_line(c, piece, sizeof(piece));
+		if (n <= 0)
 			return false;
-		if (byte == '\n')
-			break;
-		if (len < size - 1 && byte != '\r')
-			out[len++] = byte;
+		for (ssize_t i = 0; i < n; i++) {
+			if (piece[i] == '\n') {
+				out[len] = '\0';
+				return true;
+			}
+			if (len < size - 1 && piece[i] != '\r')
+				out[len++] = piece[i];
+		}
 	}
-	out[len] = '\0';
-	return true;
 }
 
 /* The plan's say in what happens here; false: the connection is over. */
@@ -137,12 +150,15 @@ static bool answer_data(struct server_connection *c)
 /* "BDAT 200 LAST": the content is read, whatever becomes of it. */
 static bool answer_bdat(struct server_connection *c, const char *arguments)
 {
-	char byte;
+	char piece[512];
 	char *after;
-	for (size_t n = strtoul(arguments, &after, 10); n > 0; n--) {
-		if (read_some(c, &byte, 1) != 1)
+	for (size_t left = strtoul(arguments, &after, 10); left > 0;) {
+		ssize_t n =
+			read_some(c, piece, left < sizeof(piece) ? left : sizeof(piece));
+		if (n <= 0)
 			return false;
-		c->content_len++;
+		c->content_len += (size_t)n;
+		left -= (size_t)n;
 	}
 	if (!is_at(" LAST", after)) {
 		say(c, "250 2.0.0 more");
