@@ -32,8 +32,8 @@ def hosts(world, behaviour=None, count=DOMAINS):
 
 def send_all(world, each=EACH, count=DOMAINS):
     """Numbered messages, each domain's its own; their ids."""
-    return [world.send(f"b@{name}", message=numbered(i * 100 + n))
-            for i, name in enumerate(names(count)) for n in range(each)]
+    return world.send_all([([f"b@{name}"], numbered(i * 100 + n))
+                           for i, name in enumerate(names(count)) for n in range(each)])
 
 
 def expected(index, each=EACH):

@@ -131,6 +131,17 @@ class World:
         assert len(lines) == 1 and len(lines[0]) == 16, f"send printed {lines!r}"
         return lines[0]
 
+    def send_all(self, mails, sender=SENDER):
+        """Queues a message for each (recipients, message), in one process; their ids."""
+        transactions = []
+        for recipients, message in mails:
+            stuffed = message.replace(b"\n.", b"\n..")
+            transactions += [f"MAIL FROM:<{sender}>\n".encode(), *(f"RCPT TO:<{r}>\n".encode() for r in recipients),
+                             b"DATA\n", stuffed, b".\n"]
+        ids = self.text("send", "--batch", stdin=b"".join(transactions) + b"QUIT\n").split()
+        assert len(ids) == len(mails), ids
+        return ids
+
     def once(self, **how):
         """One round: everything that is due, in a process of its own."""
         self.prepare()
