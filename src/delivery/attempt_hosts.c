@@ -249,6 +249,9 @@ static void on_mx(void *arg, const struct dns_answer *answer)
 	a->mx_query = NULL;
 	a->route = xmalloc(sizeof(*a->route));
 	route_from_mx(answer, name, a->config->config->hostname, rng_below, a->route);
+	/* RFC 1047: it may have the message, and is the one that can tell. */
+	if (a->item->was_in_doubt && a->item->last_host)
+		route_prefer(a->route, a->item->last_host);
 	on_route(a);
 }
 

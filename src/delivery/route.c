@@ -134,6 +134,18 @@ void route_from_mx(const struct dns_answer *answer, const char *domain, const ch
 	out->status = ROUTE_OK;
 }
 
+void route_prefer(struct route *r, const char *name)
+{
+	size_t i = 0;
+	while (i < r->host_count && !text_equal(r->hosts[i].name, name))
+		i++;
+	if (i == r->host_count)
+		return;
+	struct route_host h = r->hosts[i];
+	memmove(r->hosts + 1, r->hosts, i * sizeof(r->hosts[0]));
+	r->hosts[0] = h;
+}
+
 void route_from_host(const char *name, struct route *out)
 {
 	clear(out);

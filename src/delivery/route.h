@@ -41,6 +41,9 @@ struct route {
 void route_from_mx(const struct dns_answer *answer, const char *domain, const char *self,
 	uint32_t (*random_below)(uint32_t bound), struct route *out);
 
+/* That host comes first, whatever its preference, if it is among them. */
+void route_prefer(struct route *r, const char *name);
+
 /* That host, without a look-up: its name, or the path of a socket. */
 void route_from_host(const char *name, struct route *out);
 

@@ -94,6 +94,27 @@ static void equal_preferences_are_shuffled_among_themselves(void **state)
 	mem_free(&r);
 }
 
+static void a_host_can_be_preferred_to_better_ones(void **state)
+{
+	struct dns_mx mx[] = { { 10, "a" }, { 10, "b" }, { 20, "c" } };
+	struct dns_answer answer = { .status = DNS_OK, .mx = mx, .mx_count = 3 };
+	struct route *r = xcalloc(1, sizeof(*r));
+	(void)state;
+	route_from_mx(&answer, "example.test", "self.test", keep_order, r);
+	route_prefer(r, "c");
+	assert_string_equal(r->hosts[0].name, "c");
+	assert_string_equal(r->hosts[1].name, "a");
+	assert_string_equal(r->hosts[2].name, "b");
+	route_prefer(r, "gone");
+	assert_string_equal(r->hosts[0].name, "c");
+	assert_int_equal(r->host_count, 3);
+	answer.status = DNS_TEMPORARY;
+	route_from_mx(&answer, "example.test", "self.test", keep_order, r);
+	route_prefer(r, "a");
+	assert_int_equal(r->host_count, 0);
+	mem_free(&r);
+}
+
 static void a_name_that_is_ours_without_mx_is_a_loop(void **state)
 {
 	struct dns_answer answer = { .status = DNS_NO_DATA };
@@ -136,7 +157,7 @@ static void literals_are_hosts_of_their_own(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(cases) + 3];
+	struct CMUnitTest tests[ARRAY_SIZE(cases) + 4];
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
 			.test_func = run_case,
@@ -147,5 +168,7 @@ int main(void)
 		a_name_that_is_ours_without_mx_is_a_loop);
 	tests[ARRAY_SIZE(cases) + 2] =
 		(struct CMUnitTest)cmocka_unit_test(literals_are_hosts_of_their_own);
+	tests[ARRAY_SIZE(cases) + 3] = (struct CMUnitTest)cmocka_unit_test(
+		a_host_can_be_preferred_to_better_ones);
 	return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

@@ -191,6 +191,15 @@ def test_what_happens_after_the_verdict_changes_nothing(world):
     assert len(server.messages) == 1 and world.outcomes(message_id) == ["delivered"]
 
 
+def test_the_host_that_may_have_a_message_is_asked_first_again(world):
+    hosts = [world.host(f"mx{n}.example.test", Behaviour(drop=(".",))) for n in range(5)]
+    world.domain("example.test", *((10, host) for host in hosts))
+    message_id = world.send("b@example.test")
+    world.attempts(3)
+    assert world.outcomes(message_id) == ["in_doubt"] * 3
+    assert sorted(len(host.sessions) for host in hosts) == [0, 0, 0, 0, 3]
+
+
 def test_a_message_whose_verdict_is_lost_is_in_doubt_and_not_retried_at_once(world):
     first = world.host("mx1.example.test", [Behaviour(drop=(".",)), Behaviour()])
     second = world.host("mx2.example.test")
