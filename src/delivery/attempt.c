@@ -233,6 +233,13 @@ void attempt_free(struct attempt *a)
 	free(a);
 }
 
+static void stop_asking_dns(struct attempt *a)
+{
+	if (a->mx_query)
+		dns_query_cancel(&a->mx_query);
+	host_lookup_cancel(&a->lookup);
+}
+
 void attempt_abort(struct attempt *a, const char *why)
 {
 	if (a->is_finishing) {
@@ -242,9 +249,7 @@ void attempt_abort(struct attempt *a, const char *why)
 	a->is_aborted = true;
 	a->is_last_store = true;
 	a->any_temporary = true; /* hosts that were not asked hold out hope */
-	if (a->mx_query)
-		dns_query_cancel(&a->mx_query);
-	host_lookup_cancel(&a->lookup);
+	stop_asking_dns(a);
 	a->was_cut_short = a->session;
 	if (a->session)
 		turn_abort(a, why);
@@ -254,9 +259,17 @@ void attempt_abort(struct attempt *a, const char *why)
 
 bool attempt_give_way(struct attempt *a, const char *why)
 {
-	if (a->is_finishing || !a->session || session_is_in_doubt(a->session))
+	bool asks_dns = a->mx_query || a->lookup;
+	if (a->is_finishing || (a->session ? session_is_in_doubt(a->session) : !asks_dns))
 		return false;
 	a->is_aborted = true;
-	turn_abort(a, why);
+	if (a->session) {
+		turn_abort(a, why);
+		return true;
+	}
+	stop_asking_dns(a);
+	a->any_temporary = true; /* nothing was said */
+	turn_begin(a);
+	turn_fail_without_session(a, POLICY_FAILURE_DNS, "dns", why);
 	return true;
 }

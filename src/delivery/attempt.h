@@ -50,7 +50,7 @@ void attempt_abort(struct attempt *a, const char *why);
 
 /* Gives up for the sake of others, where that does no harm: the message is deferred, no
  * other host is tried, and why is told. It is we who broke off: that is no failure of
- * TLS. false: it goes on, since it has no session, or the host may have the message. */
+ * TLS. false: it goes on, since it is done with hosts, or one may have the message. */
 bool attempt_give_way(struct attempt *a, const char *why);
 
 #endif

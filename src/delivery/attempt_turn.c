@@ -375,7 +375,7 @@ static void on_failed(void *arg, const struct session_failure *f)
 void turn_fail_without_session(struct attempt *a, enum policy_failure failure,
 	const char *stage, const char *text)
 {
-	bool is_open = a->route->status == ROUTE_OK;
+	bool is_open = !a->route || a->route->status == ROUTE_OK;
 	if (failure == POLICY_FAILURE_DNS)
 		attempt_decide(a, NULL);
 	a->turn.stage = stage;

@@ -68,12 +68,59 @@ static void run(void **state)
 	world_clear(&w);
 }
 
+/* ---- name servers that say nothing: no session is held, but the place of one ---- */
+
+static const struct silence {
+	const char *name;
+	struct fake_step answers[3];
+	size_t queries; /* until nothing comes any more */
+} silences[] = {
+	{ "who waits for MX records gives way", { { .act = FAKE_DROP } }, 1 },
+	{ "who waits for addresses gives way",
+		{ { .records = { "an @ 300 MX 10 mx.test" } }, { .act = FAKE_DROP },
+			{ .act = FAKE_DROP } },
+		3 },
+};
+
+static void run_silence(void **state)
+{
+	static const struct server_plan healthy = { 0 };
+	const struct silence *c = *state;
+	struct world w;
+	bool is_over = false;
+	size_t queries = c->queries, records = 2;
+	world_init(&w, NULL);
+	world_answer(&w, c->answers, ARRAY_SIZE(c->answers));
+	world_serve(&w, &healthy, 1);
+	world_configure(&w, PLAIN "max_sessions = 1\ncrowded_timeout = 100ms\n");
+	world_put(&w, "a@slow.test", 100);
+	struct scheduler *s = scheduler_new(&w.env, false, note_end, &is_over);
+	scheduler_wake(s);
+	world_run(&w, world_is_asked, &queries);
+	world_put(&w, "a@" HEALTHY, 100);
+	scheduler_wake(s);
+	world_run(&w, has_records, &records);
+	assert_log(&w,
+		"plaintext deferred dns dns -> plaintext; plaintext delivered - final");
+	assert_non_null(strstr(w.last_record, "delivered"));
+	scheduler_stop(s, 0);
+	world_run(&w, is_true, &is_over);
+	scheduler_free(&s);
+	world_run(&w, world_all_ended, NULL);
+	world_clear(&w);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(cases)];
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+	enum { HOSTS = ARRAY_SIZE(cases), SILENCES = ARRAY_SIZE(silences) };
+	struct CMUnitTest tests[HOSTS + SILENCES];
+	for (size_t i = 0; i < HOSTS; i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
 			.test_func = run,
 			.initial_state = (void *)&cases[i] };
+	for (size_t i = 0; i < SILENCES; i++)
+		tests[HOSTS + i] = (struct CMUnitTest){ .name = silences[i].name,
+			.test_func = run_silence,
+			.initial_state = (void *)&silences[i] };
 	return cmocka_run_group_tests_name("crowd", tests, NULL, NULL);
 }
