@@ -257,6 +257,13 @@ void attempt_abort(struct attempt *a, const char *why)
 		attempt_finish(a);
 }
 
+bool attempt_is_sending(const struct attempt *a)
+{
+	static const unsigned sending = 1U << SMTP_STATE_BODY | 1U << SMTP_STATE_MARK |
+					1U << SMTP_STATE_FINAL | 1U << SMTP_STATE_BDAT;
+	return a->session && (sending & 1U << session_state(a->session));
+}
+
 bool attempt_give_way(struct attempt *a, const char *why)
 {
 	bool asks_dns = a->mx_query || a->lookup;

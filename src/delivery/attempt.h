@@ -53,4 +53,7 @@ void attempt_abort(struct attempt *a, const char *why);
  * TLS. false: it goes on, since it is done with hosts, or one may have the message. */
 bool attempt_give_way(struct attempt *a, const char *why);
 
+/* The content is on its way, or all of it is there and its verdict is to come. */
+bool attempt_is_sending(const struct attempt *a);
+
 #endif

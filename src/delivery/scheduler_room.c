@@ -147,14 +147,19 @@ void scheduler_note_health(struct scheduler *s, const struct run *run, bool deli
 		set_health(s, run, HEALTH_NEW);
 }
 
-/* A large message may take its time. */
+/* A large message may take its time, once it is being sent. */
+static bool takes_its_time(const struct run *run)
+{
+	return run->is_large && attempt_is_sending(run->attempt);
+}
+
 static void find_slow(struct scheduler *s)
 {
 	struct run *run;
 	DL_FOREACH (s->runs, run) {
 		if (!has_taken_long(s, run))
 			return;
-		if (run->hop && !run->is_large && run->hop->health != HEALTH_SLOW &&
+		if (run->hop && !takes_its_time(run) && run->hop->health != HEALTH_SLOW &&
 			is_kept_waiting(s, run))
 			set_health(s, run, HEALTH_SLOW);
 	}
@@ -163,7 +168,7 @@ static void find_slow(struct scheduler *s)
 static bool gives_way(struct scheduler *s, struct run *run)
 {
 	char after[TIMEFMT_MAX], why[128];
-	if (!run->hop || run->is_large || run->hop->health != HEALTH_SLOW)
+	if (!run->hop || takes_its_time(run) || run->hop->health != HEALTH_SLOW)
 		return false;
 	timefmt_human(loop_now_ms(s->env->loop) - run->begun_ms, after);
 	snprintf(why, sizeof(why),

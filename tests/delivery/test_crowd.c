@@ -29,13 +29,17 @@ static bool has_records(struct world *w, void *arg)
 static const struct crowd_case {
 	const char *name, *options;
 	bool once, is_given_up;
+	size_t content_len; /* of what is for the silent host */
 } cases[] = {
 	{ "the only session is given up for others",
-		PLAIN "max_sessions = 1\ncrowded_timeout = 100ms\n", false, true },
+		PLAIN "max_sessions = 1\ncrowded_timeout = 100ms\n", false, true, 100 },
 	{ "in a single round too", PLAIN "max_sessions = 1\ncrowded_timeout = 100ms\n",
-		true, true },
+		true, true, 100 },
+	{ "a large message gets no more time where none of it is sent",
+		PLAIN "max_sessions = 1\ncrowded_timeout = 100ms\n", false, true,
+		100 * 1024 },
 	{ "where there is room nobody gives up",
-		PLAIN "max_sessions = 4\ncrowded_timeout = 100ms\n", false, false },
+		PLAIN "max_sessions = 4\ncrowded_timeout = 100ms\n", false, false, 100 },
 };
 
 static void run(void **state)
@@ -49,7 +53,7 @@ static void run(void **state)
 	world_serve(&w, plans, ARRAY_SIZE(plans));
 	world_configure(&w, c->options);
 	for (int i = 0; i < 3; i++)
-		world_put(&w, "a@" SILENT, 100);
+		world_put(&w, "a@" SILENT, c->content_len);
 	struct scheduler *s = scheduler_new(&w.env, c->once, note_end, &is_over);
 	scheduler_wake(s);
 	world_wait_held(&w, 1);
