@@ -48,7 +48,8 @@ struct hop {
 	char *key; /* what it is known by to those that share it; NULL: one destination's
 		    */
 	struct window window;
-	bool delivers; /* its last attempt did */
+	bool delivers;    /* its last attempt did */
+	unsigned in_vain; /* the last ones that reached nobody, of the span under way */
 	enum health health;
 	int64_t delivered_ms; /* the last time; -1: never */
 

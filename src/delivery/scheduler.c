@@ -12,6 +12,7 @@ enum {
 	MESSAGES_A_TURN = 10, /* over one session while others wait for room */
 	SHARE_OF_ROOM = 4,
 	FURTHER_MS = 100, /* until those who could not have a further session ask again */
+	IN_VAIN_MAX = 20, /* attempts in that time where nobody is reached */
 	BUSY_PERCENT = 70,
 	BUSY_RUNNING = 20,
 	TIMED_SIZE_MAX = 64 * 1024 /* a larger message tells of the line, not the host */
@@ -76,9 +77,11 @@ static bool may_open_further(struct scheduler *s, const struct hop *h)
 	return false;
 }
 
+/* A host that is not there refuses as quickly as it is asked: thousands of messages for
+ * it would be as many connections in a second or two. */
 static bool can_start(const struct hop *h)
 {
-	return h->waiting && h->running < h->window.size;
+	return h->waiting && h->running < h->window.size && h->in_vain < IN_VAIN_MAX;
 }
 
 /* Has a session for a message, or may open one without waiting for room. */
@@ -105,10 +108,18 @@ static void on_further_timer(void *arg)
 	struct scheduler *s = arg;
 	struct target *t, *next;
 	HASH_ITER (hh, s->targets, t, next) {
-		scheduler_give_turn(s, t->batches[BATCH_MAIL].hop);
-		scheduler_give_turn(s, t->batches[BATCH_NOTICES].hop);
+		for (size_t i = 0; i < BATCH_COUNT; i++) {
+			t->batches[i].hop->in_vain = 0;
+			scheduler_give_turn(s, t->batches[i].hop);
+		}
 	}
 	scheduler_pump_soon(s);
+}
+
+static void note_in_vain(struct scheduler *s, struct hop *h)
+{
+	if (++h->in_vain == IN_VAIN_MAX && !timer_is_active(s->further_timer))
+		timer_start(s->further_timer, FURTHER_MS);
 }
 
 /* ---- attempts ---- */
@@ -158,6 +169,10 @@ static void note_contact(
 	bool is_timed = run->session && run->session == kept && !run->is_large;
 	int64_t now_ms = loop_now_ms(run->scheduler->env->loop);
 	h->delivers = contact == ATTEMPT_DELIVERED;
+	if (contact == ATTEMPT_NO_CONTACT)
+		note_in_vain(run->scheduler, h);
+	else
+		h->in_vain = 0;
 	if (contact == ATTEMPT_DELIVERED)
 		window_note_delivered(&h->window, hop_sessions(h) - h->opening,
 			is_timed ? now_ms - run->begun_ms : -1);

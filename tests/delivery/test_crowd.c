@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "base/mem.h"
+#include "base/timefmt.h"
 #include "delivery/scheduler.h"
 
 #include <string.h>
@@ -114,10 +115,38 @@ static void run_silence(void **state)
 	world_clear(&w);
 }
 
+/* ---- a host that refuses ---- */
+
+static void a_host_that_is_not_there_is_not_flooded(void **state)
+{
+	static const struct server_plan healthy = { 0 };
+	enum { MANY = 70 };
+	struct world w;
+	bool is_over = false;
+	(void)state;
+	world_init(&w, NULL);
+	world_serve(&w, &healthy, 1);
+	world_configure(&w, PLAIN);
+	for (int i = 0; i < MANY; i++)
+		world_put(&w, "a@[127.0.0.2]", 100); /* nobody listens there */
+	world_put(&w, "a@" HEALTHY, 100);
+	struct scheduler *s = scheduler_new(&w.env, true, note_end, &is_over);
+	int64_t begun_ms = clock_monotonic_ms();
+	scheduler_wake(s);
+	world_run(&w, is_true, &is_over);
+	assert_int_equal(w.records, MANY + 1);
+	/* Twenty, and again, and again: two pauses at least are whole ones. */
+	assert_true(clock_monotonic_ms() - begun_ms >= 2 * 100);
+	assert_non_null(strstr(buf_text(&w.log), "delivered"));
+	scheduler_free(&s);
+	world_run(&w, world_all_ended, NULL);
+	world_clear(&w);
+}
+
 int main(void)
 {
 	enum { HOSTS = ARRAY_SIZE(cases), SILENCES = ARRAY_SIZE(silences) };
-	struct CMUnitTest tests[HOSTS + SILENCES];
+	struct CMUnitTest tests[HOSTS + SILENCES + 1];
 	for (size_t i = 0; i < HOSTS; i++)
 		tests[i] = (struct CMUnitTest){ .name = cases[i].name,
 			.test_func = run,
@@ -126,5 +155,7 @@ int main(void)
 		tests[HOSTS + i] = (struct CMUnitTest){ .name = silences[i].name,
 			.test_func = run_silence,
 			.initial_state = (void *)&silences[i] };
+	tests[HOSTS + SILENCES] = (struct CMUnitTest)cmocka_unit_test(
+		a_host_that_is_not_there_is_not_flooded);
 	return cmocka_run_group_tests_name("crowd", tests, NULL, NULL);
 }
