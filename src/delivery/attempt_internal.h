@@ -52,6 +52,7 @@ struct turn {
 	bool tries_again; /* at the same addresses, without what the host cannot do */
 	bool was_ready;   /* it got as far as taking messages */
 	bool starttls_refused; /* in this session */
+	bool lacks_own_tls;    /* it cannot be begun here: STARTTLS was not sent */
 	bool is_private;       /* the detail is none for the sender */
 };
 

@@ -81,7 +81,7 @@ static const char *downgrade(const struct attempt *a, const char **rule_out)
 	if (t->starttls_refused)
 		return "the host refused STARTTLS, and fallback = plaintext goes on "
 		       "without TLS";
-	if (t->failure == POLICY_FAILURE_TLS_INIT && t->was_ready)
+	if (t->lacks_own_tls && t->was_ready)
 		return "TLS cannot be begun on this side, and fallback = plaintext goes "
 		       "on "
 		       "without it";

@@ -447,6 +447,7 @@ static bool check_tls_init(struct attempt *a, bool *offer)
 		return false;
 	}
 	*offer = false;
+	a->turn.lacks_own_tls = true;
 	a->turn.failure = POLICY_FAILURE_TLS_INIT;
 	snprintf(a->turn.detail, sizeof(a->turn.detail), "%.310s", e.text);
 	return true;

@@ -286,6 +286,23 @@ static void tls_cannot_begin_plaintext(void **state)
 	world_clear(&w);
 }
 
+/* What the host says then does not hide why it was spoken to in plaintext. */
+static void tls_cannot_begin_and_refused(void **state)
+{
+	struct world w;
+	(void)state;
+	SERVE(&w, { .mail = "451 later" });
+	world_configure(&w, "fallback = plaintext");
+	world_put(&w, "a@" LITERAL, 200);
+	fails_tls_check = true;
+	world_deliver(&w);
+	fails_tls_check = false;
+	assert_log(&w, "plaintext deferred smtp_temporary mail -> tls");
+	assert_non_null(strstr(w.last_record, "\"downgraded\":true"));
+	assert_null(strstr(w.last_record, "offers no STARTTLS"));
+	world_clear(&w);
+}
+
 /* A host took the message for one: TLS is not what failed for the other. */
 static void taken_for_one(void **state)
 {
@@ -334,6 +351,8 @@ int main(int argc, char **argv)
 		NAMED("TLS that cannot begin here counts once a host", tls_cannot_begin),
 		NAMED("TLS that cannot begin here, mode plaintext",
 			tls_cannot_begin_plaintext),
+		NAMED("nor is that downgrade hidden by what comes after it",
+			tls_cannot_begin_and_refused),
 		NAMED("a host that took the message for one did not fail in TLS",
 			taken_for_one),
 		NAMED("other messages start on the channel that is due",
