@@ -56,8 +56,11 @@ static void set_reading(struct intake_client *c)
 /* Ends the client, or leaves it waiting for something. */
 static void run(struct intake_client *c)
 {
-	/* Who does not read our replies gets no more of them. */
+	/* Who does not read our replies gets no more of them, and is not waited for
+	 * longer, whatever the queue has been doing meanwhile. */
 	if (c->stream && stream_pending(c->stream)) {
+		if (!timer_is_active(c->deadline))
+			timer_start(c->deadline, c->options.timeout_ms);
 		set_reading(c);
 		return;
 	}

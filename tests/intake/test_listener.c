@@ -367,6 +367,32 @@ static void who_does_not_read_is_read_no_more_and_let_go(void **state)
 	client_clear(&c);
 }
 
+/* Nor while a message of theirs was being stored, which is no fault of theirs. */
+static void who_does_not_read_is_let_go_after_a_commit_too(void **state)
+{
+	/* Read in one piece, answered with more than a socket holds. */
+	enum { FLOOD = 8 << 20, BEFORE = 15 * 1024 + 512 };
+	static const char message[] = "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"
+				      "BDAT 17 LAST\r\nSubject: x\r\n\r\nx\r\n";
+	struct lobby *l = *state;
+	struct client c;
+	OWN(mem_free) char *flood = xmalloc(FLOOD);
+	for (size_t i = 0; i < FLOOD; i += 8)
+		memcpy(flood + i, "LHLO x\r\n", 8);
+	free(l->hall->config->hostname);
+	l->hall->config->hostname = xasprintf("%0240d.test", 1); /* is in each reply */
+	l->hall->config->client_timeout_ms = 300;
+	lobby_open(l);
+	enter(l, &c, LMTP);
+	stream_read_stop(c.s);
+	stream_write(c.s, flood, BEFORE);
+	client_write(&c, message);
+	stream_write(c.s, flood, FLOOD);
+	run_until(l->loop, &c.is_ended);
+	assert_int_equal(hall_message_count(l->hall), 1);
+	client_clear(&c);
+}
+
 /* ---- the end ---- */
 
 static void on_finished(void *arg)
@@ -526,6 +552,7 @@ int main(void)
 		TEST(our_own_slowness_is_not_held_against_a_client),
 		TEST(nothing_is_read_while_a_message_is_with_the_queue),
 		TEST(who_does_not_read_is_read_no_more_and_let_go),
+		TEST(who_does_not_read_is_let_go_after_a_commit_too),
 		TEST(a_stop_lets_messages_end_and_sends_the_rest_away),
 		TEST(a_stop_waits_no_longer_than_it_may),
 		TEST(what_is_with_the_queue_at_the_end_is_stored),
