@@ -184,11 +184,9 @@ static void on_recipient(void *arg, const struct smtp_step *step)
 		r->turn = 0;
 	if (step->verdict == SMTP_VERDICT_TEMPORARY)
 		a->any_temporary = true;
-	if (step->verdict == SMTP_VERDICT_HOST) {
-		/* The verdict is ours; the text is no reply of the host. */
+	/* The verdict is ours; the text is no reply of the host. */
+	if (!step->reply.code)
 		snprintf(r->detail, sizeof(r->detail), "%.310s", step->reply.text);
-		r->reply.code = 0;
-	}
 }
 
 static bool turn_asked(const struct attempt *a, size_t i)

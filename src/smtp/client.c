@@ -152,6 +152,8 @@ enum smtp_state smtp_fail(struct smtp_client *c, enum smtp_cause cause,
 		.nothing_sent = smtp_mail_is_unsent(c),
 		.in_doubt = smtp_mail_is_in_doubt(c),
 	};
+	if (c->failure.in_doubt)
+		smtp_put_off_rest(c); /* the host does not even know of them */
 	if (reply)
 		smtp_reply_copy(&c->failure.reply, reply);
 	text_clean(text, strlen(text), c->failure.text, sizeof(c->failure.text));

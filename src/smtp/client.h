@@ -182,7 +182,7 @@ enum smtp_verdict {
 	SMTP_VERDICT_PERMANENT,
 	SMTP_VERDICT_AGAIN, /* too many recipients (452 or 552 on RCPT after one was
 			       accepted, or more than fit into a transaction): ask again
-			       in a further transaction of this session */
+			       in a further transaction, of this session if it lives */
 	SMTP_VERDICT_HOST   /* this host cannot take it (no SMTPUTF8, SIZE too small):
 			       another may; enhanced and text are ours */
 };

@@ -186,6 +186,8 @@ enum smtp_state smtp_on_rset(struct smtp_client *c, const struct smtp_reply *r);
 void smtp_settle_next(struct smtp_client *c, const struct smtp_reply *r);
 /* The transaction has its last reply. */
 enum smtp_state smtp_finish(struct smtp_client *c, bool needs_rset);
+/* Who was not asked for yet is to be so in another transaction. */
+void smtp_put_off_rest(struct smtp_client *c);
 /* What a reply that refuses means for those whom it concerns. */
 enum smtp_verdict smtp_refusal(const struct smtp_client *c, const struct smtp_reply *r);
 bool smtp_mail_is_unsent(const struct smtp_client *c);

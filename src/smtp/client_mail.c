@@ -49,14 +49,19 @@ bool smtp_mail_is_in_doubt(const struct smtp_client *c)
 	return t->end_was_handed && !t->is_done && !is_for_nobody(t);
 }
 
-enum smtp_state smtp_finish(struct smtp_client *c, bool needs_rset)
+void smtp_put_off_rest(struct smtp_client *c)
 {
 	struct transaction *t = &c->mail;
 	for (size_t i = 0; i < t->message.recipient_count; i++) {
 		if (t->rcpts[i].state == RCPT_NEW)
 			smtp_decide_ours(c, i, REASON_TRANSACTION_FULL);
 	}
-	t->is_done = true;
+}
+
+enum smtp_state smtp_finish(struct smtp_client *c, bool needs_rset)
+{
+	smtp_put_off_rest(c);
+	c->mail.is_done = true;
 	c->needs_rset = needs_rset;
 	return SMTP_STATE_READY;
 }

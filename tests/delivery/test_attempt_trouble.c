@@ -286,6 +286,27 @@ static void tls_cannot_begin_plaintext(void **state)
 	world_clear(&w);
 }
 
+/* More than go into a transaction: those of the next one were not spoken of. */
+static void in_doubt_are_those_of_the_transaction(void **state)
+{
+	struct world w;
+	struct buf recipients = BUF_INIT;
+	size_t in_doubt = 0;
+	(void)state;
+	SERVE(&w, { .close_at = "." });
+	world_configure(&w, NULL);
+	for (unsigned i = 1; i <= 101; i++)
+		buf_addf(&recipients, "%su%u@" LITERAL, i > 1 ? " " : "", i);
+	world_put(&w, buf_text(&recipients), 200);
+	world_deliver(&w);
+	for (const char *s = w.last_record; (s = strstr(s, "\"outcome\":\"in_doubt\""));)
+		in_doubt += s++ != NULL;
+	assert_int_equal(in_doubt, 100 + 1); /* and that of the visit */
+	assert_null(strstr(w.last_record, "u101@"));
+	buf_clear(&recipients);
+	world_clear(&w);
+}
+
 /* What the host says then does not hide why it was spoken to in plaintext. */
 static void tls_cannot_begin_and_refused(void **state)
 {
@@ -351,6 +372,8 @@ int main(int argc, char **argv)
 		NAMED("TLS that cannot begin here counts once a host", tls_cannot_begin),
 		NAMED("TLS that cannot begin here, mode plaintext",
 			tls_cannot_begin_plaintext),
+		NAMED("in doubt are those of the transaction",
+			in_doubt_are_those_of_the_transaction),
 		NAMED("nor is that downgrade hidden by what comes after it",
 			tls_cannot_begin_and_refused),
 		NAMED("a host that took the message for one did not fail in TLS",

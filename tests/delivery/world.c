@@ -329,9 +329,11 @@ static void on_put(void *arg, int64_t id, const struct err *e)
 	a->id = e ? 0 : id;
 }
 
+enum { RECIPIENTS_MAX = 128 };
+
 int64_t world_put(struct world *w, const char *recipients, size_t content_len)
 {
-	struct queue_new_recipient list[8] = { 0 };
+	struct queue_new_recipient list[RECIPIENTS_MAX] = { 0 };
 	struct mail_envelope m = { .sender = (char *)(uintptr_t) "from@sender.test",
 		.is_notice = w->puts_notices };
 	struct answer a = { 0 };

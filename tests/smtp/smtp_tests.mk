@@ -157,6 +157,7 @@ SMTP_DIALOGS = \
 	tests/smtp/dialogs/final-garbage.txt \
 	tests/smtp/dialogs/final-half-a-verdict.txt \
 	tests/smtp/dialogs/final-lost.txt \
+	tests/smtp/dialogs/final-lost-over-the-limit.txt \
 	tests/smtp/dialogs/final-then-421.txt \
 	tests/smtp/dialogs/final-then-garbage.txt \
 	tests/smtp/dialogs/final-timeout.txt \
