@@ -52,7 +52,8 @@ def piped(world, server, program):
     """hikyaku beside the server, in its root; the command that is in the page."""
     words = server.install(program)
     conf = PAGE.lines("postfix-pipe hikyaku.conf")
-    world.configure(conf, log=None, tls_log=None, policy_dir=server.inside / "policy")
+    # Of a world's files it sees only what is in the root.
+    world.configure(conf, log=None, tls_log=None, trust_file=None, policy_dir=server.inside / "policy")
     server.directory("policy")
     world.prepare()
     shutil.copy(world.conf, server.home / "hikyaku.conf")
