@@ -267,19 +267,6 @@ static void remove_directory(const char *path)
 		log_warning("%s stays: %s; remove it", path, strerror(errno));
 }
 
-/* Nothing is told to the sender here: who called does that. */
-static bool make_nothing(void *arg, const struct notice *notice,
-	struct queue_new_message *out, void **owner_out)
-{
-	(void)arg;
-	(void)notice;
-	(void)out;
-	(void)owner_out;
-	return false;
-}
-
-static const struct notice_maker no_notices = { .make = make_nothing };
-
 static int no_reload(void *arg, struct config **out, struct err *e)
 {
 	(void)arg;
@@ -334,7 +321,7 @@ static int attempt(struct config *config, struct results *all, struct run_sinks 
 		.config = config,
 		.once = true,
 		.hub = &sinks->hub,
-		.notices = &no_notices,
+		.notices = NULL, /* who called tells the sender, and gives up */
 		.reload = no_reload,
 	};
 	/* Whatever it is, it is not the message's fault. */

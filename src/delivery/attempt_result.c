@@ -59,6 +59,8 @@ static void check_expiry(const struct attempt *a, int64_t now_ms, struct finishi
 	const struct config_destination *s = a->settings;
 	unsigned made = a->item->attempts + 1;
 	char age[TIMEFMT_MAX];
+	if (!a->env->notices)
+		return;
 	if (s->max_attempts && made >= s->max_attempts) {
 		f->has_expired = true;
 		snprintf(
@@ -264,7 +266,7 @@ static void add_notice(
 		.language = config->dsn_language,
 	};
 	size_t at = f->result.message_count;
-	if (n.recipient_count &&
+	if (n.recipient_count && maker &&
 		maker->make(maker->arg, &n, &f->messages[at], &f->owners[at]))
 		f->result.message_count++;
 }

@@ -94,7 +94,7 @@ struct delivery_env {
 	struct chunking_memory *chunking;   /* owned by the lane; NULL: none */
 	struct certificates *certificates;  /* of clients; owned by the lane */
 	const struct event_hub *hub;        /* shared: sinks are called on all threads */
-	const struct notice_maker *notices; /* shared, likewise */
+	const struct notice_maker *notices; /* shared, likewise; NULL: see worker.h */
 	struct trouble claim_trouble, result_trouble; /* with the store */
 	size_t sessions;  /* open connections, idle ones included */
 	size_t quitting;  /* those of them that have been told to say QUIT */

@@ -37,6 +37,9 @@ struct worker_options {
 	struct config *config;       /* taken */
 	bool once;                   /* attempt what is due, then end */
 	const struct event_hub *hub; /* sinks are called on several threads */
+	/* NULL: the messages are somebody else's, who only wants to know what an attempt
+	 * has come to. No sender is told of anything, and none is given up for its age
+	 * or for the number of its attempts. */
 	const struct notice_maker *notices;
 	/* SIGHUP: a new configuration (owned by the worker), or an error that keeps the
 	 * old one. Also the place to reopen log files. */

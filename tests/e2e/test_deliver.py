@@ -67,6 +67,16 @@ def test_a_host_that_is_down_is_75_and_the_line_says_why(world):
     assert b"b@example.test: deferred" in done.stdout and b"refused" in done.stdout
 
 
+def test_how_often_it_is_tried_is_for_the_caller_to_say(world):
+    """max_attempts and max_age are about the queue, and there is none."""
+    world.one_host(Behaviour(rcpt={"later@example.test": "451 4.7.1 come back"}, drop=(".",)))
+    world.configure(fallback="none", max_attempts=1)
+    done = deliver(world, "later@example.test")
+    assert done.returncode == EX_TEMPFAIL and b"later@example.test: deferred" in done.stdout, done
+    done = deliver(world, "doubt@example.test")
+    assert done.returncode == EX_TEMPFAIL and b"in doubt, it may have been delivered" in done.stdout, done
+
+
 def test_a_connection_that_breaks_after_the_dot_is_told_as_in_doubt(world):
     world.one_host(Behaviour(drop=(".",)))
     done = deliver(world, "b@example.test")
