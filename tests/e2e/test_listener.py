@@ -37,6 +37,7 @@ class Door:
     def open(self):
         self.process = self.world.daemon()
         self.wait(self.path)
+        self.wait(self.address)
 
     def wait(self, place):
         def is_open():
@@ -194,8 +195,10 @@ def test_who_may_come_in(world):
     with Client(door.address) as client:
         assert client.rest() == ("554 5.7.1 client.sender.test 127.0.0.1 may not hand mail over here; "
                                  "see relay_clients\r\n")
-    (line,) = net.wait_for(lambda: door.log("smtpd"), "a line in the log")
-    assert line.startswith("NOQUEUE: reject: CONNECT from unknown[127.0.0.1]: 554 5.7.1 ")
+    asked = 2    # the door, whether it is open, and the client
+    net.wait_for(lambda: len(door.log("smtpd")) == asked, "a line in the log for each who was refused")
+    assert all(line.startswith("NOQUEUE: reject: CONNECT from unknown[127.0.0.1]: 554 5.7.1 ")
+               for line in door.log("smtpd"))
 
 
 # -- beginning and end --
