@@ -294,10 +294,10 @@ static int store(const struct config *config, const struct cli_args *args, int x
 		rc = stdin_message_read(m, config, args, e);
 	else if ((rc = xmail_file_read(m, config, xmail, e)) != 0)
 		err_context(e, "%s", cli_option(args, "xmail"));
-	if (rc == 0)
+	if (rc == 0) {
 		expect(all, m);
-	if (rc == 0)
 		rc = intake_commit_wait(&m, on_stored, e, e);
+	}
 	if (rc == 0)
 		intake_wait_all(in);
 	intake_message_free(&m);
