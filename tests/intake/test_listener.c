@@ -355,7 +355,6 @@ static void who_does_not_read_is_read_no_more_and_let_go(void **state)
 {
 	struct lobby *l = *state;
 	struct client c;
-	l->hall->config->client_timeout_ms = 100;
 	lobby_open(l);
 	enter(l, &c, LMTP);
 	OWN(mem_free) char *flood = xmalloc(8 << 20);
@@ -363,6 +362,12 @@ static void who_does_not_read_is_read_no_more_and_let_go(void **state)
 		memcpy(flood + i, "VRFY x\r\n", 8);
 	stream_read_stop(c.s);
 	stream_write(c.s, flood, 8 << 20);
+	size_t pending;
+	do {
+		pending = stream_pending(c.s);
+		run_turns(l->loop, 1000);
+	} while (stream_pending(c.s) != pending);
+	let_the_deadline_pass();
 	run_until(l->loop, &c.is_ended); /* the write fails */
 	client_clear(&c);
 }
@@ -381,13 +386,16 @@ static void who_does_not_read_is_let_go_after_a_commit_too(void **state)
 		memcpy(flood + i, "LHLO x\r\n", 8);
 	free(l->hall->config->hostname);
 	l->hall->config->hostname = xasprintf("%0240d.test", 1); /* is in each reply */
-	l->hall->config->client_timeout_ms = 300;
 	lobby_open(l);
 	enter(l, &c, LMTP);
 	stream_read_stop(c.s);
 	stream_write(c.s, flood, BEFORE);
 	client_write(&c, message);
 	stream_write(c.s, flood, FLOOD);
+	do {
+		run_turns(l->loop, 1);
+	} while (!hall_message_count(l->hall) || !timer_is_active(deadline));
+	let_the_deadline_pass();
 	run_until(l->loop, &c.is_ended);
 	assert_int_equal(hall_message_count(l->hall), 1);
 	client_clear(&c);
