@@ -113,6 +113,7 @@ def on_terminal(world, *words):
 @pytest.mark.parametrize("words", [["send", "b@example.test"], ["send", "--batch"]], ids=["one", "batch"])
 def test_a_terminal_is_told_what_is_waited_for(world, words):
     process, ours = on_terminal(world, *words)
+    world.will_be_cut_short(process)
     hint = process.stderr.readline()
     assert b"terminal" in hint and b"Ctrl-D" in hint
     process.send_signal(signal.SIGINT)
@@ -136,6 +137,7 @@ def test_a_signal_in_the_middle_of_a_big_message_leaves_nothing(world, number, w
     world.prepare()
     process = subprocess.Popen([world.binary, "-c", world.conf, *words], stdin=subprocess.PIPE, env=world.env,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    world.will_be_cut_short(process)
     if "--batch" in words:
         process.stdin.write(GOOD.split(MESSAGE)[0])
     process.stdin.write(HEADER + b"\n" + b"x" * 70 * 1000 + b"\n" + b"y\n" * 1000000)
