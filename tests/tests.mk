@@ -1,5 +1,6 @@
 # Every test speaks TAP. `make check` runs them in parallel with -j.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run_cmocka.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 SH_LOG_COMPILER = $(SHELL)
 TEST_EXTENSIONS = .sh
@@ -10,7 +11,7 @@ AM_TESTS_ENVIRONMENT = \
 	TSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/tsan.supp'; export TSAN_OPTIONS; \
 	TOP_BUILDDIR='$(abs_top_builddir)'; export TOP_BUILDDIR;
 
-EXTRA_DIST += tests/LAYERS tests/check_layers.sh tests/check_headers.sh
+EXTRA_DIST += tests/run_cmocka.sh tests/LAYERS tests/check_layers.sh tests/check_headers.sh
 TESTS += tests/check_layers.sh tests/check_headers.sh tests/check_manual.sh
 
 # It expects what configure found to work; a build with a sanitizer has no hardening.
