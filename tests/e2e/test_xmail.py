@@ -305,6 +305,7 @@ def test_a_file_that_cannot_be_removed_is_told_of_once_and_when_it_is_gone(world
     assert not lines_of_log(world, "; removed"), "not yet"
     process = watching(world, drop)
     wait_for_log(world, "was in the queue already; removed", 3)
+    net.wait_for(lambda: arrived(server) == {1: 1, 2: 1, 3: 1}, "all three")
     world.stop(process)
     assert not list(drop.iterdir())
     assert arrived(server) == {1: 1, 2: 1, 3: 1}
