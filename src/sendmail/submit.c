@@ -81,8 +81,9 @@ static int parse_sender(const char *text, char out[ADDRESS_MAX + 1], struct err 
 static int set_sender(struct submit *s, struct err *e)
 {
 	char address[ADDRESS_MAX + 1];
-	OWN(mem_free) char *login = s->options->sender ? NULL : person_login(s->user);
-	int rc = parse_sender(login ? login : s->options->sender, address, e);
+	OWN(mem_free) char *login = person_login(s->user);
+	const char *sender = s->options->sender;
+	int rc = parse_sender(sender ? sender : login, address, e);
 	if (rc != 0)
 		return err_context(e, "sender");
 	OWN(mem_free)
