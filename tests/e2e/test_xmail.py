@@ -145,6 +145,7 @@ def kill_at(step):
 @pytest.mark.parametrize("delivers_between", [False, True], ids=["queued", "delivered"])
 def test_a_crash_at_any_step_leaves_one_delivery_of_each_file(world, drop, delivers_between):
     server = world.one_host()
+    world.will_be_cut_short()
     for number, step in enumerate(STEPS):
         for n in range(3):
             put(drop / f"{number}-{n}", local(10 * number + n))
@@ -267,6 +268,7 @@ def test_another_directory_is_watched_after_sighup(world, drop):
 def test_a_worker_that_is_killed_at_any_step_queues_each_file_once(world, drop):
     """Nobody takes the mail until the end: what a kill does to a delivery is shown elsewhere."""
     server = world.one_host(Behaviour(replies={"banner": "421 4.3.2 later"}))
+    world.will_be_cut_short()
     for number, step in enumerate(STEPS):
         process = watching(world, drop, env={"HIKYAKU_FAILPOINTS": kill_at(step)})
         for n in range(2):

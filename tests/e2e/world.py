@@ -236,13 +236,14 @@ class World:
 
     def sanitizer_reports(self):
         reports = [p.read_text(errors="replace") for p in self.directory.glob("sanitizer.*")]
-        reports += [_memcheck_report(p.read_text(errors="replace"), p.suffix[1:] in self.cut_short)
+        reports += [_memcheck_report(p.read_text(errors="replace"), {p.suffix[1:], ALL} & self.cut_short)
                     for p in self.directory.glob("valgrind.*")]
         return "".join(reports)
 
-    def will_be_cut_short(self, process):
-        """By a signal: what it has open, and its threads' memory, are no finding then."""
-        self.cut_short.add(str(process.pid))
+    def will_be_cut_short(self, process=None):
+        """By a signal, or a fail point; without a process: any of them. What it has open then, and its threads'
+        memory, are no finding."""
+        self.cut_short.add(str(process.pid) if process else ALL)
 
 
 TRACE = (b"received:", b"return-path:", b"x-original-to:", b"delivered-to:", b"envelope-to:",
@@ -264,6 +265,9 @@ INHERITED = re.compile(r"==\d+== Open [^\n]*\n==\d+==    <inherited from parent>
 
 
 LEFT = re.compile(r"==\d+== (Open |[\d,]+ (\([^)]*\) )?bytes in )[^\n]*\n(==\d+==    [^\n]*\n)*(==\d+== *\n)*")
+
+
+ALL = "all"
 
 
 def _memcheck_report(text, was_cut_short):
