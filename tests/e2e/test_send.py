@@ -117,7 +117,7 @@ def test_a_terminal_is_told_what_is_waited_for(world, words):
     hint = process.stderr.readline()
     assert b"terminal" in hint and b"Ctrl-D" in hint
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) != 0 and process.stdout.read() == b""
+    assert process.wait(net.SLOWNESS * 20) != 0 and process.stdout.read() == b""
     os.close(ours)
     assert rows(world) == 0
 
@@ -126,7 +126,7 @@ def test_a_message_typed_at_a_terminal_is_queued(world):
     process, ours = on_terminal(world, "send", "-f", "a@sender.test", "b@example.test")
     process.stderr.readline()
     os.write(ours, MESSAGE + b"\x04")
-    assert process.wait(20) == EX_OK and process.stdout.read().decode().strip() == world.queue()[0]["id"]
+    assert process.wait(net.SLOWNESS * 20) == EX_OK and process.stdout.read().decode().strip() == world.queue()[0]["id"]
     os.close(ours)
 
 
@@ -144,7 +144,7 @@ def test_a_signal_in_the_middle_of_a_big_message_leaves_nothing(world, number, w
     process.stdin.flush()
     net.wait_for(lambda: (world.directory / "queue.db").exists() and rows(world, "chunk"), "some of it in the queue")
     process.send_signal(number)
-    assert process.wait(20) == -number and process.stdout.read() == b""
+    assert process.wait(net.SLOWNESS * 20) == -number and process.stdout.read() == b""
     process.stdin.close()
     assert world.queue() == []
     world.send("good@example.test")
@@ -221,7 +221,7 @@ def test_a_listing_on_a_terminal_keeps_to_its_width(world):
                 out += piece
         except OSError:
             pass  # the other end is closed
-        assert process.wait(20) == EX_OK
+        assert process.wait(net.SLOWNESS * 20) == EX_OK
         os.close(ours)
         lines = out.decode().splitlines()
         assert len(lines) == 2 and all(len(line) <= columns for line in lines), lines
