@@ -1,6 +1,7 @@
 #include "policy/decide.h"
 
 #include "policy/fallback.h"
+#include "policy/name.h"
 #include "policy/util.h"
 
 #include <stdarg.h>
@@ -384,20 +385,13 @@ static void decide_protocols(struct decider *d)
 			"known when the MX host is");
 }
 
-/* 192.0.2.1, which an MX record may have for a name, and a name server addresses for.
- * No top-level domain is a number (RFC 3696 section 2). */
-static bool looks_like_address(const char *host)
-{
-	const char *dot = strrchr(host, '.');
-	const char *last = dot ? dot + 1 : host;
-	return *last && !last[strspn(last, "0123456789")];
-}
-
-/* SNI is a host name, never an address: RFC 6066 section 3. An underscore is fine
- * in DNS, but makes some servers (GnuTLS) end the handshake. */
+/* SNI is a host name, never an address (RFC 6066 section 3), nor what an MX record may
+ * have for one, 192.0.2.1. An underscore is fine in DNS, but makes some servers (GnuTLS)
+ * end the handshake. */
 static bool may_be_sent(const char *host)
 {
-	return host && host[0] != '[' && !strchr(host, '_') && !looks_like_address(host);
+	return host && host[0] != '[' && !strchr(host, '_') &&
+	       !policy_name_ends_in_number(host);
 }
 
 static void decide_sni(struct decider *d)

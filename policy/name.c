@@ -173,6 +173,13 @@ bool policy_name_is_literal(const char *s, size_t len, char out[POLICY_NAME_MAX 
 	return true;
 }
 
+bool policy_name_ends_in_number(const char *name)
+{
+	const char *last = strrchr(name, '.');
+	last = last ? last + 1 : name;
+	return *last && !last[strspn(last, "0123456789")];
+}
+
 bool policy_destination_normalize(const char *s, size_t len,
 	char out[POLICY_NAME_MAX + 1], char why[POLICY_TEXT_MAX])
 {

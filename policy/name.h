@@ -18,6 +18,10 @@ bool policy_name_normalize(const char *s, size_t len, char out[POLICY_NAME_MAX +
  * "[IPv6:2001:db8::1]". On success out is the canonical form with brackets. */
 bool policy_name_is_literal(const char *s, size_t len, char out[POLICY_NAME_MAX + 1]);
 
+/* Could the last label be the end of an IPv4 address? No top-level domain is a number
+ * (RFC 3696 section 2): "192.0.2.1" and "192.0.2.300" are no names. */
+bool policy_name_ends_in_number(const char *name);
+
 /* A destination: a literal if it starts with '[', else a domain name. */
 bool policy_destination_normalize(const char *s, size_t len,
 	char out[POLICY_NAME_MAX + 1], char why[POLICY_TEXT_MAX]);

@@ -12,15 +12,6 @@ static bool fail(char why[POLICY_TEXT_MAX], const char *text)
 	return false;
 }
 
-/* Could the last label be the end of an IPv4 address? No top-level domain is
- * a number, so "[192.0.2.300]" is a slip and not a name. */
-static bool ends_in_number(const char *name)
-{
-	const char *last = strrchr(name, '.');
-	last = last ? last + 1 : name;
-	return last[strspn(last, "0123456789")] == '\0';
-}
-
 static bool parse_bracketed(
 	const char *s, size_t len, struct policy_pattern *out, char *why)
 {
@@ -40,7 +31,7 @@ static bool parse_bracketed(
 				 "and [IPv6:2001:db8::1]");
 	if (!policy_name_normalize(s + 1, len - 2, out->name, why))
 		return false;
-	return !ends_in_number(out->name) ||
+	return !policy_name_ends_in_number(out->name) ||
 	       fail(why, "neither a domain name nor an IPv4 address in the brackets");
 }
 
