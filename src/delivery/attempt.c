@@ -212,6 +212,13 @@ struct attempt *attempt_start(struct delivery_env *env, struct queue_item *item,
 	return a;
 }
 
+static void stop_asking_dns(struct attempt *a)
+{
+	if (a->mx_query)
+		dns_query_cancel(&a->mx_query);
+	host_lookup_cancel(&a->lookup);
+}
+
 void attempt_free(struct attempt *a)
 {
 	attempt_result_free(a);
@@ -219,9 +226,7 @@ void attempt_free(struct attempt *a)
 		event_attempt_clear(&a->records[i]);
 	free(a->records);
 	session_close(&a->session);
-	if (a->mx_query)
-		dns_query_cancel(&a->mx_query);
-	host_lookup_cancel(&a->lookup);
+	stop_asking_dns(a);
 	queue_item_free(&a->item);
 	config_ref_drop(&a->config);
 	terms_unref(&a->turn.terms);
@@ -231,13 +236,6 @@ void attempt_free(struct attempt *a)
 	free(a->asked);
 	free(a->asked_index);
 	free(a);
-}
-
-static void stop_asking_dns(struct attempt *a)
-{
-	if (a->mx_query)
-		dns_query_cancel(&a->mx_query);
-	host_lookup_cancel(&a->lookup);
 }
 
 void attempt_abort(struct attempt *a, const char *why)
