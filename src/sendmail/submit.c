@@ -81,9 +81,9 @@ static int parse_sender(const char *text, char out[ADDRESS_MAX + 1], struct err 
 static int set_sender(struct submit *s, struct err *e)
 {
 	char address[ADDRESS_MAX + 1];
-	OWN(mem_free) char *login = person_login(s->user);
-	const char *sender = s->options->sender;
-	int rc = parse_sender(sender ? sender : login, address, e);
+	const char *given = s->options->sender;
+	OWN(mem_free) char *sender = given ? xstrdup(given) : person_login(s->user);
+	int rc = parse_sender(sender, address, e);
 	if (rc != 0)
 		return err_context(e, "sender");
 	OWN(mem_free)
