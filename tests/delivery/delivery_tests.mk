@@ -54,7 +54,7 @@ tests_delivery_test_window_LDADD = $(DELIVERY_TEST_LIBS)
 # A loop, a queue, a DNS server and an SMTP server for the tests that need them.
 check_LIBRARIES += tests/delivery/libdeliverytest.a
 delivery_test_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/dns $(UV_CFLAGS) \
-	$(GNUTLS_CFLAGS) $(CMOCKA_CFLAGS)
+	$(GNUTLS_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
 tests_delivery_libdeliverytest_a_SOURCES = \
 	tests/delivery/smtp_server.c tests/delivery/smtp_server.h \
 	tests/delivery/world.c tests/delivery/world.h \
@@ -67,11 +67,11 @@ tests_delivery_test_attempt_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_attempt_LDADD = $(delivery_world_libs)
 tests_delivery_test_attempt_stop_SOURCES = tests/delivery/test_attempt_stop.c \
 	tests/delivery/steps.h
-tests_delivery_test_attempt_stop_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
+tests_delivery_test_attempt_stop_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_attempt_stop_LDADD = $(delivery_world_libs)
 tests_delivery_test_attempt_trouble_SOURCES = tests/delivery/test_attempt_trouble.c \
 	tests/delivery/steps.h
-tests_delivery_test_attempt_trouble_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
+tests_delivery_test_attempt_trouble_CPPFLAGS = $(delivery_test_cppflags)
 # What our own side cannot begin: no version of the library fails to order.
 tests_delivery_test_attempt_trouble_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=tls_check
 tests_delivery_test_attempt_trouble_LDADD = $(delivery_world_libs)
@@ -82,7 +82,7 @@ tests_delivery_test_crowd_SOURCES = tests/delivery/test_crowd.c
 tests_delivery_test_crowd_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_crowd_LDADD = $(delivery_world_libs)
 tests_delivery_test_scheduler_SOURCES = tests/delivery/test_scheduler.c
-tests_delivery_test_scheduler_CPPFLAGS = $(delivery_test_cppflags) $(SQLITE_CFLAGS)
+tests_delivery_test_scheduler_CPPFLAGS = $(delivery_test_cppflags)
 tests_delivery_test_scheduler_LDADD = $(delivery_world_libs)
 tests_delivery_test_notices_SOURCES = tests/delivery/test_notices.c
 tests_delivery_test_notices_CPPFLAGS = $(delivery_test_cppflags)

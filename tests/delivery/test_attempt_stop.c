@@ -77,24 +77,12 @@ static const struct abort_case {
 		"plaintext in_doubt in_doubt final -> plaintext" },
 };
 
-/* An attempt that its host holds where the plan says. */
-static struct attempt *start_held(struct world *w, const struct server_plan *plan)
-{
-	world_init(w, NULL);
-	world_serve(w, plan, 1);
-	world_configure(w, PLAIN);
-	world_put(w, "a@" LITERAL, 200);
-	struct attempt *a = world_attempt(w, NULL);
-	world_wait_held(w, 1);
-	return a;
-}
-
 static void run_abort(void **state)
 {
 	const struct abort_case *c = *state;
 	const struct server_plan plan = { .hold_at = c->hold_at };
 	struct world w;
-	struct attempt *a = start_held(&w, &plan);
+	struct attempt *a = world_attempt_held(&w, &plan);
 	attempt_abort(a, "the end");
 	world_wait_finished(&w, 1);
 	smtp_server_release(&w.server);
@@ -107,18 +95,10 @@ static void run_abort(void **state)
 static void abort_while_the_store_fails(void **state)
 {
 	struct world w;
-	sqlite3 *other;
+	static const struct server_plan plan = { .hold_at = "." };
 	(void)state;
-	SERVE(&w, { .hold_at = "." });
-	world_configure(&w, PLAIN);
-	world_put(&w, "a@" LITERAL, 200);
-	struct attempt *a = world_attempt(&w, NULL);
-	world_wait_held(&w, 1);
-	world_run(&w, world_is_stored, NULL);
-	assert_int_equal(sqlite3_open(w.queue_path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0), SQLITE_OK);
-	smtp_server_release(&w.server);
-	world_run(&w, world_let_go, NULL);
+	struct attempt *a = world_attempt_held(&w, &plan);
+	sqlite3 *other = world_release_locked(&w);
 	attempt_abort(a, "the end");
 	world_wait_finished(&w, 1);
 	assert_int_not_equal(w.store_error, 0);
@@ -150,7 +130,7 @@ static void run_way(void **state)
 	const struct way_case *c = *state;
 	const struct server_plan plan = { .hold_at = c->hold_at };
 	struct world w;
-	struct attempt *a = start_held(&w, &plan);
+	struct attempt *a = world_attempt_held(&w, &plan);
 	assert_int_equal(attempt_give_way(a, "others wait"), c->gives_way);
 	smtp_server_release(&w.server);
 	world_wait_finished(&w, 1);

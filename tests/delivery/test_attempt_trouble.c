@@ -111,18 +111,10 @@ static void mark_refused(void **state)
 static void store_fails_for_a_while(void **state)
 {
 	struct world w;
-	sqlite3 *other;
+	static const struct server_plan plan = { .hold_at = "." };
 	(void)state;
-	SERVE(&w, { .hold_at = "." });
-	world_configure(&w, PLAIN);
-	world_put(&w, "a@" LITERAL, 200);
-	world_attempt(&w, NULL);
-	world_wait_held(&w, 1);
-	world_run(&w, world_is_stored, NULL);
-	assert_int_equal(sqlite3_open(w.queue_path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0), SQLITE_OK);
-	smtp_server_release(&w.server);
-	world_run(&w, world_let_go, NULL);
+	world_attempt_held(&w, &plan);
+	sqlite3 *other = world_release_locked(&w);
 	while (queue_port_pending(w.env.queue)) /* refused once */
 		queue_wait(w.env.queue);
 	sqlite3_close(other);

@@ -470,7 +470,6 @@ static void claim_fails(void **state)
 {
 	static const struct server_plan plan = { 0 };
 	struct play p;
-	sqlite3 *other;
 	(void)state;
 	begin(&p, &plan, PLAIN);
 	put(&p, "a@" LITERAL, 30);
@@ -480,8 +479,7 @@ static void claim_fails(void **state)
 		sched_yield();
 	queue_pause(p.w.queue, true);
 	world_run(&p.w, has_next_claim, &p); /* the one for the destination waits */
-	assert_int_equal(sqlite3_open(p.w.queue_path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0), SQLITE_OK);
+	sqlite3 *other = world_lock_queue(&p.w);
 	queue_pause(p.w.queue, false);
 	world_run(&p.w, world_is_stored, NULL); /* asked once, not again and again */
 	sqlite3_close(other);

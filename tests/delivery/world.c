@@ -5,6 +5,7 @@
 #include "delivery/certificates.h"
 #include "delivery/chunking_memory.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -433,6 +434,17 @@ struct attempt *world_attempt(struct world *w, struct session *kept)
 	return attempt_start(&w->env, world_claim(w), kept, &events);
 }
 
+struct attempt *world_attempt_held(struct world *w, const struct server_plan *plan)
+{
+	world_init(w, NULL);
+	world_serve(w, plan, 1);
+	world_configure(w, "starttls = false");
+	world_put(w, "a@" LITERAL, 200);
+	struct attempt *a = world_attempt(w, NULL);
+	world_wait_held(w, 1);
+	return a;
+}
+
 void world_deliver(struct world *w)
 {
 	size_t finished = w->finished;
@@ -451,4 +463,21 @@ void assert_seen(struct world *w, const char *expected)
 void assert_log(struct world *w, const char *expected)
 {
 	assert_string_equal(buf_text(&w->log), expected);
+}
+
+sqlite3 *world_lock_queue(struct world *w)
+{
+	sqlite3 *other;
+	assert_int_equal(sqlite3_open(w->queue_path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0), SQLITE_OK);
+	return other;
+}
+
+sqlite3 *world_release_locked(struct world *w)
+{
+	world_run(w, world_is_stored, NULL);
+	sqlite3 *other = world_lock_queue(w);
+	smtp_server_release(&w->server);
+	world_run(w, world_let_go, NULL);
+	return other;
 }

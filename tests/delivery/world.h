@@ -103,8 +103,15 @@ int64_t world_put(struct world *w, const char *recipients, size_t content_len);
 /* The one item that there is, as if its time had come. */
 struct queue_item *world_claim(struct world *w);
 struct attempt *world_attempt(struct world *w, struct session *kept);
+/* One for a message to "a@[127.0.0.1]", in plaintext, which the host holds where the plan
+ * says. */
+struct attempt *world_attempt_held(struct world *w, const struct server_plan *plan);
 /* world_attempt, until it is done. */
 void world_deliver(struct world *w);
+/* Nothing is stored any more, until sqlite3_close. */
+struct sqlite3 *world_lock_queue(struct world *w);
+/* The host that holds goes on, while nothing is stored. */
+struct sqlite3 *world_release_locked(struct world *w);
 size_t world_due(struct world *w); /* items in the queue, claimed ones not */
 
 void assert_seen(struct world *w, const char *expected);
