@@ -262,12 +262,8 @@ def without_trace(stored):
 
 INHERITED = re.compile(r"==\d+== Open [^\n]*\n==\d+==    <inherited from parent>\n(==\d+== *\n)*"
                        r"|==\d+== FILE DESCRIPTORS: [^\n]*\n(==\d+== *\n)*")
-
-
 LEFT = re.compile(r"==\d+== (Open |[\d,]+ (\([^)]*\) )?bytes in )[^\n]*\n(==\d+==    [^\n]*\n)*(==\d+== *\n)*")
-
-
-ALL = "all"
+ALL = "all"  # the processes of a world
 
 
 def _memcheck_report(text, was_cut_short):

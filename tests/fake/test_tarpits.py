@@ -8,7 +8,7 @@ import pytest
 from peers import net
 from peers.smtpd import Behaviour
 from tarpits import KINDS, Tarpits
-from world import MESSAGE, SENDER
+from world import MESSAGE
 
 TARPITS = 200
 FEW = 80  # sessions, where they are fewer than tarpits
@@ -38,9 +38,7 @@ def to_tarpits(world, each=1):
 
 
 def batch(world, domain, count):
-    text = b"".join(b"MAIL FROM:<%b>\nRCPT TO:<b@%b>\nDATA\n%b.\n" % (SENDER.encode(), domain.encode(), MESSAGE)
-                    for _ in range(count))
-    world.run("send", "--batch", stdin=text + b"QUIT\n")
+    world.send_all([([f"b@{domain}"], MESSAGE)] * count)
 
 
 def wait_for_messages(server, count):

@@ -44,11 +44,8 @@ def test_hundreds_of_messages_survive_the_death_of_the_name_server_under_way(wor
     for domain in domains:
         world.domain(domain, patient.host)
     patient.start()
-    batch = b"".join(b"MAIL FROM:<a@sender.test>\nRCPT TO:<u%d@%s>\nDATA\nSubject: %d\n\n%s\n.\n"
-                     % (n, domains[n % DOMAINS].encode(), n, b"x" * 100) for n in range(MESSAGES))
-
-    ids = world.text("send", "--batch", stdin=batch + b"QUIT\n").split()
-    assert len(ids) == MESSAGES
+    ids = world.send_all([([f"u{n}@{domains[n % DOMAINS]}"], b"Subject: %d\n\n%s\n" % (n, b"x" * 100))
+                          for n in range(MESSAGES)])
     net.wait_for(lambda: len(patient.lines("status=deferred")) > 50, "the name server to be missed")
     dying.is_dead = False
     world.wait_gone()
