@@ -254,23 +254,29 @@ static int start_thread(struct xmail_watch *w, struct err *e)
 	return 0;
 }
 
+static void watch_directory(struct xmail_watch *w, const char *dir)
+{
+	if (text_same(w->dir, dir))
+		return;
+	dir_watch_close(&w->events);
+	free(w->dir);
+	w->dir = xstrdup(dir);
+	if (w->dir)
+		w->events = dir_watch_new(
+			w->loop, w->dir, SETTLE_MS, DELAY_MAX_MS, on_change, w);
+}
+
 static int apply(struct xmail_watch *w, const struct config *config, struct err *e)
 {
 	if (!config->xmail_dir && !w->has_thread)
 		return 0;
+	/* Before the thread reads it: what comes in between is seen twice, not never. */
+	watch_directory(w, config->xmail_dir);
 	pthread_mutex_lock(&w->lock);
 	settings_free(&w->settings);
 	w->settings = settings_new(w, config);
 	pthread_cond_signal(&w->told);
 	pthread_mutex_unlock(&w->lock);
-	if (!text_same(w->dir, config->xmail_dir)) {
-		dir_watch_close(&w->events);
-		free(w->dir);
-		w->dir = xstrdup(config->xmail_dir);
-		if (w->dir)
-			w->events = dir_watch_new(
-				w->loop, w->dir, SETTLE_MS, DELAY_MAX_MS, on_change, w);
-	}
 	return w->has_thread ? 0 : start_thread(w, e);
 }
 
